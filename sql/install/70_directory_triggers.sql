@@ -1,0 +1,276 @@
+-- The triggers of the directory: who may write it, what holds in it, what follows from a change.
+
+-- Who may write.
+CREATE FUNCTION leadguard.directory_guard()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE')
+        OR (TG_OP <> 'TRUNCATE' AND TG_ARGV[0] = 'administer' AND leadguard.has_capability('administer')) THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION '% on leadguard.% refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = '42501',
+              HINT = CASE WHEN TG_ARGV[0] = 'administer'
+                          THEN 'A member with the capability administer writes the directory of his organization.'
+                          ELSE 'Only a superuser or the owner of the extension writes this table.' END;
+END
+$$;
+COMMENT ON FUNCTION leadguard.directory_guard() IS
+'Trigger BEFORE STATEMENT of the directory tables: 42501 unless the caller owns the extension or, where allowed, has the capability administer.';
+
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['member', 'member_role', 'member_scope', 'role', 'territory', 'territory_member', 'team', 'team_member'] LOOP
+        EXECUTE format('CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.%I '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard(''administer'')', t);
+    END LOOP;
+    FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
+                             'member_closure', 'territory_closure', 'hierarchy_revision'] LOOP
+        EXECUTE format('CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.%I '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard(''owner'')', t);
+    END LOOP;
+END
+$$;
+
+-- Both hierarchies, one implementation.
+CREATE TRIGGER directory_10_lock BEFORE INSERT OR DELETE OR TRUNCATE OR UPDATE OF id, org_id, manager_id, active ON leadguard.member
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_lock('member');
+CREATE TRIGGER directory_20_insert AFTER INSERT ON leadguard.member REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_maintain('member');
+CREATE TRIGGER directory_20_update AFTER UPDATE ON leadguard.member REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_maintain('member');
+CREATE TRIGGER directory_20_delete AFTER DELETE ON leadguard.member REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_maintain('member');
+CREATE TRIGGER directory_20_truncate AFTER TRUNCATE ON leadguard.member
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_maintain('member');
+CREATE TRIGGER directory_10_lock BEFORE INSERT OR DELETE OR TRUNCATE OR UPDATE OF id, org_id, parent_id, owner_id ON leadguard.territory
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_lock('territory');
+CREATE TRIGGER directory_20_insert AFTER INSERT ON leadguard.territory REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_maintain('territory');
+CREATE TRIGGER directory_20_update AFTER UPDATE ON leadguard.territory REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_maintain('territory');
+CREATE TRIGGER directory_20_delete AFTER DELETE ON leadguard.territory REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_maintain('territory');
+CREATE TRIGGER directory_20_truncate AFTER TRUNCATE ON leadguard.territory
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.closure_maintain('territory');
+
+-- What else decides access raises the revision of its hierarchy.
+CREATE FUNCTION leadguard.bump_revision()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE leadguard.hierarchy_revision SET revision = revision + 1 WHERE hierarchy = TG_ARGV[0];
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.bump_revision() IS 'Trigger BEFORE STATEMENT: raises the revision of the hierarchy named by its argument.';
+CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.territory_member
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('territory');
+CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.member_role
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
+CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.role
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
+CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.team
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
+CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.team_member
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
+
+-- Nothing crosses an organization. One statement-level function for every table that connects two rows.
+CREATE FUNCTION leadguard.same_organization()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    culprit text;
+BEGIN
+    CASE TG_TABLE_NAME
+    WHEN 'territory' THEN
+        SELECT t.key INTO culprit FROM new_rows t JOIN leadguard.member m ON m.id = t.owner_id
+        WHERE m.org_id <> t.org_id LIMIT 1;
+    WHEN 'territory_member' THEN
+        SELECT t.key INTO culprit FROM new_rows n JOIN leadguard.territory t ON t.id = n.territory_id
+        JOIN leadguard.member m ON m.id = n.member_id WHERE m.org_id <> t.org_id LIMIT 1;
+    WHEN 'team_member' THEN
+        SELECT t.key INTO culprit FROM new_rows n JOIN leadguard.team t ON t.id = n.team_id
+        JOIN leadguard.member m ON m.id = n.member_id WHERE m.org_id <> t.org_id LIMIT 1;
+    WHEN 'role' THEN
+        SELECT n.name INTO culprit FROM new_rows n JOIN leadguard.role shipped ON shipped.name = n.name AND shipped.org_id IS NULL
+        WHERE n.org_id IS NOT NULL LIMIT 1;
+        IF culprit IS NOT NULL THEN
+            RAISE EXCEPTION 'the role name "%" is taken by a shipped role', culprit USING ERRCODE = '23505';
+        END IF;
+        SELECT n.name INTO culprit FROM new_rows n
+        JOIN leadguard.member_role mr ON mr.role_id = n.id
+        JOIN leadguard.member m ON m.id = mr.member_id
+        WHERE mr.role <> n.name OR m.org_id <> n.org_id LIMIT 1;
+        IF culprit IS NOT NULL THEN
+            RAISE EXCEPTION 'a role that members have keeps its name and organization'
+                USING ERRCODE = '23503', HINT = 'Take the role from its members first.';
+        END IF;
+    WHEN 'member' THEN
+        -- A member who changes organization leaves what connects him to the old one first.
+        SELECT n.key INTO culprit FROM new_rows n JOIN old_rows o ON o.id = n.id AND o.org_id <> n.org_id
+        WHERE EXISTS (SELECT FROM leadguard.territory t WHERE t.owner_id = n.id)
+           OR EXISTS (SELECT FROM leadguard.territory_member tm WHERE tm.member_id = n.id)
+           OR EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.member_id = n.id)
+           OR EXISTS (SELECT FROM leadguard.record_grant g WHERE g.member_id = n.id)
+           OR EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.name = mr.role
+                      WHERE mr.member_id = n.id AND r.org_id = o.org_id) LIMIT 1;
+    WHEN 'team' THEN
+        SELECT n.key INTO culprit FROM new_rows n JOIN old_rows o ON o.id = n.id AND o.org_id <> n.org_id
+        WHERE EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.team_id = n.id)
+           OR EXISTS (SELECT FROM leadguard.record_grant g WHERE g.team_id = n.id) LIMIT 1;
+    END CASE;
+    IF culprit IS NOT NULL THEN
+        RAISE EXCEPTION '% row of "%" connects two organizations', TG_TABLE_NAME, culprit
+            USING ERRCODE = '23514', HINT = 'Nothing crosses an organization.';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.same_organization() IS
+'Trigger AFTER STATEMENT of the directory tables: 23514 when a row connects two organizations.';
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['territory', 'territory_member', 'team_member', 'role'] LOOP
+        EXECUTE format('CREATE TRIGGER directory_30_insert AFTER INSERT ON leadguard.%I REFERENCING NEW TABLE AS new_rows '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.same_organization()', t);
+    END LOOP;
+    FOREACH t IN ARRAY ARRAY['territory', 'territory_member', 'team_member', 'role', 'member', 'team'] LOOP
+        EXECUTE format('CREATE TRIGGER directory_30_update AFTER UPDATE ON leadguard.%I REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.same_organization()', t);
+    END LOOP;
+END
+$$;
+
+-- A role name means a shipped role or one of the member's organization.
+CREATE FUNCTION leadguard.resolve_role()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT r.id INTO new.role_id FROM leadguard.role r
+    WHERE r.name = new.role
+      AND (r.org_id IS NULL OR r.org_id = (SELECT m.org_id FROM leadguard.member m WHERE m.id = new.member_id));
+    IF new.role_id IS NULL THEN
+        RAISE EXCEPTION 'there is no role "%"', new.role
+            USING ERRCODE = '23503', HINT = 'Roles are those shipped and those of the member''s organization, see leadguard.role.';
+    END IF;
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION leadguard.resolve_role() IS 'Trigger BEFORE ROW of member_role: finds the role by its name, 23503 when there is none.';
+CREATE TRIGGER directory_30_resolve BEFORE INSERT OR UPDATE ON leadguard.member_role
+    FOR EACH ROW EXECUTE FUNCTION leadguard.resolve_role();
+
+-- Shipped rows are the same in every database, so that a dump need not carry them.
+CREATE FUNCTION leadguard.keep_shipped()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'a shipped row of leadguard.% cannot be changed', TG_TABLE_NAME
+        USING ERRCODE = '42501', HINT = 'Add a row of your own.';
+END
+$$;
+COMMENT ON FUNCTION leadguard.keep_shipped() IS 'Trigger BEFORE ROW on shipped rows: 42501.';
+CREATE TRIGGER directory_05_shipped BEFORE UPDATE OR DELETE ON leadguard.organization
+    FOR EACH ROW WHEN (old.id = 1) EXECUTE FUNCTION leadguard.keep_shipped();
+CREATE TRIGGER directory_05_shipped BEFORE UPDATE OR DELETE ON leadguard.role
+    FOR EACH ROW WHEN (old.org_id IS NULL) EXECUTE FUNCTION leadguard.keep_shipped();
+CREATE TRIGGER directory_05_no_new_shipped BEFORE INSERT ON leadguard.role
+    FOR EACH ROW WHEN (new.org_id IS NULL) EXECUTE FUNCTION leadguard.keep_shipped();
+
+-- A key that rows of a protected table hold must keep meaning the same member.
+CREATE FUNCTION leadguard.keep_member_key()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    mapping regclass;
+    culprit text;
+BEGIN
+    SELECT p.target INTO mapping
+    FROM leadguard.protected_table p
+    JOIN pg_attribute a ON a.attrelid = p.target AND a.attname = p.owner_column AND NOT a.attisdropped
+    JOIN pg_type t ON t.oid = a.atttypid
+    WHERE coalesce(nullif(t.typbasetype, 0), t.oid) NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+    LIMIT 1;
+    IF mapping IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        SELECT o.key INTO culprit FROM old_rows o JOIN new_rows n ON n.id = o.id WHERE n.key <> o.key LIMIT 1;
+        IF culprit IS NOT NULL THEN
+            RAISE EXCEPTION 'the key of member "%" cannot change', culprit
+                USING ERRCODE = '42501', DETAIL = format('The protected table %s maps owners by key.', mapping),
+                      HINT = 'Change the name of the member instead.';
+        END IF;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO leadguard.retired_key SELECT key FROM old_rows ON CONFLICT DO NOTHING;
+    ELSE
+        SELECT n.key INTO culprit FROM new_rows n JOIN leadguard.retired_key r ON r.key = n.key LIMIT 1;
+        IF culprit IS NOT NULL THEN
+            RAISE EXCEPTION 'the key "%" belonged to a deleted member and cannot be used again', culprit
+                USING ERRCODE = '42501', DETAIL = format('The protected table %s maps owners by key.', mapping),
+                      HINT = 'Choose another key.';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.keep_member_key() IS
+'Trigger AFTER STATEMENT of member: 42501 for a change or reuse of a key while a protected table maps owners by key.';
+CREATE TRIGGER directory_40_key_insert AFTER INSERT ON leadguard.member REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.keep_member_key();
+CREATE TRIGGER directory_40_key_update AFTER UPDATE ON leadguard.member REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.keep_member_key();
+CREATE TRIGGER directory_40_key_delete AFTER DELETE ON leadguard.member REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.keep_member_key();
+
+-- Login roles follow member.db_role and login_role.
+CREATE FUNCTION leadguard.follow_db_role()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM leadguard.bind_role(n.db_role, 'person', n.id) FROM new_rows n WHERE n.db_role IS NOT NULL;
+    ELSIF TG_OP = 'UPDATE' THEN
+        DELETE FROM leadguard.role_binding b USING old_rows o
+        WHERE b.db_role = o.db_role AND b.mode = 'person'
+          AND NOT EXISTS (SELECT FROM new_rows n WHERE n.id = o.id AND n.db_role = o.db_role);
+        PERFORM leadguard.bind_role(n.db_role, 'person', n.id)
+        FROM new_rows n LEFT JOIN old_rows o ON o.id = n.id
+        WHERE n.db_role IS NOT NULL AND n.db_role IS DISTINCT FROM o.db_role;
+    ELSE
+        DELETE FROM leadguard.role_binding b USING old_rows o WHERE b.db_role = o.db_role AND b.mode = 'person';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.follow_db_role() IS
+'Trigger AFTER STATEMENT of member: keeps role_binding equal to db_role and grants a newly registered role what a person needs.';
+CREATE TRIGGER directory_50_role_insert AFTER INSERT ON leadguard.member REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_db_role();
+CREATE TRIGGER directory_50_role_update AFTER UPDATE ON leadguard.member REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_db_role();
+CREATE TRIGGER directory_50_role_delete AFTER DELETE ON leadguard.member REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_db_role();
+
+CREATE FUNCTION leadguard.follow_login_role()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM leadguard.role_binding b WHERE b.db_role = old.db_role AND b.mode = old.mode;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM leadguard.bind_role(new.db_role, new.mode, new.member_id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.follow_login_role() IS 'Trigger AFTER ROW of login_role: keeps role_binding equal to it.';
+CREATE TRIGGER directory_50_role AFTER INSERT OR UPDATE OR DELETE ON leadguard.login_role
+    FOR EACH ROW EXECUTE FUNCTION leadguard.follow_login_role();

@@ -1,0 +1,91 @@
+-- The complete list of who may do what with the extension's objects. First everything is taken away, from
+-- PUBLIC and from whomever the installer's default privileges favoured; then the list follows.
+DO $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT format('ON %s %s', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass) AS object, a.grantee
+        FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) a
+        WHERE c.relnamespace = 'leadguard'::regnamespace AND c.relkind IN ('r', 'v', 'S') AND a.grantee <> c.relowner
+        UNION
+        SELECT format('ON FUNCTION %s', p.oid::regprocedure), a.grantee
+        FROM pg_catalog.pg_proc p, LATERAL pg_catalog.aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+        WHERE p.pronamespace = 'leadguard'::regnamespace AND a.grantee <> p.proowner
+        UNION
+        SELECT format('ON TYPE %s', t.oid::regtype), a.grantee
+        FROM pg_catalog.pg_type t, LATERAL pg_catalog.aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) a
+        WHERE t.typnamespace = 'leadguard'::regnamespace AND t.typelem = 0 AND a.grantee <> t.typowner
+        UNION
+        SELECT 'ON SCHEMA leadguard', a.grantee
+        FROM pg_catalog.pg_namespace n, LATERAL pg_catalog.aclexplode(n.nspacl) a
+        WHERE n.nspname = 'leadguard' AND a.grantee <> n.nspowner
+    LOOP
+        EXECUTE format('REVOKE ALL %s FROM %s', item.object,
+                       CASE WHEN item.grantee = 0 THEN 'PUBLIC' ELSE item.grantee::regrole::text END);
+    END LOOP;
+END
+$$;
+
+-- Row security of the directory: members read what may be listed, administrators write their organization.
+-- USAGE on the schema is granted to registered login roles only, so "PUBLIC" below means those.
+DO $$
+DECLARE
+    t text;
+    belongs text;
+BEGIN
+    FOR t, belongs IN VALUES
+        ('member', 'org_id = (SELECT leadguard.current_organization())'),
+        ('role', 'org_id = (SELECT leadguard.current_organization())'),
+        ('territory', 'org_id = (SELECT leadguard.current_organization())'),
+        ('team', 'org_id = (SELECT leadguard.current_organization())'),
+        ('member_role', 'leadguard.in_my_organization(''member'', member_id)'),
+        ('member_scope', 'leadguard.in_my_organization(''member'', member_id)'),
+        ('territory_member', 'leadguard.in_my_organization(''territory'', territory_id)'),
+        ('team_member', 'leadguard.in_my_organization(''team'', team_id)')
+    LOOP
+        EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('CREATE POLICY administered ON leadguard.%I USING ((SELECT leadguard.has_capability(''administer'')) AND %s)', t, belongs);
+        EXECUTE format('GRANT INSERT, UPDATE, DELETE ON leadguard.%I TO PUBLIC', t);
+    END LOOP;
+    FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
+                             'member_closure', 'territory_closure', 'hierarchy_revision', 'retired_key'] LOOP
+        EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', t);
+    END LOOP;
+END
+$$;
+
+CREATE POLICY listed ON leadguard.member FOR SELECT USING (
+    id = (SELECT leadguard.current_member())
+    OR (active AND org_id = (SELECT leadguard.current_organization()) AND NOT (SELECT leadguard.is_guest())));
+CREATE POLICY listed ON leadguard.organization FOR SELECT USING (id = (SELECT leadguard.current_organization()));
+CREATE POLICY listed ON leadguard.role FOR SELECT USING (
+    org_id IS NULL OR org_id = (SELECT leadguard.current_organization()));
+CREATE POLICY listed ON leadguard.territory FOR SELECT USING (
+    org_id = (SELECT leadguard.current_organization()) AND NOT (SELECT leadguard.is_guest()));
+CREATE POLICY listed ON leadguard.team FOR SELECT USING (
+    org_id = (SELECT leadguard.current_organization()) AND NOT (SELECT leadguard.is_guest()));
+CREATE POLICY own ON leadguard.member_role FOR SELECT USING (member_id = (SELECT leadguard.current_member()));
+CREATE POLICY own ON leadguard.member_scope FOR SELECT USING (member_id = (SELECT leadguard.current_member()));
+CREATE POLICY own ON leadguard.territory_member FOR SELECT USING (member_id = (SELECT leadguard.current_member()));
+CREATE POLICY own ON leadguard.team_member FOR SELECT USING (member_id = (SELECT leadguard.current_member()));
+
+GRANT SELECT (id, org_id, key, name) ON leadguard.member TO PUBLIC;
+GRANT SELECT (id, key, name) ON leadguard.organization TO PUBLIC;
+GRANT SELECT ON leadguard.role, leadguard.member_role, leadguard.member_scope, leadguard.territory_member, leadguard.team_member TO PUBLIC;
+GRANT SELECT (id, org_id, key, name) ON leadguard.territory TO PUBLIC;
+GRANT SELECT (id, org_id, key, name) ON leadguard.team TO PUBLIC;
+GRANT SELECT ON leadguard.protected TO PUBLIC;
+
+-- Functions: the list of those anyone may execute. All others are for the extension itself and its owner.
+GRANT EXECUTE ON FUNCTION
+    leadguard.visible(regclass, "any", "any", "any", "any"),
+    leadguard.still_visible(regclass, "any", "any", "any", "any"),
+    leadguard.acceptable(regclass, "any", "any", "any", "any"),
+    leadguard.mapped(anyelement),
+    leadguard.guard_statement(), leadguard.guard_row(), leadguard.guard_stored(),
+    leadguard.current_member(), leadguard.current_organization(), leadguard.has_capability(text),
+    leadguard.is_analyst(), leadguard.is_guest(), leadguard.in_my_organization(text, bigint),
+    leadguard.whoami(), leadguard.act_as(text),
+    leadguard.verify_closure(), leadguard.rebuild_closure()
+TO PUBLIC;

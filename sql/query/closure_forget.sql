@@ -1,0 +1,3 @@
+DELETE FROM {closure} c
+USING unnest($1) AS removed (id)
+WHERE c.ancestor_id = removed.id OR c.descendant_id = removed.id

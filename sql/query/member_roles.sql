@@ -1,0 +1,6 @@
+-- One row per capability; a role without any still carries its cap.
+SELECT c.capability, r.level_cap
+FROM leadguard.member_role mr
+JOIN leadguard.role r ON r.id = mr.role_id
+LEFT JOIN LATERAL unnest(r.capabilities) AS c (capability) ON true
+WHERE mr.member_id = $1

@@ -1,0 +1,145 @@
+//! Functions in the version-1 calling convention: arguments of any type, and state that lives as long as
+//! one execution of the query.
+
+use crate::model::value::{Kind, Value};
+use pgrx::{FromDatum, pg_sys};
+
+pub(crate) struct Call {
+    fcinfo: pg_sys::FunctionCallInfo,
+}
+
+impl Call {
+    /// # Safety
+    /// `fcinfo` must be what Postgres passed to the running function.
+    pub(super) unsafe fn new(fcinfo: pg_sys::FunctionCallInfo) -> Call {
+        Call { fcinfo }
+    }
+
+    pub(super) fn fcinfo(&self) -> pg_sys::FunctionCallInfo {
+        self.fcinfo
+    }
+
+    pub(crate) fn argument(&self, index: usize) -> Option<pg_sys::Datum> {
+        // SAFETY: fcinfo is live; the flexible array holds nargs entries.
+        let (count, args) = unsafe { ((*self.fcinfo).nargs, (*self.fcinfo).args.as_ptr()) };
+        if index >= count as usize {
+            return None;
+        }
+        // SAFETY: index is below nargs.
+        let argument = unsafe { &*args.add(index) };
+        (!argument.isnull).then_some(argument.value)
+    }
+
+    pub(crate) fn oid_argument(&self, index: usize) -> Option<pg_sys::Oid> {
+        self.argument(index).map(|d| pg_sys::Oid::from_u32(d.value() as u32))
+    }
+
+    /// The kind of an argument declared "any"; None for one that no mapped column has.
+    pub(crate) fn argument_kind(&self, index: usize) -> Option<Kind> {
+        // SAFETY: flinfo is live; the function returns InvalidOid where the expression is unknown.
+        let type_oid = unsafe { pg_sys::get_fn_expr_argtype((*self.fcinfo).flinfo, index as i32) };
+        kind_of(type_oid)
+    }
+
+    pub(crate) fn value(&self, index: usize, kind: Option<Kind>) -> Value<'_> {
+        match (self.argument(index), kind) {
+            (Some(datum), Some(kind)) => value_of(datum, kind),
+            _ => Value::Null,
+        }
+    }
+
+    /// State of this call site for this execution, made on the first call. It is dropped with the memory
+    /// context that holds the expression, which all call sites of one execution share.
+    pub(crate) fn state<T: 'static>(&self, make: impl FnOnce() -> T) -> *mut T {
+        // SAFETY: fcinfo and its flinfo are live for the whole call.
+        let flinfo = unsafe { (*self.fcinfo).flinfo };
+        // SAFETY: as above.
+        let held = unsafe { (*flinfo).fn_extra };
+        if !held.is_null() {
+            return held.cast();
+        }
+        let state = Box::into_raw(Box::new(make()));
+        // SAFETY: the callback is allocated in the context whose reset it waits for.
+        let callback = unsafe {
+            pg_sys::MemoryContextAlloc((*flinfo).fn_mcxt, size_of::<pg_sys::MemoryContextCallback>())
+        }
+        .cast::<pg_sys::MemoryContextCallback>();
+        // SAFETY: freshly allocated and of the right size.
+        unsafe {
+            callback.write(pg_sys::MemoryContextCallback {
+                func: Some(drop_state::<T>),
+                arg: state.cast(),
+                next: core::ptr::null_mut(),
+            })
+        };
+        // SAFETY: callback lives in fn_mcxt; drop_state frees the box exactly once.
+        unsafe { pg_sys::MemoryContextRegisterResetCallback((*flinfo).fn_mcxt, callback) };
+        // SAFETY: fn_extra is ours.
+        unsafe { (*flinfo).fn_extra = state.cast() };
+        state
+    }
+}
+
+unsafe extern "C-unwind" fn drop_state<T>(state: *mut core::ffi::c_void) {
+    // SAFETY: made by Box::into_raw in Call::state for this very type.
+    drop(unsafe { Box::from_raw(state.cast::<T>()) });
+}
+
+/// A state made by Call::state, borrowed for the running call.
+pub(crate) fn borrow<'a, T>(state: *mut T) -> &'a T {
+    // SAFETY: the state lives until its memory context is reset, which cannot happen during the call; it is
+    // only ever shared, never borrowed mutably.
+    unsafe { &*state }
+}
+
+/// The kind of a column by its type; domains count as their base type.
+pub(crate) fn kind_of(type_oid: pg_sys::Oid) -> Option<Kind> {
+    if type_oid == pg_sys::InvalidOid {
+        return None;
+    }
+    // SAFETY: a catalog look-up.
+    match unsafe { pg_sys::getBaseType(type_oid) } {
+        pg_sys::INT2OID => Some(Kind::Int2),
+        pg_sys::INT4OID => Some(Kind::Int4),
+        pg_sys::INT8OID => Some(Kind::Int8),
+        pg_sys::TEXTOID | pg_sys::VARCHAROID => Some(Kind::Text),
+        pg_sys::UUIDOID => Some(Kind::Uuid),
+        _ => None,
+    }
+}
+
+pub(super) fn value_of<'a>(datum: pg_sys::Datum, kind: Kind) -> Value<'a> {
+    match kind {
+        Kind::Int2 => Value::Int(i64::from(datum.value() as i16)),
+        Kind::Int4 => Value::Int(i64::from(datum.value() as i32)),
+        Kind::Int8 => Value::Int(datum.value() as i64),
+        // SAFETY: a text datum; detoasted into the current memory context where needed.
+        Kind::Text => match unsafe { <&str>::from_datum(datum, false) } {
+            Some(text) => Value::Text(text),
+            None => Value::Null,
+        },
+        Kind::Uuid => {
+            // SAFETY: a uuid datum points to 16 bytes.
+            Value::Uuid(unsafe { *datum.cast_mut_ptr::<[u8; 16]>() })
+        }
+    }
+}
+
+/// A datum of a column of `kind`, for writing; None when the kind cannot hold the value.
+pub(super) fn datum_of(value: &Value, kind: Kind) -> Option<pg_sys::Datum> {
+    use pgrx::IntoDatum;
+    match (value, kind) {
+        (Value::Int(id), Kind::Int2) => i16::try_from(*id).ok()?.into_datum(),
+        (Value::Int(id), Kind::Int4) => i32::try_from(*id).ok()?.into_datum(),
+        (Value::Int(id), Kind::Int8) => id.into_datum(),
+        (Value::Text(text), Kind::Text) => text.into_datum(),
+        (Value::Uuid(bytes), Kind::Uuid) => {
+            // SAFETY: 16 bytes in the current memory context.
+            let copy = unsafe { pg_sys::palloc(16) }.cast::<[u8; 16]>();
+            // SAFETY: freshly allocated and of the right size.
+            unsafe { copy.write(*bytes) };
+            Some(pg_sys::Datum::from(copy))
+        }
+        _ => None,
+    }
+}

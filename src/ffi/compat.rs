@@ -1,0 +1,29 @@
+//! Differences between the server versions, under the newest name.
+
+use pgrx::pg_sys;
+
+#[cfg(any(feature = "pg14", feature = "pg15"))]
+pub(super) fn owns_relation(relation: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up by OID; raises for an unknown relation.
+    unsafe { pg_sys::pg_class_ownercheck(relation, role) }
+}
+
+#[cfg(not(any(feature = "pg14", feature = "pg15")))]
+pub(super) fn owns_relation(relation: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up by OID; raises for an unknown relation.
+    unsafe { pg_sys::object_ownercheck(pg_sys::RelationRelationId, relation, role) }
+}
+
+/// Unknown settings under the prefix become errors where the server can do it (15 and later).
+pub(super) fn reserve_prefix(prefix: &core::ffi::CStr) {
+    #[cfg(not(feature = "pg14"))]
+    // SAFETY: the name is a static string; called once from _PG_init.
+    unsafe {
+        pg_sys::MarkGUCPrefixReserved(prefix.as_ptr())
+    };
+    #[cfg(feature = "pg14")]
+    // SAFETY: as above; 14 knows only the warning.
+    unsafe {
+        pg_sys::EmitWarningsOnPlaceholders(prefix.as_ptr())
+    };
+}

@@ -1,0 +1,200 @@
+//! Users, transactions and the switch to the extension's owner.
+
+use super::compat;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+pub(crate) fn session_role() -> pg_sys::Oid {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::GetSessionUserId() }
+}
+
+pub(crate) fn current_role() -> pg_sys::Oid {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::GetUserId() }
+}
+
+pub(crate) fn role_name(role: pg_sys::Oid) -> Option<String> {
+    // SAFETY: with noerr the function returns null for an unknown role.
+    let name = unsafe { pg_sys::GetUserNameFromId(role, true) };
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: a terminated string in the current memory context.
+    Some(unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
+}
+
+pub(crate) fn is_superuser(role: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::superuser_arg(role) }
+}
+
+/// Whether row security does not apply to the role.
+pub(crate) fn bypasses_row_security(role: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up; true for superusers too.
+    unsafe { pg_sys::has_bypassrls_privilege(role) }
+}
+
+pub(crate) fn owns_relation(relation: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    compat::owns_relation(relation, role)
+}
+
+pub(crate) fn reserve_prefix(prefix: &CStr) {
+    compat::reserve_prefix(prefix);
+}
+
+pub(crate) fn server_version_num() -> u32 {
+    // SAFETY: the setting exists in every server and holds digits.
+    let text = unsafe { pg_sys::GetConfigOption(c"server_version_num".as_ptr(), false, false) };
+    if text.is_null() {
+        return 0;
+    }
+    // SAFETY: a terminated string owned by Postgres.
+    unsafe { CStr::from_ptr(text) }.to_str().ok().and_then(|t| t.parse().ok()).unwrap_or(0)
+}
+
+pub(crate) fn in_transaction_block() -> bool {
+    // SAFETY: reads the transaction state.
+    unsafe { pg_sys::IsTransactionBlock() }
+}
+
+pub(crate) fn subtransaction() -> u32 {
+    // SAFETY: reads the transaction state.
+    unsafe { pg_sys::GetCurrentSubTransactionId() }
+}
+
+/// Microseconds since 2000-01-01 at the start of the client's statement.
+pub(crate) fn statement_time() -> i64 {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::GetCurrentStatementStartTimestamp() }
+}
+
+/// The extension's tables belong to a superuser; this is the one that always exists.
+const OWNER: pg_sys::Oid = pg_sys::Oid::from_u32(10);
+
+struct Switched {
+    user: pg_sys::Oid,
+    context: i32,
+    nest_level: i32,
+}
+
+impl Drop for Switched {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: ends the level opened in as_extension; after an error the abort does it.
+            unsafe { pg_sys::AtEOXact_GUC(true, self.nest_level) };
+        }
+        // SAFETY: puts back what GetUserIdAndSecContext gave.
+        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
+    }
+}
+
+/// Runs `body` as the owner of the extension, with nothing on the search path that a user could write.
+/// For queries of the extension's own tables only: never for code of the caller or of a table's owner.
+pub(crate) fn as_extension<T>(body: impl FnOnce() -> T) -> T {
+    let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: both out-pointers are valid.
+    unsafe { pg_sys::GetUserIdAndSecContext(&mut user, &mut context) };
+    // SAFETY: opens a nesting level that Switched closes.
+    let nest_level = unsafe { pg_sys::NewGUCNestLevel() };
+    let switched = Switched { user, context, nest_level };
+    let local = context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
+    // SAFETY: the flag keeps SET ROLE and SET SESSION AUTHORIZATION out until Switched is dropped.
+    unsafe { pg_sys::SetUserIdAndSecContext(OWNER, local) };
+    set_local(c"search_path", c"pg_catalog, pg_temp");
+    set_local(c"row_security", c"on");
+    let value = body();
+    drop(switched);
+    value
+}
+
+/// Runs `body` as the caller, with a search path that resolves nothing of the caller's.
+pub(crate) fn with_pinned_path<T>(body: impl FnOnce() -> T) -> T {
+    let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: both out-pointers are valid.
+    unsafe { pg_sys::GetUserIdAndSecContext(&mut user, &mut context) };
+    // SAFETY: opens a nesting level that Switched closes.
+    let nest_level = unsafe { pg_sys::NewGUCNestLevel() };
+    let switched = Switched { user, context, nest_level };
+    set_local(c"search_path", c"pg_catalog, pg_temp");
+    let value = body();
+    drop(switched);
+    value
+}
+
+pub(crate) fn set_local(name: &CStr, value: &CStr) {
+    // SAFETY: both strings are terminated; GUC_ACTION_SAVE is undone with the nesting level and is the one
+    // action allowed in parallel mode.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        )
+    };
+}
+
+/// What happens to a (sub)transaction, for state that must not outlive it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Transaction {
+    Ended,
+    Preparing,
+    SubCommitted { sub: u32, parent: u32 },
+    SubAborted { sub: u32 },
+}
+
+static LISTENER: std::sync::OnceLock<fn(Transaction)> = std::sync::OnceLock::new();
+
+/// Registers the one listener of the extension; it must not raise except when preparing.
+pub(crate) fn on_transaction(listener: fn(Transaction)) {
+    if LISTENER.set(listener).is_err() {
+        return;
+    }
+    // SAFETY: registered once for the life of the backend, with functions that live as long.
+    unsafe { pg_sys::RegisterXactCallback(Some(transaction_event), core::ptr::null_mut()) };
+    // SAFETY: as above.
+    unsafe { pg_sys::RegisterSubXactCallback(Some(subtransaction_event), core::ptr::null_mut()) };
+}
+
+fn tell(event: Transaction) {
+    if let Some(listener) = LISTENER.get() {
+        listener(event);
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _arg: *mut core::ffi::c_void) {
+    use pg_sys::XactEvent as E;
+    match event {
+        E::XACT_EVENT_PRE_PREPARE => tell(Transaction::Preparing),
+        E::XACT_EVENT_COMMIT | E::XACT_EVENT_ABORT | E::XACT_EVENT_PREPARE | E::XACT_EVENT_PARALLEL_COMMIT
+        | E::XACT_EVENT_PARALLEL_ABORT => tell(Transaction::Ended),
+        _ => {}
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn subtransaction_event(
+    event: pg_sys::SubXactEvent::Type,
+    sub: pg_sys::SubTransactionId,
+    parent: pg_sys::SubTransactionId,
+    _arg: *mut core::ffi::c_void,
+) {
+    use pg_sys::SubXactEvent as E;
+    match event {
+        E::SUBXACT_EVENT_COMMIT_SUB => tell(Transaction::SubCommitted { sub, parent }),
+        E::SUBXACT_EVENT_ABORT_SUB => tell(Transaction::SubAborted { sub }),
+        _ => {}
+    }
+}
+
+/// Microseconds since 2000-01-01 at the start of the connection.
+pub(crate) fn started() -> i64 {
+    // SAFETY: a plain read of a backend variable set at the start.
+    unsafe { pg_sys::MyStartTimestamp }
+}

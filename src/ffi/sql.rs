@@ -1,0 +1,203 @@
+//! Queries of the extension, with an explicit choice of what they see.
+//!
+//! pgrx's own SPI client turns every SELECT after the first write of a transaction into one with a new
+//! snapshot; a policy must never do that. Hence this small client. Plans of constant texts are kept.
+
+use pgrx::{IntoDatum, pg_sys};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+
+/// What a query sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sees {
+    /// What the running statement sees. Never writes, never takes a transaction id.
+    Statement,
+    /// Everything committed by now, and what this transaction has done so far; may write.
+    Now,
+}
+
+/// A parameter of a query.
+#[derive(Debug, Clone)]
+pub(crate) enum Param<'a> {
+    Int(Option<i64>),
+    Text(Option<&'a str>),
+    Bool(bool),
+    Oid(pg_sys::Oid),
+    Ints(&'a [i64]),
+    Texts(&'a [String]),
+    Timestamp(Option<i64>),
+}
+
+impl Param<'_> {
+    fn type_oid(&self) -> pg_sys::Oid {
+        match self {
+            Param::Int(_) => pg_sys::INT8OID,
+            Param::Text(_) => pg_sys::TEXTOID,
+            Param::Bool(_) => pg_sys::BOOLOID,
+            Param::Oid(_) => pg_sys::OIDOID,
+            Param::Ints(_) => pg_sys::INT8ARRAYOID,
+            Param::Texts(_) => pg_sys::TEXTARRAYOID,
+            Param::Timestamp(_) => pg_sys::TIMESTAMPTZOID,
+        }
+    }
+
+    fn datum(&self) -> Option<pg_sys::Datum> {
+        match self {
+            Param::Int(value) => value.and_then(IntoDatum::into_datum),
+            Param::Text(value) => value.and_then(IntoDatum::into_datum),
+            Param::Bool(value) => value.into_datum(),
+            Param::Oid(value) => value.into_datum(),
+            Param::Ints(values) => values.to_vec().into_datum(),
+            Param::Texts(values) => values.to_vec().into_datum(),
+            Param::Timestamp(value) => value.map(pg_sys::Datum::from),
+        }
+    }
+}
+
+/// One row of a result, read by position (0 is the first column).
+pub(crate) struct Row {
+    tuple: pg_sys::HeapTuple,
+    descriptor: pg_sys::TupleDesc,
+}
+
+impl Row {
+    fn datum(&self, column: i32) -> Option<pg_sys::Datum> {
+        let mut is_null = false;
+        // SAFETY: tuple and descriptor come from the live SPI result.
+        let datum =
+            unsafe { pg_sys::SPI_getbinval(self.tuple, self.descriptor, column + 1, &mut is_null) };
+        (!is_null).then_some(datum)
+    }
+
+    /// A bigint column.
+    pub fn int(&self, column: i32) -> Option<i64> {
+        self.datum(column).map(|d| d.value() as i64)
+    }
+
+    pub fn bool(&self, column: i32) -> bool {
+        self.datum(column).is_some_and(|d| d.value() as u8 != 0)
+    }
+
+    pub fn oid(&self, column: i32) -> Option<pg_sys::Oid> {
+        self.datum(column).map(|d| pg_sys::Oid::from_u32(d.value() as u32))
+    }
+
+    /// Any column in its text form.
+    pub fn text(&self, column: i32) -> Option<String> {
+        // SAFETY: as in datum().
+        let value = unsafe { pg_sys::SPI_getvalue(self.tuple, self.descriptor, column + 1) };
+        if value.is_null() {
+            return None;
+        }
+        // SAFETY: SPI_getvalue returns a terminated string.
+        Some(unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned())
+    }
+}
+
+thread_local! {
+    static PLANS: RefCell<HashMap<(&'static str, Vec<pg_sys::Oid>), pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
+}
+
+/// Runs a query whose text is a constant; its plan is kept for the life of the backend.
+pub(crate) fn query(text: &'static str, params: &[Param], sees: Sees, each: &mut dyn FnMut(&Row)) -> u64 {
+    run(params, each, &mut |types, values, nulls| {
+        let key = (text, types.to_vec());
+        let kept = PLANS.with(|plans| plans.borrow().get(&key).copied());
+        let plan = kept.unwrap_or_else(|| {
+            let plan = prepare(text, types);
+            // SAFETY: moves the plan to a context that lives as long as the backend.
+            unsafe { pg_sys::SPI_keepplan(plan) };
+            PLANS.with(|plans| plans.borrow_mut().insert(key, plan));
+            plan
+        });
+        // SAFETY: plan is valid, values and nulls have one entry for each of its parameters.
+        unsafe {
+            pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr().cast(), sees == Sees::Statement, 0)
+        }
+    })
+}
+
+/// Runs a query whose text is made for the occasion.
+pub(crate) fn query_once(text: &str, params: &[Param], sees: Sees, each: &mut dyn FnMut(&Row)) -> u64 {
+    let source = CString::new(text).unwrap_or_default();
+    run(params, each, &mut |types, values, nulls| {
+        let mut types = types.to_vec();
+        // SAFETY: all three arrays have one entry for each parameter and outlive the call.
+        unsafe {
+            pg_sys::SPI_execute_with_args(
+                source.as_ptr(),
+                values.len() as i32,
+                types.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_ptr().cast(),
+                sees == Sees::Statement,
+                0,
+            )
+        }
+    })
+}
+
+fn prepare(text: &str, types: &[pg_sys::Oid]) -> pg_sys::SPIPlanPtr {
+    let source = CString::new(text).unwrap_or_default();
+    let mut types = types.to_vec();
+    // SAFETY: source is terminated, types has as many entries as announced.
+    let plan = unsafe { pg_sys::SPI_prepare(source.as_ptr(), types.len() as i32, types.as_mut_ptr()) };
+    if plan.is_null() {
+        crate::errors::bug("a query could not be prepared");
+    }
+    plan
+}
+
+type Execute<'a> = &'a mut dyn FnMut(&[pg_sys::Oid], &mut [pg_sys::Datum], &[u8]) -> i32;
+
+fn run(params: &[Param], each: &mut dyn FnMut(&Row), execute: Execute) -> u64 {
+    // SAFETY: paired with SPI_finish below; after an error the (sub)transaction's abort cleans up.
+    if unsafe { pg_sys::SPI_connect() } != pg_sys::SPI_OK_CONNECT as i32 {
+        crate::errors::bug("no SPI connection");
+    }
+    super::trigger::register_current();
+    let types: Vec<_> = params.iter().map(Param::type_oid).collect();
+    let mut values = Vec::with_capacity(params.len());
+    let mut nulls = Vec::with_capacity(params.len());
+    for param in params {
+        let datum = param.datum();
+        nulls.push(if datum.is_some() { b' ' } else { b'n' });
+        values.push(datum.unwrap_or(pg_sys::Datum::from(0usize)));
+    }
+    let status = execute(&types, &mut values, &nulls);
+    if status < 0 {
+        crate::errors::bug("a query failed without an error");
+    }
+    // SAFETY: globals that SPI sets for the query just run.
+    let (table, processed) = unsafe { (pg_sys::SPI_tuptable, pg_sys::SPI_processed) };
+    if !table.is_null() {
+        // SAFETY: SPI keeps the table and its rows until SPI_finish.
+        let (rows, descriptor, count) = unsafe { ((*table).vals, (*table).tupdesc, (*table).numvals) };
+        for index in 0..count as usize {
+            // SAFETY: index is below the number of rows.
+            let tuple = unsafe { *rows.add(index) };
+            each(&Row { tuple, descriptor });
+        }
+    }
+    // SAFETY: ends the connection opened above.
+    unsafe { pg_sys::SPI_finish() };
+    processed
+}
+
+/// The first column of the first row.
+pub(crate) fn first_int(text: &'static str, params: &[Param], sees: Sees) -> Option<i64> {
+    let mut found = None;
+    query(text, params, sees, &mut |row| found = found.or(row.int(0)));
+    found
+}
+
+pub(crate) fn first_text(text: &'static str, params: &[Param], sees: Sees) -> Option<String> {
+    let mut found: Option<String> = None;
+    query(text, params, sees, &mut |row| {
+        if found.is_none() {
+            found = row.text(0);
+        }
+    });
+    found
+}

@@ -1,0 +1,124 @@
+//! Who may write which row. The triggers raise what these rules answer; the INSERT policy only asks.
+
+use crate::errors::{Failure, refused};
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::model::level::Level;
+use crate::model::value::{Kind, Value};
+use crate::visibility::subject::{Mapped, Member, Subject, Table};
+
+/// The rules of INSERT (requirement O13, contract section 8).
+pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(), Failure> {
+    let Some(member) = &subject.member else { return Err(refused("this session is no member")) };
+    if member.level_cap == Some(Level::Read) {
+        return Err(refused(format!("\"{}\" may not insert", member.key)));
+    }
+    if !subject.same_organization(member, table, &row.organization) {
+        return Err(refused("the row belongs to another organization")
+            .hint("Leave the organization column empty; it is filled in."));
+    }
+    let assigns = subject.has_capability("assign");
+    if let (owner, Some(kind)) = row.owner
+        && owner != Value::Null
+        && !subject.owners(member, kind).contains(&owner)
+        && !(assigns && is_active_member(member, &owner, kind))
+    {
+        return Err(refused("the owner of a new row must be the inserting member or somebody below")
+            .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
+    }
+    if let (territory, Some(kind)) = row.territory
+        && territory != Value::Null
+        && !subject.territories(member, kind).contains(&territory)
+        && !(assigns && is_territory(member, &territory, kind))
+    {
+        return Err(refused("the territory of a new row must be one that the inserting member reaches, or empty")
+            .hint("Leave the territory empty, then move the row with leadguard.reassign."));
+    }
+    if !assigns && !subject.reads(table, row) {
+        return Err(refused("the new row would not be readable for the inserting member")
+            .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
+    }
+    Ok(())
+}
+
+/// What an UPDATE changes of the mapped columns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Changed {
+    pub fixed: bool,
+    pub owner: bool,
+    pub territory: bool,
+}
+
+/// The rules of UPDATE once the level on the old row is known to be edit or more.
+pub(crate) fn update(
+    subject: &Subject,
+    table: &Table,
+    level: Level,
+    changed: Changed,
+    new: &Mapped,
+) -> Result<(), Failure> {
+    let Some(member) = &subject.member else { return Err(refused("this session is no member")) };
+    if changed.fixed {
+        return Err(refused("id, creator and organization of a row cannot change"));
+    }
+    if (changed.owner || changed.territory) && level < Level::Full {
+        return Err(refused(format!("\"{}\" may edit the row but not move it", member.key))
+            .detail("Owner and territory move with level full: the owner, those above, an administrator."));
+    }
+    if changed.owner
+        && let (owner, Some(kind)) = new.owner
+        && owner != Value::Null
+        && !subject.owners(member, kind).contains(&owner)
+        && !is_active_member(member, &owner, kind)
+    {
+        return Err(refused("the new owner is no active member of the organization"));
+    }
+    if changed.territory
+        && let (territory, Some(kind)) = new.territory
+        && territory != Value::Null
+        && !is_territory(member, &territory, kind)
+    {
+        return Err(refused("the new territory is none of the organization"));
+    }
+    if !subject.reads(table, new) {
+        return Err(refused("the changed row would no longer be readable for the writing member")
+            .hint("Hand a record over with leadguard.reassign."));
+    }
+    Ok(())
+}
+
+fn exists(text: &'static str, text_by_key: &'static str, member: &Member, value: &Value, kind: Kind) -> bool {
+    let org = Param::Int(Some(member.org_id));
+    as_extension(|| match value {
+        Value::Null => false,
+        Value::Int(id) if kind.is_int() => {
+            sql::first_int(text, &[Param::Int(Some(*id)), org], Sees::Statement).is_some()
+        }
+        Value::Int(_) => false,
+        Value::Text(key) => sql::first_int(text_by_key, &[Param::Text(Some(key)), org], Sees::Statement).is_some(),
+        Value::Uuid(bytes) => {
+            let key = uuid::Uuid::from_bytes(*bytes).to_string();
+            sql::first_int(text_by_key, &[Param::Text(Some(&key)), org], Sees::Statement).is_some()
+        }
+    })
+}
+
+fn is_active_member(member: &Member, value: &Value, kind: Kind) -> bool {
+    exists(
+        "SELECT id FROM leadguard.member WHERE id = $1 AND org_id = $2 AND active",
+        "SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active",
+        member,
+        value,
+        kind,
+    )
+}
+
+fn is_territory(member: &Member, value: &Value, kind: Kind) -> bool {
+    exists(
+        "SELECT id FROM leadguard.territory WHERE id = $1 AND org_id = $2",
+        "SELECT id FROM leadguard.territory WHERE key = $1 AND org_id = $2",
+        member,
+        value,
+        kind,
+    )
+}

@@ -1,0 +1,38 @@
+//! Settings. Nothing here grants access: identity and authority are never settings.
+
+use crate::ffi::session;
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+static MAX_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(64);
+static ALLOW_UNPATCHED_SERVER: GucSetting<bool> = GucSetting::<bool>::new(false);
+
+/// The longest chain of managers or parent territories. A chain of n needs n²/2 pairs.
+pub(crate) fn max_depth() -> i64 {
+    i64::from(MAX_DEPTH.get())
+}
+
+pub(crate) fn allow_unpatched_server() -> bool {
+    ALLOW_UNPATCHED_SERVER.get()
+}
+
+pub(crate) fn register() {
+    GucRegistry::define_int_guc(
+        c"leadguard.max_depth",
+        c"Longest chain of managers or of parent territories.",
+        c"A change that makes a longer chain is refused with LG002. A chain of n needs n*n/2 closure pairs.",
+        &MAX_DEPTH,
+        1,
+        10_000,
+        GucContext::Suset,
+        GucFlags::NOT_WHILE_SEC_REST,
+    );
+    GucRegistry::define_bool_guc(
+        c"leadguard.allow_unpatched_server",
+        c"Lets protect work on a server below the security floor.",
+        c"Such servers have holes in row security itself (fixed in 14.25, 15.20, 16.16, 17.12, 18.7).",
+        &ALLOW_UNPATCHED_SERVER,
+        GucContext::Suset,
+        GucFlags::NOT_WHILE_SEC_REST,
+    );
+    session::reserve_prefix(c"leadguard");
+}

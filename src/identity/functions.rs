@@ -1,0 +1,69 @@
+//! Questions about the session's own identity.
+
+use crate::ffi::session;
+use crate::identity::{self, Mode};
+use crate::visibility;
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::iter::TableIterator;
+
+/// The active member that this session is; NULL for nobody.
+#[pgrx::pg_extern(sql = false)]
+fn current_member() -> Option<i64> {
+    visibility::statement().member.as_ref().map(|m| m.id)
+}
+
+/// The organization of the current member.
+#[pgrx::pg_extern(sql = false)]
+fn current_organization() -> Option<i64> {
+    visibility::statement().member.as_ref().map(|m| m.org_id)
+}
+
+/// Whether a role of the current member carries the capability.
+#[pgrx::pg_extern(sql = false)]
+fn has_capability(capability: Option<&str>) -> bool {
+    capability.is_some_and(|c| visibility::statement().has_capability(c))
+}
+
+/// Whether the session is registered as an analyst: it reads and never writes.
+#[pgrx::pg_extern(sql = false)]
+fn is_analyst() -> bool {
+    visibility::statement().mode == Some(Mode::Analyst)
+}
+
+/// Whether the current member is a guest.
+#[pgrx::pg_extern(sql = false)]
+fn is_guest() -> bool {
+    visibility::statement().member.as_ref().is_some_and(|m| m.guest)
+}
+
+/// Who this session is, how that came about and since when. One row, also for nobody.
+#[pgrx::pg_extern(sql = false)]
+fn whoami() -> TableIterator<
+    'static,
+    (
+        pgrx::name!(member_id, Option<i64>),
+        pgrx::name!(key, Option<String>),
+        pgrx::name!(organization, Option<String>),
+        pgrx::name!(how, String),
+        pgrx::name!(login, String),
+        pgrx::name!(since, Option<TimestampWithTimeZone>),
+    ),
+> {
+    let subject = visibility::statement();
+    let since = match subject.mode {
+        Some(Mode::Trusted) => identity::acting_since(),
+        Some(_) => Some(session::started()),
+        None => None,
+    };
+    let how = subject.mode.map_or("nobody", Mode::name).to_owned();
+    let login = session::role_name(session::session_role()).unwrap_or_default();
+    let member = subject.member.as_ref();
+    TableIterator::once((
+        member.map(|m| m.id),
+        member.map(|m| m.key.clone()),
+        member.map(|m| m.org_key.clone()),
+        how,
+        login,
+        since.and_then(|s| TimestampWithTimeZone::try_from(s).ok()),
+    ))
+}

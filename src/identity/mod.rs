@@ -1,0 +1,208 @@
+//! Who is asking.
+//!
+//! The session role (never current_user, never a setting) is registered as exactly one of person, analyst or
+//! trusted connector. A trusted connector names a member with act_as; that binding belongs to the
+//! transaction and to the savepoint in which it was made. Everything else is nobody.
+//! Tests: tests/attacks (identity), tests/paths.
+
+mod functions;
+
+use crate::errors::{BAD_IDENTITY, IDENTITY_CHANGED, failure, refused};
+use crate::ffi::session::{self, Transaction};
+use crate::ffi::sql::{self, Param, Sees};
+use pgrx::pg_sys::Oid;
+use std::cell::Cell;
+
+/// How a login role is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Person,
+    Analyst,
+    Trusted,
+}
+
+impl Mode {
+    fn parse(text: &str) -> Option<Mode> {
+        match text {
+            "person" => Some(Mode::Person),
+            "analyst" => Some(Mode::Analyst),
+            "trusted" => Some(Mode::Trusted),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Mode::Person => "person",
+            Mode::Analyst => "analyst",
+            Mode::Trusted => "trusted",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub member: i64,
+    pub mode: Mode,
+}
+
+/// What act_as bound: a member, for one login role, until the end of a (sub)transaction.
+#[derive(Debug, Clone, Copy)]
+struct Acting {
+    member: i64,
+    role: Oid,
+    sub: u32,
+    since: i64,
+}
+
+thread_local! {
+    static ACTING: Cell<Option<Acting>> = const { Cell::new(None) };
+    static SERIAL: Cell<u64> = const { Cell::new(0) };
+    static HIERARCHY_TOUCHED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Changes with every change of identity, so that nothing resolved before is used after.
+pub(crate) fn serial() -> u64 {
+    SERIAL.get()
+}
+
+fn set_acting(acting: Option<Acting>) {
+    ACTING.set(acting);
+    SERIAL.set(SERIAL.get() + 1);
+}
+
+pub(crate) fn mark_hierarchy_touched() {
+    HIERARCHY_TOUCHED.set(true);
+}
+
+/// Ends what must not outlive a (sub)transaction.
+pub(crate) fn on_transaction(event: Transaction) {
+    match event {
+        Transaction::Preparing => {
+            // A prepared transaction would keep the hierarchy locked, or the identity, without its session.
+            if ACTING.get().is_some() || HIERARCHY_TOUCHED.get() {
+                failure(crate::errors::NOT_YET, "cannot PREPARE a transaction that has a member identity or changed a hierarchy")
+                    .raise();
+            }
+        }
+        Transaction::Ended => {
+            HIERARCHY_TOUCHED.set(false);
+            if ACTING.get().is_some() {
+                set_acting(None);
+            }
+        }
+        Transaction::SubCommitted { sub, parent } => {
+            if let Some(acting) = ACTING.get().filter(|a| a.sub == sub) {
+                ACTING.set(Some(Acting { sub: parent, ..acting }));
+            }
+        }
+        Transaction::SubAborted { sub } => {
+            if ACTING.get().is_some_and(|a| a.sub == sub) {
+                set_acting(None);
+            }
+        }
+    }
+}
+
+/// The registration of a login role. OID and name must both match: a recycled name inherits nothing.
+fn registration(role: Oid) -> Option<(Mode, Option<i64>)> {
+    let mut found = None;
+    session::as_extension(|| {
+        sql::query(
+            "SELECT member_id, mode, db_role FROM leadguard.role_binding WHERE role_oid = $1",
+            &[Param::Oid(role)],
+            Sees::Statement,
+            &mut |row| found = Some((row.int(0), row.text(1), row.text(2))),
+        )
+    });
+    let (member, mode, name) = found?;
+    if session::role_name(role)? != name? {
+        return None;
+    }
+    Some((Mode::parse(&mode?)?, member))
+}
+
+/// The identity of the session in this transaction, before asking whether the member is active.
+pub(crate) fn claimed() -> Option<Identity> {
+    let role = session::session_role();
+    match registration(role)? {
+        (Mode::Trusted, _) => {
+            let acting = ACTING.get().filter(|a| a.role == role)?;
+            Some(Identity { member: acting.member, mode: Mode::Trusted })
+        }
+        (mode, member) => Some(Identity { member: member?, mode }),
+    }
+}
+
+/// Whether the caller is superuser or owns the extension, and so administers it without being a member.
+pub(crate) fn is_superuser() -> bool {
+    session::is_superuser(session::current_role())
+}
+
+/// Binds the transaction to a member. Trusted connectors only; errors: 42501 (no trusted connector), 25P01
+/// (outside a transaction block), 28000 (no such active member), LG003 (identity already bound or in use).
+#[pgrx::pg_extern(sql = false)]
+fn act_as(member_key: Option<&str>) -> i64 {
+    let role = session::session_role();
+    if !matches!(registration(role), Some((Mode::Trusted, _))) {
+        refused("act_as is for trusted connectors")
+            .hint("A superuser registers one with leadguard.connector(db_role, 'trusted').")
+            .raise();
+    }
+    if !session::in_transaction_block() {
+        failure("25P01", "act_as needs a transaction block")
+            .hint("An identity ends with its transaction, so that a pooled connection never hands it on: BEGIN first.")
+            .raise();
+    }
+    let mut member = None;
+    session::as_extension(|| {
+        sql::query(
+            "SELECT id FROM leadguard.member WHERE key = $1 AND active",
+            &[Param::Text(member_key)],
+            Sees::Statement,
+            &mut |row| member = row.int(0),
+        )
+    });
+    let Some(member) = member else {
+        failure(BAD_IDENTITY, "act_as refused").detail("There is no active member with this key.").raise();
+    };
+    if let Some(acting) = ACTING.get().filter(|a| a.role == role) {
+        if acting.member == member {
+            return member;
+        }
+        failure(IDENTITY_CHANGED, "this transaction already acts as another member")
+            .hint("End the transaction; the next one can act as somebody else.")
+            .raise();
+    }
+    refuse_while_in_use();
+    set_acting(Some(Acting {
+        member,
+        role,
+        sub: session::subtransaction(),
+        since: session::statement_time(),
+    }));
+    member
+}
+
+/// A cursor or a running query must not go from one identity to another between two of its rows.
+fn refuse_while_in_use() {
+    if crate::visibility::policy::executing() {
+        failure(IDENTITY_CHANGED, "the identity cannot change while a query on a protected table runs").raise();
+    }
+    let open = sql::first_text(
+        "SELECT name FROM pg_catalog.pg_cursors WHERE name OPERATOR(pg_catalog.<>) '' LIMIT 1",
+        &[],
+        Sees::Statement,
+    );
+    if let Some(cursor) = open {
+        failure(IDENTITY_CHANGED, "the identity cannot change while a cursor is open")
+            .detail(format!("Cursor \"{cursor}\" is open."))
+            .hint("Call act_as first, then open cursors.")
+            .raise();
+    }
+}
+
+/// When and how the identity came about, for whoami.
+pub(crate) fn acting_since() -> Option<i64> {
+    ACTING.get().map(|a| a.since)
+}

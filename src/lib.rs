@@ -1,0 +1,44 @@
+//! leadguard: row security of sales leads from the management and territory hierarchies.
+//!
+//! Rust decides, SQL declares, Postgres enforces. The flow: a query enters (policies call
+//! `visibility::policy`), the identity is resolved (`identity`), the sets are bound (`visibility`), rows pass
+//! or do not; writes pass `guard`; `hierarchy` keeps the closures; `protect` puts all of it on a table.
+
+// Here and not in Cargo.toml: the generated pgrx_embed binary needs unsafe.
+#![deny(unsafe_code)]
+
+use pgrx::prelude::*;
+
+mod errors;
+#[allow(unsafe_code)]
+mod ffi;
+//mod grants;
+mod guard;
+mod guc;
+mod hierarchy;
+mod identity;
+mod model;
+mod names;
+//mod protect;
+//mod questions;
+mod visibility;
+
+pg_module_magic!();
+
+extension_sql_file!("../sql/install/00_schema.sql", name = "schema", bootstrap);
+extension_sql_file!("../sql/install/10_directory.sql", name = "directory", requires = ["schema"]);
+extension_sql_file!("../sql/install/11_identity.sql", name = "identity", requires = ["directory"]);
+extension_sql_file!("../sql/install/12_records.sql", name = "records", requires = ["identity"]);
+extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["records"]);
+extension_sql_file!("../sql/install/31_identity_functions.sql", name = "identity_functions", requires = ["policy_functions"]);
+extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["identity_functions"]);
+extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["directory_triggers"], finalize);
+
+#[pg_guard]
+extern "C-unwind" fn _PG_init() {
+    guc::register();
+    ffi::session::on_transaction(|event| {
+        identity::on_transaction(event);
+        visibility::subject::on_transaction(event);
+    });
+}

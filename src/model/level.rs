@@ -1,0 +1,90 @@
+//! How far a member's access to a record goes.
+
+/// Ordered: a higher level includes the lower ones; a union of paths keeps the highest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Level {
+    #[default]
+    None,
+    Read,
+    Edit,
+    Full,
+}
+
+impl Level {
+    pub fn parse(text: &str) -> Option<Level> {
+        match text {
+            "read" => Some(Level::Read),
+            "edit" => Some(Level::Edit),
+            "full" => Some(Level::Full),
+            _ => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::None => "none",
+            Level::Read => "read",
+            Level::Edit => "edit",
+            Level::Full => "full",
+        }
+    }
+
+    /// A role such as view_only caps every level.
+    pub fn capped(self, cap: Option<Level>) -> Level {
+        cap.map_or(self, |cap| self.min(cap))
+    }
+}
+
+/// What a member wants to do with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Read,
+    Update,
+    Archive,
+    Delete,
+    Share,
+    Reassign,
+    Create,
+    Export,
+}
+
+impl Action {
+    pub const NAMES: &'static str = "read, update, archive, delete, share, reassign, create, export";
+
+    pub fn parse(text: &str) -> Option<Action> {
+        Some(match text {
+            "read" => Action::Read,
+            "update" => Action::Update,
+            "archive" => Action::Archive,
+            "delete" => Action::Delete,
+            "share" => Action::Share,
+            "reassign" => Action::Reassign,
+            "create" => Action::Create,
+            "export" => Action::Export,
+            _ => return None,
+        })
+    }
+
+    /// The level on the record that the action needs.
+    pub fn needs(self) -> Level {
+        match self {
+            Action::Create => Level::None,
+            Action::Read | Action::Export => Level::Read,
+            Action::Update => Level::Edit,
+            Action::Archive | Action::Delete | Action::Share | Action::Reassign => Level::Full,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_ordered_and_capped() {
+        assert!(Level::None < Level::Read && Level::Read < Level::Edit && Level::Edit < Level::Full);
+        assert_eq!(Level::Full.capped(Some(Level::Read)), Level::Read);
+        assert_eq!(Level::None.capped(Some(Level::Read)), Level::None);
+        assert_eq!(Level::Edit.capped(None), Level::Edit);
+    }
+}

@@ -1,0 +1,46 @@
+//! Identifiers and literals in generated SQL, and names of things for people.
+
+use crate::ffi::sql::{self, Param, Sees};
+use pgrx::pg_sys::Oid;
+
+/// An identifier as SQL text. Always quoted: no list of reserved words to keep up with.
+pub(crate) fn quote(identifier: &str) -> String {
+    if !identifier.is_empty()
+        && identifier.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
+        && !identifier.as_bytes()[0].is_ascii_digit()
+        && !is_reserved(identifier)
+    {
+        return identifier.to_owned();
+    }
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+fn is_reserved(word: &str) -> bool {
+    sql::first_text(
+        "SELECT 'yes' FROM pg_catalog.pg_get_keywords() WHERE word OPERATOR(pg_catalog.=) $1 AND catcode OPERATOR(pg_catalog.<>) 'U'",
+        &[Param::Text(Some(word))],
+        Sees::Statement,
+    )
+    .is_some()
+}
+
+/// A string literal as SQL text.
+pub(crate) fn literal(text: &str) -> String {
+    let body = text.replace('\'', "''");
+    if body.contains('\\') { format!("E'{}'", body.replace('\\', "\\\\")) } else { format!("'{body}'") }
+}
+
+/// Schema-qualified name of a relation, quoted where needed; None when it does not exist.
+pub(crate) fn relation(oid: Oid) -> Option<String> {
+    sql::first_text(
+        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.oid OPERATOR(pg_catalog.=) $1",
+        &[Param::Oid(oid)],
+        Sees::Statement,
+    )
+}
+
+/// The same for messages, where a relation that is gone must not be a second error.
+pub(crate) fn shown(oid: Oid) -> String {
+    relation(oid).unwrap_or_else(|| format!("relation {}", oid.to_u32()))
+}

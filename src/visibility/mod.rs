@@ -1,0 +1,12 @@
+//! What a member reaches.
+//!
+//! A query enters, the identity is resolved, the sets are bound, rows pass or do not:
+//! subject  the asking member and everything loaded for one state of the database
+//! load     the queries that fill it
+//! policy   the functions that the policies call, pinned for one execution
+
+mod load;
+pub(crate) mod policy;
+pub(crate) mod subject;
+
+pub(crate) use subject::{now, statement};

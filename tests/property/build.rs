@@ -1,0 +1,219 @@
+//! Writes a generated world into a test database, and the SQL of single rows that the edits use as well.
+
+use crate::world::*;
+use leadguard_tests::{accepted, Client, Db};
+
+pub fn login(number: usize) -> String {
+    format!("p{number}")
+}
+
+/// Everything of `world` into an empty test database; `admin` is a superuser.
+pub fn build(db: &Db, admin: &mut Client, world: &World) {
+    for number in 0..LOGINS {
+        db.create_role(&login(number));
+    }
+    db.create_role("app");
+    directory(db, admin, world);
+    accepted(admin, "CREATE SCHEMA crm; GRANT USAGE ON SCHEMA crm TO PUBLIC");
+    for table in &world.tables {
+        create(admin, table);
+        let records: Vec<String> = table.records.keys().cloned().collect();
+        let (before, after) = records.split_at(records.len() / 2);
+        for id in before {
+            accepted(admin, &insert_record(table, id));
+        }
+        accepted(admin, &protect(world, table));
+        for id in after {
+            accepted(admin, &insert_record(table, id));
+        }
+        for grant in &table.grants {
+            accepted(admin, &insert_grant(world, table, grant));
+        }
+    }
+    // Row security is what is tested; privileges on tables have their own tests.
+    accepted(admin, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA crm TO PUBLIC; ANALYZE");
+    accepted(admin, &format!("SELECT leadguard.connector({}, 'trusted')", literal(&db.role("app"))));
+}
+
+fn directory(db: &Db, admin: &mut Client, world: &World) {
+    for (id, key) in world.orgs.iter().filter(|(id, _)| *id != 1) {
+        accepted(admin, &format!("INSERT INTO leadguard.organization (id, key) VALUES ({id}, {})", literal(key)));
+    }
+    for (org, _) in &world.orgs {
+        for (name, capabilities, cap) in [
+            ("hr", "{administer}", "NULL"),
+            ("dispatcher", "{assign}", "NULL"),
+            ("auditor", "{all_records,export}", "'read'"),
+            ("careful", "{}", "'edit'"),
+        ] {
+            accepted(
+                admin,
+                &format!(
+                    "INSERT INTO leadguard.role (name, org_id, capabilities, level_cap)
+                     VALUES ('{name}', {org}, '{capabilities}', {cap})"
+                ),
+            );
+        }
+        // One statement per organization: managers come before and after those they manage.
+        let members: Vec<i64> = world.members_of(*org).into_iter().rev().collect();
+        let rows: Vec<String> = members.iter().map(|id| member_row(db, world, *id)).collect();
+        accepted(admin, &format!("{MEMBER_INSERT} {}", rows.join(", ")));
+        let rows: Vec<String> = world.territories_of(*org).into_iter().rev().map(|id| territory_row(world, id)).collect();
+        accepted(admin, &format!("{TERRITORY_INSERT} {}", rows.join(", ")));
+    }
+    for (id, team) in &world.teams {
+        accepted(
+            admin,
+            &format!(
+                "INSERT INTO leadguard.team (id, org_id, key, access) VALUES ({id}, {}, {}, '{}')",
+                team.org,
+                literal(&team.key),
+                team.access
+            ),
+        );
+        for member in &team.members {
+            accepted(admin, &format!("INSERT INTO leadguard.team_member (team_id, member_id) VALUES ({id}, {member})"));
+        }
+    }
+    for (id, territory) in &world.territories {
+        for member in &territory.members {
+            accepted(
+                admin,
+                &format!("INSERT INTO leadguard.territory_member (territory_id, member_id) VALUES ({id}, {member})"),
+            );
+        }
+    }
+    for (id, member) in &world.members {
+        for role in &member.roles {
+            accepted(admin, &format!("INSERT INTO leadguard.member_role (member_id, role) VALUES ({id}, '{role}')"));
+        }
+    }
+}
+
+pub const MEMBER_INSERT: &str = "INSERT INTO leadguard.member (id, org_id, key, name, kind, manager_id, db_role, active) VALUES";
+
+pub fn member_row(db: &Db, world: &World, id: i64) -> String {
+    let m = &world.members[&id];
+    format!(
+        "({id}, {}, {}, {}, '{}', {}, {}, {})",
+        m.org,
+        literal(&m.key),
+        literal(&format!("Member {id}")),
+        m.kind,
+        number(m.manager),
+        nullable(&world.login_of(id).map(|l| db.role(&login(l)))),
+        m.active
+    )
+}
+
+pub const TERRITORY_INSERT: &str = "INSERT INTO leadguard.territory (id, org_id, key, parent_id, owner_id) VALUES";
+
+pub fn territory_row(world: &World, id: i64) -> String {
+    let t = &world.territories[&id];
+    format!("({id}, {}, {}, {}, {})", t.org, literal(&t.key), number(t.parent), number(t.owner))
+}
+
+fn create(admin: &mut Client, table: &Table) {
+    let s = &table.shape;
+    let mut columns = vec!["name text".to_string()];
+    columns.extend(s.territory.map(|kind| format!("territory {}", kind.sql())));
+    columns.extend(s.creator.map(|kind| format!("creator {}", kind.sql())));
+    columns.extend(s.org_column.then(|| "org bigint NOT NULL".to_string()));
+    columns.extend(s.owner.map(|kind| format!("owner {}", kind.sql())));
+    let id = format!("id {} NOT NULL", s.id);
+    let listed = columns.join(", ");
+    if s.partitions.is_empty() {
+        accepted(admin, &format!("CREATE TABLE {} ({id}, {listed}, PRIMARY KEY (id))", s.name));
+        return;
+    }
+    columns.reverse();
+    let reversed = columns.join(", ");
+    let [a, b, c] = s.partitions else { panic!("three leaves") };
+    // Leaves whose columns have other positions than the parent's, one of them after a dropped column.
+    accepted(
+        admin,
+        &format!(
+            "CREATE TABLE {name} ({id}, {listed}, PRIMARY KEY (id)) PARTITION BY HASH (id);
+             CREATE TABLE {a} PARTITION OF {name} FOR VALUES WITH (modulus 2, remainder 0);
+             CREATE TABLE {name}_mid (gone text, {reversed}, {id}, PRIMARY KEY (id)) PARTITION BY HASH (id);
+             ALTER TABLE {name}_mid DROP COLUMN gone;
+             CREATE TABLE {b} PARTITION OF {name}_mid FOR VALUES WITH (modulus 2, remainder 0);
+             CREATE TABLE {c} ({reversed}, gone int, {id}, PRIMARY KEY (id));
+             ALTER TABLE {c} DROP COLUMN gone;
+             ALTER TABLE {name}_mid ATTACH PARTITION {c} FOR VALUES WITH (modulus 2, remainder 1);
+             ALTER TABLE {name} ATTACH PARTITION {name}_mid FOR VALUES WITH (modulus 2, remainder 1)",
+            name = s.name
+        ),
+    );
+}
+
+fn protect(world: &World, table: &Table) -> String {
+    let s = &table.shape;
+    let mut arguments = vec![literal(&s.name), "id => 'id'".to_string()];
+    arguments.extend(s.owner.map(|_| "owner => 'owner'".to_string()));
+    arguments.extend(s.territory.map(|_| "territory => 'territory'".to_string()));
+    arguments.extend(s.creator.map(|_| "creator => 'creator'".to_string()));
+    if s.org_column {
+        arguments.push("organization => 'org'".to_string());
+    } else {
+        arguments.push(format!("org_key => {}", literal(world.org_key(s.org))));
+    }
+    format!("SELECT count(*) FROM leadguard.protect({})", arguments.join(", "))
+}
+
+/// The values of a record for the columns that its table has.
+pub fn insert_record(table: &Table, id: &str) -> String {
+    insert(table, id, &table.records[id])
+}
+
+pub fn insert(table: &Table, id: &str, r: &Record) -> String {
+    let s = &table.shape;
+    let mut columns = vec![("id", literal(id)), ("name", literal("start"))];
+    columns.extend(s.owner.map(|_| ("owner", nullable(&r.owner))));
+    columns.extend(s.territory.map(|_| ("territory", nullable(&r.territory))));
+    columns.extend(s.creator.map(|_| ("creator", nullable(&r.creator))));
+    columns.extend(s.org_column.then(|| ("org", r.org.to_string())));
+    let (names, values): (Vec<&str>, Vec<String>) = columns.into_iter().unzip();
+    format!("INSERT INTO {} ({}) VALUES ({})", s.name, names.join(", "), values.join(", "))
+}
+
+/// Through `share` and `team_add` where they accept it; a grant that is over or whose holder has left only exists
+/// because time passed, so it is written directly.
+pub fn insert_grant(world: &World, table: &Table, g: &Grant) -> String {
+    let (target, record, level) = (literal(&table.shape.name), literal(&g.record), g.level.name());
+    let given = match g.holder {
+        Holder::Member(m) => world.members[&m].active && world.members[&m].org == table.records[&g.record].org,
+        Holder::Team(t) => world.teams[&t].org == table.records[&g.record].org,
+    };
+    if g.until == Until::Past || !given {
+        let (member, team) = match g.holder {
+            Holder::Member(m) => (m.to_string(), "NULL".to_string()),
+            Holder::Team(t) => ("NULL".to_string(), t.to_string()),
+        };
+        return format!(
+            "INSERT INTO leadguard.record_grant (target, record, kind, member_id, team_id, level, until, retained)
+             VALUES ({target}, {record}, '{}', {member}, {team}, '{level}', {}, {})",
+            if g.share { "share" } else { "record_team" },
+            g.until.sql(),
+            g.retained
+        );
+    }
+    let (holder, key) = holder_argument(world, g.holder);
+    if g.share {
+        format!(
+            "SELECT leadguard.share({target}, {record}, {holder} => {key}, level => '{level}', reason => 'test',
+             until => {}, retained => {})",
+            g.until.sql(),
+            g.retained
+        )
+    } else {
+        format!("SELECT leadguard.team_add({target}, {record}, {key}, '{level}')")
+    }
+}
+
+pub fn holder_argument(world: &World, holder: Holder) -> (&'static str, String) {
+    match holder {
+        Holder::Member(m) => ("member", literal(&world.members[&m].key)),
+        Holder::Team(t) => ("team", literal(&world.teams[&t].key)),
+    }
+}

@@ -1,0 +1,151 @@
+//! What may be written: every probe runs in a transaction that is rolled back, so the values stay as they are.
+
+use crate::build::{insert, login};
+use crate::checks::describe;
+use crate::generate::{chance, pick};
+use crate::reference;
+use crate::sessions::{sqlstate, Sessions};
+use crate::world::*;
+use leadguard_tests::postgres::SimpleQueryMessage;
+use leadguard_tests::rand::rngs::StdRng;
+use leadguard_tests::rand::Rng;
+use leadguard_tests::{accepted, Client};
+
+/// "42501" or another SQLSTATE, otherwise the number of rows that changed; nothing stays.
+fn probe(client: &mut Client, sql: &str) -> String {
+    accepted(client, "BEGIN");
+    let outcome = match client.simple_query(sql) {
+        Err(e) => sqlstate(&e),
+        Ok(messages) => messages
+            .iter()
+            .find_map(|m| if let SimpleQueryMessage::CommandComplete(n) = m { Some(n.to_string()) } else { None })
+            .expect("a command tag"),
+    };
+    accepted(client, "ROLLBACK");
+    outcome
+}
+
+pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
+    for _ in 0..3 {
+        let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
+        let table = &world.tables[at];
+        let Some(id) = choose(rng, world, world.logins[number], table) else { continue };
+        let (delete, need) = (chance(rng, 40), [Level::Edit, Level::Full]);
+        // A partition takes the same statement as the table it belongs to.
+        let relation = match pick(rng, table.shape.partitions).filter(|_| chance(rng, 30)) {
+            Some(leaf) if holds(&mut sessions.admin, leaf, &id) => leaf,
+            _ => &table.shape.name,
+        };
+        let sql = if delete {
+            format!("DELETE FROM {relation} WHERE id = {}", literal(&id))
+        } else {
+            format!("UPDATE {relation} SET name = 'probe' WHERE id = {}", literal(&id))
+        };
+        let member = world.logins[number];
+        let expected = match member.and_then(|m| reference::level(world, m, table, &id)) {
+            _ if !reference::writes(world, member) => "42501",
+            None => "0",
+            Some(level) if level >= need[usize::from(delete)] => "1",
+            Some(_) => "42501",
+        };
+        let paths = member.map(|m| reference::paths(world, m, table, &id));
+        assert_eq!(
+            probe(&mut sessions.people[number], &sql),
+            expected,
+            "{sql} by {}\n{:?}\npaths {paths:?}\n{}",
+            login(number),
+            table.records[&id],
+            describe(world, member)
+        );
+    }
+    hand_over(rng, sessions, world);
+    inserts(rng, sessions, world);
+}
+
+/// A plain UPDATE of the owner: for level full, and only to somebody who leaves the row readable for the writer.
+fn hand_over(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
+    let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
+    let table = &world.tables[at];
+    let Some(me) = world.logins[number].filter(|m| reference::writes(world, Some(*m))) else { return };
+    let seen: Vec<String> = reference::visible(world, Some(me), table).into_iter().collect();
+    let (Some(id), Some(to)) = (pick(rng, &seen), pick(rng, &world.active_of(world.members[&me].org))) else { return };
+    let Some(value) = world.owner_value(table, to) else { return };
+    let sql = format!("UPDATE {} SET owner = {} WHERE id = {}", table.shape.name, literal(&value), literal(&id));
+    let expected = reference::may_hand_over(world, me, table, &id, to, &value);
+    assert_eq!(
+        probe(&mut sessions.people[number], &sql),
+        if expected { "1" } else { "42501" },
+        "{sql}\n{:?}\nby {}to {}",
+        table.records[&id],
+        describe(world, Some(me)),
+        describe(world, Some(to))
+    );
+}
+
+fn holds(admin: &mut Client, leaf: &str, id: &str) -> bool {
+    leadguard_tests::rows(admin, &format!("SELECT FROM {leaf} WHERE id = {}", literal(id))).len() == 1
+}
+
+/// Mostly a record that the member sees: a random one is usually hidden, and that answer is the easy one.
+fn choose(rng: &mut StdRng, world: &World, member: Option<i64>, table: &Table) -> Option<String> {
+    let seen: Vec<String> = reference::visible(world, member, table).into_iter().collect();
+    if chance(rng, 70) && !seen.is_empty() {
+        return pick(rng, &seen);
+    }
+    pick(rng, &table.ids())
+}
+
+fn inserts(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
+    let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
+    let table = &world.tables[at];
+    let Some(me) = world.logins[number] else { return };
+    let asking = &world.members[&me];
+    let org = if table.shape.org_column { asking.org } else { table.shape.org };
+    // The member must be nameable in the table, because an empty owner or creator becomes himself.
+    if [table.shape.owner, table.shape.creator].into_iter().flatten().any(|kind| kind.value(me, &asking.key).is_none()) {
+        return;
+    }
+    let owner_id = table.shape.owner.and_then(|kind| {
+        let named: Vec<i64> = world
+            .members_of(org)
+            .into_iter()
+            .filter(|m| kind.value(*m, &world.members[m].key).is_some())
+            .filter(|m| chance(rng, 50) || *m == me || reference::above(world, me, *m))
+            .collect();
+        pick(rng, &named).filter(|_| chance(rng, 75))
+    });
+    let territory_id = table.shape.territory.and_then(|kind| {
+        let named: Vec<i64> = world
+            .territories_of(org)
+            .into_iter()
+            .filter(|t| kind.value(*t, &world.territories[t].key).is_some())
+            .filter(|t| chance(rng, 50) || reference::reaches_territory(world, me, *t))
+            .collect();
+        pick(rng, &named).filter(|_| chance(rng, 60))
+    });
+    let sent = Record {
+        org,
+        owner: owner_id.and_then(|o| world.owner_value(table, o)),
+        territory: territory_id.and_then(|t| world.territory_value(table, t)),
+        creator: None,
+    };
+    let mut stored = sent.clone();
+    if table.shape.owner.is_some() && owner_id.is_none() {
+        stored.owner = world.owner_value(table, me);
+    }
+    let expected = reference::may_insert(world, me, table, &stored, owner_id.or(Some(me)), territory_id);
+    let id = match table.shape.id {
+        "uuid" => "ffffffff-ffff-4fff-8fff-ffffffffffff",
+        _ => "2000000000",
+    };
+    let sql = insert(table, id, &sent);
+    let outcome = probe(&mut sessions.people[number], &sql);
+    assert_eq!(
+        outcome,
+        if expected { "1" } else { "42501" },
+        "{sql}\nby {} owner {owner_id:?} territory {territory_id:?}\n{}{}",
+        login(number),
+        describe(world, Some(me)),
+        owner_id.map(|o| describe(world, Some(o))).unwrap_or_default()
+    );
+}
