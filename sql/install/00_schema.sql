@@ -20,3 +20,15 @@ $$;
 
 COMMENT ON SCHEMA leadguard IS
 'Row security of sales leads from the management and territory hierarchies. See leadguard.protect.';
+
+DO $$
+DECLARE
+    version integer := current_setting('server_version_num')::integer;
+    floor integer := CASE version / 10000 WHEN 14 THEN 25 WHEN 15 THEN 20 WHEN 16 THEN 16 WHEN 17 THEN 12 WHEN 18 THEN 7 ELSE 0 END;
+BEGIN
+    IF version % 10000 < floor THEN
+        RAISE WARNING 'this server (%) has known holes in row security', current_setting('server_version')
+            USING HINT = 'Update to 14.25, 15.20, 16.16, 17.12 or 18.7. leadguard.protect refuses to work here unless leadguard.allow_unpatched_server is on.';
+    END IF;
+END
+$$;

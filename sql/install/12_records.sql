@@ -10,6 +10,7 @@ CREATE TABLE leadguard.protected_table (
     territory_column    name,
     organization_column name,
     force               boolean NOT NULL,
+    on_denied           text NOT NULL DEFAULT 'error' CONSTRAINT protected_table_on_denied_known CHECK (on_denied IN ('error', 'skip')),
     undo                jsonb NOT NULL DEFAULT '{}',
     protected_at        timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT protected_table_reachable CHECK (owner_column IS NOT NULL OR territory_column IS NOT NULL)

@@ -1,5 +1,5 @@
--- One team ($1), listable as in member_chain.sql ($2 stands unused so that the three take the same parameters).
-SELECT n.key, $4 OR (n.org_id = asking.org_id AND ($5 OR asking.kind <> 'guest'))
+-- The team $1, for the asking member $2 ($3: may name everything; $4: administers).
+SELECT n.key, $3 OR (n.org_id = asking.org_id AND ($4 OR asking.kind <> 'guest'))
 FROM leadguard.team n
-LEFT JOIN leadguard.member asking ON asking.id = $3
-WHERE n.id = $1 AND $2::bigint IS NOT NULL
+LEFT JOIN leadguard.member asking ON asking.id = $2
+WHERE n.id = $1

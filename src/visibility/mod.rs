@@ -9,4 +9,4 @@ mod load;
 pub(crate) mod policy;
 pub(crate) mod subject;
 
-pub(crate) use subject::{now, statement};
+pub(crate) use subject::{Subject, Table, now, statement};

@@ -12,6 +12,7 @@ mod errors;
 mod identity;
 mod lab;
 mod leaks;
+mod moments;
 mod packaging;
 mod partitions;
 mod plans;

@@ -11,7 +11,7 @@ const NULL: &str = "∅";
 /// All rows of `sql`, every column as text, NULL as "∅".
 #[track_caller]
 pub fn rows(client: &mut Client, sql: &str) -> Vec<Vec<String>> {
-    run(client, sql).unwrap_or_else(|e| panic!("{}\n{sql}", describe(&e))).0
+    run(client, sql).unwrap_or_else(|e| panic!("{}\n{}", describe(&e), shown(sql))).0
 }
 
 /// The single value of `sql`.
@@ -64,7 +64,7 @@ pub fn refused(client: &mut Client, sql: &str, sqlstate: &str) -> DbError {
 /// Asserts that `sql` succeeds and returns the affected or returned rows of its last statement.
 #[track_caller]
 pub fn accepted(client: &mut Client, sql: &str) -> u64 {
-    run(client, sql).unwrap_or_else(|e| panic!("{}\n{sql}", describe(&e))).1
+    run(client, sql).unwrap_or_else(|e| panic!("{}\n{}", describe(&e), shown(sql))).1
 }
 
 /// Like `accepted`, inside a transaction that is rolled back: may this be done, without doing it?
@@ -73,7 +73,7 @@ pub fn allowed(client: &mut Client, sql: &str) -> u64 {
     accepted(client, "BEGIN");
     let count = run(client, sql);
     accepted(client, "ROLLBACK");
-    count.unwrap_or_else(|e| panic!("{}\n{sql}", describe(&e))).1
+    count.unwrap_or_else(|e| panic!("{}\n{}", describe(&e), shown(sql))).1
 }
 
 fn run(client: &mut Client, sql: &str) -> Result<(Vec<Vec<String>>, u64), postgres::Error> {
@@ -89,6 +89,11 @@ fn run(client: &mut Client, sql: &str) -> Result<(Vec<Vec<String>>, u64), postgr
         }
     }
     Ok((found, count))
+}
+
+/// A failing fixture would otherwise print itself whole.
+fn shown(sql: &str) -> &str {
+    sql.char_indices().nth(800).map_or(sql, |(end, _)| &sql[..end])
 }
 
 fn describe(error: &postgres::Error) -> String {

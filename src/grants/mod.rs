@@ -1,0 +1,182 @@
+//! Giving access to single records, and taking it back: the record team, shares, reassignment.
+//!
+//! All of it runs with the caller's own privileges; only leadguard's tables are written as the extension's
+//! owner. The right is judged in the newest state, because these functions write. Retained grants (deal
+//! registrations) outlive everything but an administrator. Tests: tests/writes, tests/paths (grants, shares).
+
+mod reassign;
+mod right;
+
+use crate::errors::{bad_argument, refused};
+use crate::ffi::session::{self, as_extension};
+use crate::ffi::sql::{self, Param, Sees};
+use crate::model::level::Level;
+use crate::names;
+use crate::questions::required;
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_extern;
+use pgrx::pg_sys::{self, Oid};
+use right::Right;
+
+const TO_MEMBER: &str = concat!(
+    include_str!("../../sql/query/give_values.sql"),
+    "ON CONFLICT (target, record, kind, member_id, retained) WHERE member_id IS NOT NULL\n",
+    include_str!("../../sql/query/give_again.sql")
+);
+const TO_TEAM: &str = concat!(
+    include_str!("../../sql/query/give_values.sql"),
+    "ON CONFLICT (target, record, kind, team_id, retained) WHERE team_id IS NOT NULL\n",
+    include_str!("../../sql/query/give_again.sql")
+);
+
+/// Whom a share is with.
+#[derive(Clone, Copy)]
+enum Holder<'a> {
+    Member(&'a str),
+    Team(&'a str),
+}
+
+impl<'a> Holder<'a> {
+    fn one_of(member: Option<&'a str>, team: Option<&'a str>) -> Holder<'a> {
+        match (member, team) {
+            (Some(member), None) => Holder::Member(member),
+            (None, Some(team)) => Holder::Team(team),
+            _ => bad_argument("either a member or a team must be named").raise(),
+        }
+    }
+}
+
+/// What is given.
+struct Grant<'a> {
+    kind: &'static str,
+    level: Level,
+    reason: Option<&'a str>,
+    until: Option<i64>,
+    retained: bool,
+}
+
+fn parse_level(level: Option<&str>) -> Level {
+    level.and_then(Level::parse).unwrap_or_else(|| {
+        bad_argument(format!("level \"{}\" is unknown", level.unwrap_or("NULL")))
+            .hint("Levels are read, edit, full.")
+            .raise()
+    })
+}
+
+/// Shares a record with a member or a team; sharing again replaces level, reason and expiry. Needs level full
+/// on the record, or a superuser. Errors: 42501 (no right, no such record), 22023 (arguments, unknown holder).
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments)]
+fn share(
+    target: Option<Oid>,
+    record: Option<&str>,
+    member: Option<&str>,
+    level: Option<&str>,
+    reason: Option<&str>,
+    until: Option<TimestampWithTimeZone>,
+    retained: Option<bool>,
+    team: Option<&str>,
+) {
+    let right = Right::find("share", target, record);
+    let holder = Holder::one_of(member, team);
+    let until = until.map(pg_sys::TimestampTz::from);
+    if until.is_some_and(|until| until <= session::statement_time()) {
+        bad_argument("the share would end before it begins").hint("until must be in the future.").raise();
+    }
+    let grant = Grant { kind: "share", level: parse_level(level), reason, until, retained: retained.unwrap_or(false) };
+    give(&right, holder, &grant);
+}
+
+/// Puts a member on the record team, or changes the level there. Who may call and errors: as share.
+#[pg_extern(sql = false)]
+fn team_add(target: Option<Oid>, record: Option<&str>, member: Option<&str>, level: Option<&str>) {
+    let right = Right::find("team_add", target, record);
+    let holder = Holder::Member(required(member, "the member"));
+    give(&right, holder, &Grant { kind: "record_team", level: parse_level(level), reason: None, until: None, retained: false });
+}
+
+fn give(right: &Right, holder: Holder, grant: &Grant) {
+    let (text, member, team) = match holder {
+        Holder::Member(key) => (TO_MEMBER, Some(right.active_member(key)), None),
+        Holder::Team(key) => (TO_TEAM, None, Some(right.team(key))),
+    };
+    let params = [
+        Param::Oid(right.target.table.target),
+        Param::Text(Some(&right.record.id)),
+        Param::Text(Some(grant.kind)),
+        Param::Int(member),
+        Param::Int(team),
+        Param::Text(Some(grant.level.name())),
+        Param::Text(grant.reason),
+        Param::Int(right.member),
+        Param::Timestamp(grant.until),
+        Param::Bool(grant.retained),
+        Param::Bool(right.administers),
+    ];
+    if as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {})) == 0 {
+        refused(format!("the retained grant on record {} of {} cannot be weakened", right.record.id, shown(right)))
+            .hint("An administrator of the organization can change or remove it.")
+            .raise();
+    }
+}
+
+/// Takes shares of a member or a team back; true when there was one. Retained ones only for members with the
+/// capability administer and superusers. Needs level full, or a superuser. Errors: 42501, 22023.
+#[pg_extern(sql = false)]
+fn unshare(target: Option<Oid>, record: Option<&str>, member: Option<&str>, team: Option<&str>) -> bool {
+    let right = Right::find("unshare", target, record);
+    let (member, team) = match Holder::one_of(member, team) {
+        Holder::Member(key) => (Some(right.any_member(key)), None),
+        Holder::Team(key) => (None, Some(right.team(key))),
+    };
+    let taken = take(&right, "share", member, team, right.administers);
+    if !taken && !right.administers && is_retained(&right, member, team) {
+        refused(format!("the share of record {} of {} is retained", right.record.id, shown(&right)))
+            .hint("An administrator of the organization can remove it.")
+            .raise();
+    }
+    taken
+}
+
+/// Takes a member off the record team; true when he was on it. Retained grants stay. Needs level full, or a
+/// superuser. Errors: 42501, 22023.
+#[pg_extern(sql = false)]
+fn team_remove(target: Option<Oid>, record: Option<&str>, member: Option<&str>) -> bool {
+    let right = Right::find("team_remove", target, record);
+    let member = right.any_member(required(member, "the member"));
+    take(&right, "record_team", Some(member), None, false)
+}
+
+fn take(right: &Right, kind: &str, member: Option<i64>, team: Option<i64>, retained: bool) -> bool {
+    let params = [
+        Param::Oid(right.target.table.target),
+        Param::Text(Some(&right.record.id)),
+        Param::Text(Some(kind)),
+        Param::Int(member),
+        Param::Int(team),
+        Param::Bool(retained),
+    ];
+    as_extension(|| sql::query(include_str!("../../sql/query/take.sql"), &params, Sees::Now, &mut |_| {})) > 0
+}
+
+fn is_retained(right: &Right, member: Option<i64>, team: Option<i64>) -> bool {
+    let params = [
+        Param::Oid(right.target.table.target),
+        Param::Text(Some(&right.record.id)),
+        Param::Int(member),
+        Param::Int(team),
+    ];
+    as_extension(|| {
+        sql::first_int(
+            "SELECT id FROM leadguard.record_grant WHERE target = $1 AND record = $2 AND kind = 'share' \
+             AND (member_id = $3 OR team_id = $4) AND retained",
+            &params,
+            Sees::Now,
+        )
+    })
+    .is_some()
+}
+
+fn shown(right: &Right) -> String {
+    names::shown(right.target.table.target)
+}

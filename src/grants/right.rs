@@ -1,0 +1,102 @@
+//! The right to give a record away: level full on it, in the newest state, or a superuser who is no member.
+
+use crate::errors::{self, bad_argument, refused};
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::identity::{self, Mode};
+use crate::model::level::Level;
+use crate::names;
+use crate::questions::paths;
+use crate::questions::record::{Record, Target, subject};
+use crate::questions::required;
+use pgrx::pg_sys::Oid;
+
+pub(super) struct Right {
+    pub target: Target,
+    pub record: Record,
+    /// None for a superuser who is no member.
+    pub member: Option<i64>,
+    /// May weaken and take away retained grants.
+    pub administers: bool,
+}
+
+impl Right {
+    /// 42501 without the right, with one answer for a record that is not there and one the caller cannot
+    /// read; 22023 for arguments that are wrong whatever the record.
+    pub(super) fn find(operation: &str, target: Option<Oid>, record: Option<&str>) -> Right {
+        let subject = subject(Sees::Now);
+        let shown = || target.map_or_else(|| "NULL".to_owned(), names::shown);
+        match &subject.member {
+            None if identity::is_superuser() => {}
+            None => errors::no_identity(operation, &shown()),
+            Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, &shown()),
+            Some(member) if member.level_cap == Some(Level::Read) => {
+                errors::view_only(operation, &shown(), &member.key)
+            }
+            Some(_) => {}
+        }
+        let target = Target::find(target, Sees::Now);
+        let name = required(record, "the record");
+        let Some(record) = target.read(name, Sees::Now) else { no_such_record(&target, name) };
+        let right = Right {
+            target,
+            record,
+            member: subject.member.as_ref().map(|m| m.id),
+            administers: subject.member.is_none() || subject.has_capability("administer"),
+        };
+        right.demand_full(operation);
+        right
+    }
+
+    /// 42501 unless the member has level full on the record as it was read, in the newest state.
+    pub(super) fn demand_full(&self, operation: &str) {
+        let Some(member) = self.member else { return };
+        let level = paths::level_of(&self.target, &self.record, member, Sees::Now);
+        if level == Level::None {
+            no_such_record(&self.target, &self.record.id);
+        }
+        if level < Level::Full {
+            let (table, record) = (names::shown(self.target.table.target), &self.record.id);
+            refused(format!("{operation} of record {record} of {table} refused"))
+                .detail(format!("The level on this record is {}; full is needed.", level.name()))
+                .hint("The owner, those above and administrators have level full.")
+                .raise();
+        }
+    }
+
+    /// An active member of the record's organization. One answer for all others: nobody learns who is where.
+    pub(super) fn active_member(&self, key: &str) -> i64 {
+        self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active", key).unwrap_or_else(|| {
+            bad_argument(format!("\"{key}\" is no active member of the organization of the record")).raise()
+        })
+    }
+
+    /// A member of the record's organization, active or not: what somebody left behind can be taken back.
+    pub(super) fn any_member(&self, key: &str) -> i64 {
+        self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
+            bad_argument(format!("\"{key}\" is no member of the organization of the record")).raise()
+        })
+    }
+
+    pub(super) fn team(&self, key: &str) -> i64 {
+        self.holder("SELECT id FROM leadguard.team WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
+            bad_argument(format!("\"{key}\" is no team of the organization of the record")).raise()
+        })
+    }
+
+    pub(super) fn territory(&self, key: &str) -> i64 {
+        self.holder("SELECT id FROM leadguard.territory WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
+            bad_argument(format!("\"{key}\" is no territory of the organization of the record")).raise()
+        })
+    }
+
+    fn holder(&self, text: &'static str, key: &str) -> Option<i64> {
+        as_extension(|| {
+            sql::first_int(text, &[Param::Text(Some(key)), Param::Int(self.record.organization)], Sees::Now)
+        })
+    }
+}
+
+pub(super) fn no_such_record(target: &Target, record: &str) -> ! {
+    errors::no_such_record(&names::shown(target.table.target), record)
+}

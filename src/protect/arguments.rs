@@ -1,0 +1,121 @@
+//! The arguments of protect, judged before the table is looked at.
+
+use crate::errors::{NOT_YET, bad_argument, failure};
+use crate::ffi::session;
+use crate::guc;
+use pgrx::pg_sys::Oid;
+
+/// What to do with permissive policies that the table has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    Refuse,
+    Restrictive,
+}
+
+/// What to do about indexes that the mapped columns lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Indexes {
+    Create,
+    Require,
+    Skip,
+}
+
+/// The column names that the caller maps.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    pub id: Option<String>,
+    pub owner: Option<String>,
+    pub creator: Option<String>,
+    pub territory: Option<String>,
+    pub organization: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub target: Oid,
+    pub preset: String,
+    pub names: Names,
+    pub org_key: String,
+    pub existing: Existing,
+    pub indexes: Indexes,
+    pub force: bool,
+    pub dry_run: bool,
+}
+
+pub(super) const PRESET: &str = "sales_hierarchy";
+const LATER_PRESETS: [&str; 3] = ["four_role", "decision_site", "organization"];
+
+pub(super) fn preset(given: Option<String>) -> String {
+    match given {
+        Some(preset) if preset == PRESET => preset,
+        Some(preset) if LATER_PRESETS.contains(&preset.as_str()) => {
+            failure(NOT_YET, format!("preset \"{preset}\" is not available in this version"))
+                .hint(format!("The preset of this version is {PRESET}."))
+                .raise()
+        }
+        other => unknown("preset", other.as_deref(), PRESET),
+    }
+}
+
+pub(super) fn existing(given: Option<&str>) -> Existing {
+    match given {
+        Some("refuse") => Existing::Refuse,
+        Some("restrictive") => Existing::Restrictive,
+        other => unknown("existing", other, "refuse, restrictive"),
+    }
+}
+
+pub(super) fn indexes(given: Option<&str>) -> Indexes {
+    match given {
+        Some("create") => Indexes::Create,
+        Some("require") => Indexes::Require,
+        Some("skip") => Indexes::Skip,
+        other => unknown("indexes", other, "create, require, skip"),
+    }
+}
+
+pub(super) fn required<T>(argument: &str, given: Option<T>) -> T {
+    match given {
+        Some(value) => value,
+        None => bad_argument(format!("argument \"{argument}\" must not be NULL")).raise(),
+    }
+}
+
+pub(super) fn unknown(argument: &str, given: Option<&str>, choices: &str) -> ! {
+    let message = match given {
+        Some(value) => format!("unknown value \"{value}\" of argument \"{argument}\""),
+        None => format!("argument \"{argument}\" must not be NULL"),
+    };
+    bad_argument(message).hint(format!("Possible values: {choices}.")).raise()
+}
+
+/// Refuses arguments whose feature this version does not have, so that nobody believes in a rule that is not there.
+pub(super) fn refuse_later(arguments: &[(&str, bool)]) {
+    if let Some((argument, _)) = arguments.iter().find(|(_, given)| *given) {
+        failure(NOT_YET, format!("argument \"{argument}\" is not available in this version"))
+            .hint("Leave it out; the rule it stands for comes with a later version of leadguard.")
+            .raise();
+    }
+}
+
+/// Minor versions below these have holes in row security itself (CVE-2026-120154 and its neighbours).
+const FLOOR: [(u32, u32); 5] = [(14, 25), (15, 20), (16, 16), (17, 12), (18, 7)];
+
+pub(super) fn refuse_unpatched_server() {
+    if guc::allow_unpatched_server() {
+        return;
+    }
+    let version = session::server_version_num();
+    let (major, minor) = (version / 10_000, version % 10_000);
+    let safe = match FLOOR.iter().find(|(m, _)| *m == major) {
+        Some((_, floor)) => minor >= *floor,
+        None => major > FLOOR[FLOOR.len() - 1].0,
+    };
+    if !safe {
+        let floors = FLOOR.map(|(major, minor)| format!("{major}.{minor}")).join(", ");
+        failure(NOT_YET, format!("PostgreSQL {major}.{minor} has known holes in row security"))
+            .detail(format!("Row security is sound from {floors} on."))
+            .hint("Update the server. A superuser can set leadguard.allow_unpatched_server to accept the risk.")
+            .raise();
+    }
+}

@@ -1,0 +1,151 @@
+//! Partitions that come after `protect` are protected from their first moment.
+
+use crate::protect::protect;
+use leadguard_tests::*;
+
+/// A protected table by range with one partition; the table belongs to the ordinary role `dba`.
+fn divided(name: &str) -> Db {
+    let db = Db::new(name);
+    people(&db);
+    let dba = db.create_role("dba");
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "CREATE SCHEMA crm;
+             GRANT ALL ON SCHEMA crm TO \"{dba}\"; GRANT USAGE ON SCHEMA leadguard TO \"{dba}\";
+             CREATE TABLE crm.lead (id bigint PRIMARY KEY, owner_id bigint, territory_id bigint, name text) PARTITION BY RANGE (id);
+             CREATE TABLE crm.lead_1 PARTITION OF crm.lead FOR VALUES FROM (1) TO (100);
+             ALTER TABLE crm.lead OWNER TO \"{dba}\"; ALTER TABLE crm.lead_1 OWNER TO \"{dba}\";
+             {};",
+            protect("")
+        ),
+    );
+    db
+}
+
+/// Puts a lead of alice and one of carl into the partition and tries it directly and through the parent.
+#[track_caller]
+fn guarded(db: &Db, partition: &str, first: i64) {
+    let mut admin = db.admin();
+    let second = first + 1;
+    accepted(
+        &mut admin,
+        &format!(
+            "INSERT INTO crm.lead (id, owner_id, name)
+             SELECT CASE key WHEN 'alice' THEN {first} ELSE {second} END, id, 'n' FROM leadguard.member WHERE key IN ('alice', 'carl');
+             GRANT ALL ON crm.{partition} TO PUBLIC"
+        ),
+    );
+    let mut alice = db.connect("alice");
+    for table in ["lead", partition] {
+        let mine = format!("FROM crm.{table} WHERE id IN ({first}, {second})");
+        assert_eq!(ids(&mut alice, &format!("SELECT id {mine}")), set(&first.to_string()), "{table}");
+        assert_eq!(allowed(&mut alice, &format!("UPDATE crm.{table} SET name = 'x' WHERE id IN ({first}, {second})")), 1, "{table}");
+        assert_eq!(allowed(&mut alice, &format!("DELETE {mine}")), 1, "{table}");
+        refused(&mut alice, &format!("TRUNCATE crm.{table}"), "42501");
+        refused(&mut db.connect("viewer"), &format!("UPDATE crm.{table} SET name = 'x' WHERE false"), "42501");
+        assert_eq!(ids(&mut db.connect("dba"), &format!("SELECT id {mine}")), set(""), "the owner of {table}");
+        assert_eq!(ids(&mut db.connect("mona"), &format!("SELECT id {mine}")), set(&first.to_string()), "{table}");
+    }
+    accepted(&mut alice, &format!("SELECT leadguard.share('crm.lead', '{first}', 'carl', 'read')"));
+    let mut carl = db.connect("carl");
+    for table in ["lead", partition] {
+        refused(&mut carl, &format!("UPDATE crm.{table} SET name = 'x' WHERE id = {first}"), "42501");
+    }
+}
+
+#[test]
+fn a_partition_created_later() {
+    let db = divided("part_created");
+    accepted(&mut db.connect("dba"), "CREATE TABLE crm.lead_2 PARTITION OF crm.lead FOR VALUES FROM (100) TO (200)");
+    guarded(&db, "lead_1", 10);
+    guarded(&db, "lead_2", 110);
+}
+
+#[test]
+fn a_partition_attached_later() {
+    let db = divided("part_attached");
+    let mut dba = db.connect("dba");
+    accepted(
+        &mut dba,
+        "CREATE TABLE crm.loose (id bigint PRIMARY KEY, owner_id bigint, territory_id bigint, name text);
+         INSERT INTO crm.loose VALUES (150); GRANT ALL ON crm.loose TO PUBLIC;
+         ALTER TABLE crm.lead ATTACH PARTITION crm.loose FOR VALUES FROM (100) TO (200)",
+    );
+    assert_eq!(ids(&mut db.connect("alice"), "SELECT id FROM crm.loose"), set(""));
+    assert_eq!(ids(&mut db.connect("admin"), "SELECT id FROM crm.loose"), set("150"));
+    guarded(&db, "loose", 110);
+}
+
+#[test]
+fn a_divided_partition_created_and_attached_later() {
+    let db = divided("part_nested");
+    let mut dba = db.connect("dba");
+    accepted(
+        &mut dba,
+        "CREATE TABLE crm.lead_2 PARTITION OF crm.lead FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (id);
+         CREATE TABLE crm.lead_2a PARTITION OF crm.lead_2 FOR VALUES FROM (100) TO (150);
+         CREATE TABLE crm.tree (id bigint PRIMARY KEY, owner_id bigint, territory_id bigint, name text) PARTITION BY RANGE (id);
+         CREATE TABLE crm.tree_a PARTITION OF crm.tree FOR VALUES FROM (200) TO (250);
+         ALTER TABLE crm.lead ATTACH PARTITION crm.tree FOR VALUES FROM (200) TO (300);
+         CREATE TABLE crm.tree_b PARTITION OF crm.tree FOR VALUES FROM (250) TO (300)",
+    );
+    for (partition, first) in [("lead_2a", 110), ("lead_2", 120), ("tree_a", 210), ("tree", 220), ("tree_b", 260)] {
+        guarded(&db, partition, first);
+    }
+}
+
+#[test]
+fn a_detached_partition_is_not_open() {
+    let db = divided("part_detached");
+    guarded(&db, "lead_1", 10);
+    accepted(&mut db.connect("dba"), "ALTER TABLE crm.lead DETACH PARTITION crm.lead_1");
+    let mut session = db.connect("alice");
+    if code(&mut session, "SELECT id FROM crm.lead_1") == "ok" {
+        assert!(ids(&mut session, "SELECT id FROM crm.lead_1").is_subset(&set("10")));
+    }
+    assert_eq!(ids(&mut db.connect("ted"), "SELECT id FROM crm.lead_1"), set(""));
+}
+
+#[test]
+fn unprotect_covers_partitions_that_came_later() {
+    let db = divided("part_undo");
+    let mut dba = db.connect("dba");
+    accepted(&mut dba, "CREATE TABLE crm.lead_2 PARTITION OF crm.lead FOR VALUES FROM (100) TO (200)");
+    guarded(&db, "lead_2", 110);
+    accepted(&mut dba, "SELECT leadguard.unprotect('crm.lead')");
+    let mut admin = db.admin();
+    let left = "SELECT count(*) FROM pg_partition_tree('crm.lead') AS p JOIN pg_class AS c ON c.oid = p.relid
+                WHERE c.relrowsecurity OR c.relforcerowsecurity OR EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = c.oid)
+                   OR EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = c.oid)";
+    assert_eq!(scalar(&mut admin, left), "0");
+    assert_eq!(ids(&mut dba, "SELECT id FROM crm.lead"), set("110 111"));
+}
+
+#[test]
+fn rows_moved_between_partitions_keep_the_rules() {
+    let db = Db::new("part_move");
+    people(&db);
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "CREATE SCHEMA crm;
+             CREATE TABLE crm.lead (id bigint, owner_id bigint, territory_id bigint, name text, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+             CREATE TABLE crm.lead_eu PARTITION OF crm.lead FOR VALUES IN ('eu');
+             CREATE TABLE crm.lead_us PARTITION OF crm.lead FOR VALUES IN ('us');
+             INSERT INTO crm.lead SELECT CASE key WHEN 'alice' THEN 1 ELSE 2 END, id, NULL, 'n', 'eu' FROM leadguard.member WHERE key IN ('alice', 'carl');
+             {};",
+            protect("")
+        ),
+    );
+    let mut alice = db.connect("alice");
+    accepted(&mut alice, "SELECT leadguard.share('crm.lead', '1', 'carl', 'edit')");
+    let mut carl = db.connect("carl");
+    // The move is a DELETE and an INSERT inside Postgres; to the member it is an UPDATE of one field.
+    assert_eq!(accepted(&mut alice, "UPDATE crm.lead SET region = 'us'"), 1);
+    assert_eq!(leads(&db, "alice"), set("1"));
+    assert_eq!(leads(&db, "carl"), set("1 2"));
+    assert_eq!(accepted(&mut carl, "UPDATE crm.lead SET region = 'eu' WHERE id = 1"), 1);
+    accepted(&mut alice, "SELECT leadguard.share('crm.lead', '1', 'carl', 'read')");
+    refused(&mut carl, "UPDATE crm.lead SET region = 'us' WHERE id = 1", "42501");
+}
