@@ -12,15 +12,15 @@ use pgrx::prelude::*;
 mod errors;
 #[allow(unsafe_code)]
 mod ffi;
-//mod grants;
+mod grants;
 mod guard;
 mod guc;
 mod hierarchy;
 mod identity;
 mod model;
 mod names;
-//mod protect;
-//mod questions;
+mod protect;
+mod questions;
 mod visibility;
 
 pg_module_magic!();
@@ -31,7 +31,10 @@ extension_sql_file!("../sql/install/11_identity.sql", name = "identity", require
 extension_sql_file!("../sql/install/12_records.sql", name = "records", requires = ["identity"]);
 extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["records"]);
 extension_sql_file!("../sql/install/31_identity_functions.sql", name = "identity_functions", requires = ["policy_functions"]);
-extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["identity_functions"]);
+extension_sql_file!("../sql/install/50_protect.sql", name = "protect", requires = ["identity_functions"]);
+extension_sql_file!("../sql/install/60_grants_api.sql", name = "grants_api", requires = ["protect"]);
+extension_sql_file!("../sql/install/61_questions.sql", name = "questions", requires = ["grants_api"]);
+extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["questions"]);
 extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["directory_triggers"], finalize);
 
 #[pg_guard]

@@ -44,7 +44,7 @@ COMMENT ON FUNCTION leadguard.in_my_organization(text, bigint) IS
 'Policy of the directory: whether a member, territory or team is of the current member''s organization.';
 
 CREATE FUNCTION leadguard.whoami()
-RETURNS TABLE (member_id bigint, key text, organization text, how text, login text, since timestamptz)
+RETURNS TABLE (member_id bigint, key text, name text, organization text, how text, login text, since timestamptz)
 LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'whoami_wrapper';
 COMMENT ON FUNCTION leadguard.whoami() IS

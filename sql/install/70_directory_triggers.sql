@@ -237,6 +237,8 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         PERFORM leadguard.bind_role(n.db_role, 'person', n.id) FROM new_rows n WHERE n.db_role IS NOT NULL;
     ELSIF TG_OP = 'UPDATE' THEN
+        PERFORM leadguard.revoke_tables(o.db_role) FROM old_rows o
+        WHERE o.db_role IS NOT NULL AND NOT EXISTS (SELECT FROM new_rows n WHERE n.id = o.id AND n.db_role = o.db_role);
         DELETE FROM leadguard.role_binding b USING old_rows o
         WHERE b.db_role = o.db_role AND b.mode = 'person'
           AND NOT EXISTS (SELECT FROM new_rows n WHERE n.id = o.id AND n.db_role = o.db_role);
@@ -244,6 +246,7 @@ BEGIN
         FROM new_rows n LEFT JOIN old_rows o ON o.id = n.id
         WHERE n.db_role IS NOT NULL AND n.db_role IS DISTINCT FROM o.db_role;
     ELSE
+        PERFORM leadguard.revoke_tables(b.db_role) FROM leadguard.role_binding b JOIN old_rows o ON b.db_role = o.db_role AND b.mode = 'person';
         DELETE FROM leadguard.role_binding b USING old_rows o WHERE b.db_role = o.db_role AND b.mode = 'person';
     END IF;
     RETURN NULL;
@@ -263,6 +266,7 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET s
 AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
+        PERFORM leadguard.revoke_tables(old.db_role);
         DELETE FROM leadguard.role_binding b WHERE b.db_role = old.db_role AND b.mode = old.mode;
     END IF;
     IF TG_OP <> 'DELETE' THEN
@@ -274,3 +278,18 @@ $$;
 COMMENT ON FUNCTION leadguard.follow_login_role() IS 'Trigger AFTER ROW of login_role: keeps role_binding equal to it.';
 CREATE TRIGGER directory_50_role AFTER INSERT OR UPDATE OR DELETE ON leadguard.login_role
     FOR EACH ROW EXECUTE FUNCTION leadguard.follow_login_role();
+
+-- A replication role or session_replication_role must not leave the closures behind.
+DO $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT t.tgrelid::regclass AS relation, t.tgname FROM pg_catalog.pg_trigger t
+        JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = 'leadguard'::regnamespace AND NOT t.tgisinternal
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', item.relation, item.tgname);
+    END LOOP;
+END
+$$;

@@ -87,5 +87,15 @@ GRANT EXECUTE ON FUNCTION
     leadguard.current_member(), leadguard.current_organization(), leadguard.has_capability(text),
     leadguard.is_analyst(), leadguard.is_guest(), leadguard.in_my_organization(text, bigint),
     leadguard.whoami(), leadguard.act_as(text),
-    leadguard.verify_closure(), leadguard.rebuild_closure()
+    leadguard.verify_closure(), leadguard.rebuild_closure(),
+    leadguard.protect, leadguard.unprotect, leadguard.on_denied,
+    leadguard.share(regclass, text, text, text, text, timestamptz, boolean, text),
+    leadguard.unshare(regclass, text, text, text),
+    leadguard.team_add(regclass, text, text, text),
+    leadguard.team_remove(regclass, text, text),
+    leadguard.reassign(regclass, text, text, text, text),
+    leadguard.can(text, regclass, text, text),
+    leadguard.explain_access(regclass, text, text, text),
+    leadguard.who_can(text, regclass, text),
+    leadguard.what_can(text, regclass, text)
 TO PUBLIC;

@@ -7,6 +7,6 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL aclexplode(a.attacl) x
 JOIN pg_roles r ON r.oid = x.grantee
 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND x.grantor = c.relowner
-  AND r.rolname = ANY ($2) AND x.privilege_type = ANY (string_to_array($3, ', '))
+  AND r.rolname = ANY ($2::name[]) AND x.privilege_type = ANY (string_to_array($3, ', '))
 GROUP BY x.privilege_type, n.nspname, c.relname, r.rolname, x.is_grantable
 ORDER BY 1

@@ -8,7 +8,6 @@ SELECT c.relkind::text, n.nspname, c.relname, format('%I.%I', n.nspname, c.relna
        END,
        NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid),
        c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid),
-       pg_get_userbyid(c.relowner),
        c.relnamespace
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -14,7 +14,7 @@ use crate::model::level::Level;
 use crate::model::value::{Kind, parse_uuid};
 use crate::names;
 use crate::questions::paths;
-use crate::questions::record::{Column, Record, as_caller};
+use crate::questions::record::{Column, Record};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 
@@ -81,21 +81,24 @@ fn update(right: &Right, owner: Option<&Move>, territory: Option<&Move>) -> bool
     let (condition, id) = target.is_record(params.len() + 1, &right.record.id);
     params.push(id);
     let mut conditions = vec![condition];
-    let judged = [(&target.owner, &right.record.owner_text), (&target.territory, &right.record.territory_text)];
+    let record = &right.record;
+    let judged = [
+        (&target.owner, &record.owner_text),
+        (&target.territory, &record.territory_text),
+        (&target.organization, &record.organization_text),
+    ];
     for (column, text) in judged {
         if let Some(column) = column {
             params.push(Param::Text(text.as_deref()));
+            let (value, number) = (format!("{}::pg_catalog.text", column.quoted), params.len());
             conditions.push(format!(
-                "{}::pg_catalog.text IS NOT DISTINCT FROM ${}",
-                column.quoted,
-                params.len()
+                "({value} OPERATOR(pg_catalog.=) ${number} OR ({value} IS NULL AND ${number} IS NULL))"
             ));
         }
     }
     let text = format!("UPDATE {} SET {} WHERE {}", target.relation, sets.join(", "), conditions.join(" AND "));
-    guard::sanction(target.table.target, &right.record.id, || {
-        as_caller(|| sql::query_once(&text, &params, Sees::Now, &mut |_| {}))
-    }) > 0
+    // With the caller's search path, on which triggers of the table may rely: the text itself needs none.
+    guard::sanction(target.table.target, &record.id, || sql::query_once(&text, &params, Sees::Now, &mut |_| {})) > 0
 }
 
 fn tell_if_lost(right: &Right, owner: Option<&Move>, territory: Option<&Move>) {

@@ -100,6 +100,7 @@ struct Columns {
 
 impl Columns {
     fn find(row: &Row, table: &Table) -> Columns {
+        visibility::mapping::require(table);
         let optional = |name: &Option<String>| name.as_deref().map(|name| required(row, name, table));
         Columns {
             id: required(row, &table.id_column, table),

@@ -43,6 +43,7 @@ fn whoami() -> TableIterator<
     (
         pgrx::name!(member_id, Option<i64>),
         pgrx::name!(key, Option<String>),
+        pgrx::name!(name, Option<String>),
         pgrx::name!(organization, Option<String>),
         pgrx::name!(how, String),
         pgrx::name!(login, String),
@@ -61,6 +62,7 @@ fn whoami() -> TableIterator<
     TableIterator::once((
         member.map(|m| m.id),
         member.map(|m| m.key.clone()),
+        member.map(|m| m.name.clone()),
         member.map(|m| m.org_key.clone()),
         how,
         login,

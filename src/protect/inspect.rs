@@ -22,7 +22,6 @@ pub(super) struct Relation {
     pub partition_of: Option<String>,
     pub is_child: bool,
     pub has_children: bool,
-    pub owner: String,
     pub schema_oid: Oid,
 }
 
@@ -51,8 +50,7 @@ pub(super) fn relation(oid: Oid) -> Option<Relation> {
                 partition_of: row.text(7),
                 is_child: row.bool(8),
                 has_children: row.bool(9),
-                owner: row.text(10).unwrap_or_default(),
-                schema_oid: row.oid(11).unwrap_or(Oid::INVALID),
+                schema_oid: row.oid(10).unwrap_or(Oid::INVALID),
             });
         },
     );

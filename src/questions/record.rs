@@ -44,6 +44,7 @@ pub(crate) struct Record {
     pub organization: Option<i64>,
     pub owner_text: Option<String>,
     pub territory_text: Option<String>,
+    pub organization_text: Option<String>,
 }
 
 /// The asking member and the registered tables in the state that `sees` stands for.
@@ -72,6 +73,7 @@ impl Target {
                 .hint("leadguard.protect secures a table; the view leadguard.protected lists those that are.")
                 .raise()
         };
+        visibility::mapping::require(table);
         let kinds = kinds(table.target);
         let column = |name: &String| -> Column {
             match kinds.iter().find(|(held, _)| held == name) {
@@ -150,7 +152,7 @@ impl Target {
             .territory
             .as_ref()
             .and_then(|c| resolve(territory_text.as_deref(), c.kind, organization, &TERRITORIES, sees));
-        Some(Record { id: canonical, owner, territory, organization, owner_text, territory_text })
+        Some(Record { id: canonical, owner, territory, organization, owner_text, territory_text, organization_text })
     }
 }
 

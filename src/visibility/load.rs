@@ -27,6 +27,7 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
                     key: row.text(1).unwrap_or_default(),
                     org_id,
                     org_key: row.text(2).unwrap_or_default(),
+                    name: row.text(4).unwrap_or_default(),
                     guest: row.text(3).as_deref() == Some("guest"),
                     level_cap: None,
                     capabilities: Vec::new(),

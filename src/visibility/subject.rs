@@ -19,6 +19,7 @@ use std::rc::Rc;
 pub(crate) struct Member {
     pub id: i64,
     pub key: String,
+    pub name: String,
     pub org_id: i64,
     pub org_key: String,
     pub guest: bool,

@@ -1,0 +1,170 @@
+-- Putting the protection on a table, and keeping it there when the table changes.
+
+CREATE FUNCTION leadguard.protect(
+    target          regclass,
+    preset          text DEFAULT 'sales_hierarchy',
+    id              text DEFAULT NULL,
+    owner           text DEFAULT NULL,
+    creator         text DEFAULT NULL,
+    territory       text DEFAULT NULL,
+    organization    text DEFAULT NULL,
+    stage           text DEFAULT NULL,
+    status          text DEFAULT NULL,
+    sensitive       text DEFAULT NULL,
+    segment         text DEFAULT NULL,
+    archived_at     text DEFAULT NULL,
+    archived_by     text DEFAULT NULL,
+    team            text DEFAULT NULL,
+    parent          regclass DEFAULT NULL,
+    parent_column   text DEFAULT NULL,
+    org_key         text DEFAULT 'default',
+    existing        text DEFAULT 'refuse',
+    indexes         text DEFAULT 'create',
+    force           boolean DEFAULT true,
+    dry_run         boolean DEFAULT false)
+RETURNS TABLE (step integer, kind text, statement text, reason text)
+LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'protect_wrapper';
+COMMENT ON FUNCTION leadguard.protect IS
+'Secures a table in the calling transaction and returns the steps; with dry_run it only returns them. id, owner, creator, territory, organization are names of columns (id: by default the primary key); org_key is the organization of a table without such a column; existing: refuse or restrictive; indexes: create, require or skip; force: the owner of the table obeys too. For the table''s owner and superusers (42501). 22023: a wrong argument or a column that cannot be mapped, 42703: no such column, 42809: not a table, 42710: protected already, 55000: policies or indexes in the way, 55P03: the table is busy, 0A000: an argument of a later version, or a server below the security floor.';
+
+CREATE FUNCTION leadguard.unprotect(target regclass, dry_run boolean DEFAULT false)
+RETURNS TABLE (step integer, kind text, statement text, reason text)
+LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'unprotect_wrapper';
+COMMENT ON FUNCTION leadguard.unprotect(regclass, boolean) IS
+'Leaves a protected table as it was: policies, triggers, indexes, flags and privileges of leadguard go, and with them the shares of its records. Also for a partition that was detached from a protected table. For the table''s owner and superusers (42501). 42704: not protected, 42809: a partition, 55P03: the table is busy.';
+
+CREATE FUNCTION leadguard.on_denied(target regclass, action text)
+RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'on_denied_wrapper';
+COMMENT ON FUNCTION leadguard.on_denied(regclass, text) IS
+'What an UPDATE or DELETE of a visible row does that the member may not write: error (42501, the default) or skip (leaves the row as it is). For the table''s owner and superusers (42501). 22023: unknown action, 42704: not protected.';
+
+CREATE FUNCTION leadguard.grant_tables(role_name text, mode text)
+RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'grant_tables_wrapper';
+COMMENT ON FUNCTION leadguard.grant_tables(text, text) IS
+'Internal: grants a registered login role what its mode (person, analyst, trusted) needs on all protected tables, and records what it did not have.';
+
+CREATE FUNCTION leadguard.revoke_tables(role_name text)
+RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'revoke_tables_wrapper';
+COMMENT ON FUNCTION leadguard.revoke_tables(text) IS
+'Internal: takes back from a login role the table privileges that leadguard granted it.';
+
+CREATE FUNCTION leadguard.extend_protection(root regclass)
+RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'extend_protection_wrapper';
+COMMENT ON FUNCTION leadguard.extend_protection(regclass) IS
+'Internal: puts policies, triggers and row security on partitions of a protected table that lack them.';
+
+-- Event triggers. Definer rights: whoever changes a table has no rights on the registry. They do nothing for
+-- relations that have nothing to do with a protected table, and cost one look at the registry then.
+CREATE FUNCTION leadguard.watch_ddl()
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadguard.protected_table) THEN
+        RETURN;
+    END IF;
+
+    -- The policies follow a renamed column by themselves; the registry must too. As long as the permissive
+    -- policy stands no mapped column was dropped, so the one name that is missing is the renamed one.
+    FOR item IN
+        SELECT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        JOIN pg_policy o ON o.polrelid = d.objid AND o.polname = 'leadguard_open'
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        UPDATE leadguard.protected_table p
+        SET id_column = CASE WHEN p.id_column = missing.name THEN item.name ELSE p.id_column END,
+            owner_column = CASE WHEN p.owner_column = missing.name THEN item.name ELSE p.owner_column END,
+            creator_column = CASE WHEN p.creator_column = missing.name THEN item.name ELSE p.creator_column END,
+            territory_column = CASE WHEN p.territory_column = missing.name THEN item.name ELSE p.territory_column END,
+            organization_column = CASE WHEN p.organization_column = missing.name THEN item.name ELSE p.organization_column END
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_table q
+            CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.owner_column, q.creator_column, q.territory_column, q.organization_column]) AS m (name)
+            WHERE q.target = item.objid AND m.name IS NOT NULL
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+        ) missing
+        WHERE p.target = item.objid;
+    END LOOP;
+
+    -- A query of an inheritance parent, or of the table that a protected table became a partition of, reads
+    -- the rows below it without their policies.
+    SELECT p.target, i.inhparent::regclass AS parent, i.inhrelid::regclass AS child INTO item
+    FROM leadguard.protected_table p
+    JOIN pg_class c ON c.oid = p.target
+    JOIN pg_inherits i ON i.inhrelid = p.target OR (i.inhparent = p.target AND c.relkind = 'r')
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% is protected and cannot take part in inheritance', item.target
+            USING ERRCODE = '42809',
+                  DETAIL = format('%s would be read through %s without the policies of its own.', item.child, item.parent),
+                  HINT = format('leadguard.unprotect(%L) first, or partition the table.', item.target);
+    END IF;
+
+    -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
+    -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One
+    -- that runs as a single transaction is told by its setting of row_security and by the registry's row being new
+    -- too. While protect runs, alone or as a migration, all partitions have their policies before the first
+    -- ALTER TABLE.
+    FOR item IN
+        SELECT DISTINCT p.target
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = pg_partition_root(d.objid)
+        CROSS JOIN LATERAL pg_partition_tree(p.target) t
+        JOIN pg_inherits i ON i.inhrelid = t.relid
+        WHERE d.classid = 'pg_class'::regclass AND age(i.xmin) <= 0
+          AND NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = t.relid AND o.polname = 'leadguard_open')
+          AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0)
+    LOOP
+        PERFORM leadguard.extend_protection(item.target);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION leadguard.watch_ddl() IS
+'Event trigger after CREATE and ALTER TABLE: protects new partitions of protected tables, follows renamed columns, refuses inheritance (42809).';
+
+CREATE FUNCTION leadguard.watch_drop()
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass) THEN
+        RETURN;
+    END IF;
+    -- Shares and recorded privileges go with the table.
+    DELETE FROM leadguard.protected_table p
+    USING pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND p.target = d.objid;
+    DELETE FROM leadguard.table_grant g
+    USING pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND g.object = d.objid;
+    DELETE FROM leadguard.member_scope s
+    USING pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND s.target = d.objid;
+    -- The policies do not name the creator, so its column can go while the protection stands.
+    UPDATE leadguard.protected_table p
+    SET creator_column = NULL
+    FROM pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND p.target = d.objid AND d.address_names[3] = p.creator_column;
+END
+$$;
+COMMENT ON FUNCTION leadguard.watch_drop() IS
+'Event trigger after any drop: forgets protected tables that are gone, so that a recycled OID inherits nothing.';
+
+CREATE EVENT TRIGGER leadguard_watch_ddl ON ddl_command_end
+    WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE')
+    EXECUTE FUNCTION leadguard.watch_ddl();
+COMMENT ON EVENT TRIGGER leadguard_watch_ddl IS 'Keeps the protection on tables that change.';
+
+CREATE EVENT TRIGGER leadguard_watch_drop ON sql_drop
+    EXECUTE FUNCTION leadguard.watch_drop();
+COMMENT ON EVENT TRIGGER leadguard_watch_drop IS 'Forgets protected tables that are dropped.';

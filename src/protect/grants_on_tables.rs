@@ -1,0 +1,201 @@
+//! Table privileges of registered login roles.
+//!
+//! A registered role needs privileges before row security can decide. What leadguard grants is recorded, so
+//! that unprotect takes back exactly that. Partitions get no privileges: access goes through their table.
+
+use super::step::{self, Step};
+use crate::errors::{bad_argument, failure};
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::names::{literal, quote};
+use pgrx::pg_sys::Oid;
+
+/// Registered roles with their modes, as two parallel lists.
+#[derive(Debug, Default)]
+pub(super) struct Roles {
+    names: Vec<String>,
+    modes: Vec<String>,
+}
+
+impl Roles {
+    pub(super) fn registered() -> Roles {
+        let mut roles = Roles::default();
+        as_extension(|| {
+            sql::query(
+                "SELECT b.db_role, b.mode FROM leadguard.role_binding b \
+                 JOIN pg_roles r ON r.oid = b.role_oid AND r.rolname = b.db_role ORDER BY 1",
+                &[],
+                Sees::Now,
+                &mut |row| {
+                    if let (Some(name), Some(mode)) = (row.text(0), row.text(1)) {
+                        roles.names.push(name);
+                        roles.modes.push(mode);
+                    }
+                },
+            )
+        });
+        roles
+    }
+
+    fn parameters(&self) -> [Param<'_>; 2] {
+        [Param::Texts(&self.names), Param::Texts(&self.modes)]
+    }
+}
+
+const REASON: &str = "Registered login roles need the privilege; row security decides on the rows.";
+
+/// What the roles lack on one table and the sequences of its columns.
+pub(super) fn missing(target: Oid, target_name: &str, roles: &Roles) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let [names, modes] = roles.parameters();
+    sql::query(
+        include_str!("../../sql/query/protect_missing_privileges.sql"),
+        &[Param::Oid(target), names, modes],
+        Sees::Now,
+        &mut |row| {
+            let [kind, object, privileges, grantees, array] = [0, 1, 2, 3, 4].map(|i| row.text(i).unwrap_or_default());
+            steps.push(Step::new("grant", format!("GRANT {privileges} ON {kind} {object} TO {grantees}"), REASON));
+            let record = format!(
+                "INSERT INTO leadguard.table_grant (target, object, grantee, privilege) \
+                 SELECT {}::regclass, {}::regclass, grantee, privilege \
+                 FROM unnest({}::name[]) AS grantee, unnest(string_to_array({}, ', ')) AS privilege \
+                 ON CONFLICT ON CONSTRAINT table_grant_pkey DO NOTHING",
+                literal(target_name),
+                literal(&object),
+                literal(&array),
+                literal(&privileges)
+            );
+            steps.push(Step::new("register", record, "unprotect takes back what is recorded here.").by_extension());
+        },
+    );
+    steps
+}
+
+/// USAGE on a schema for those of the roles that lack it. As the extension: the owner of a table need not own
+/// its schema, and without USAGE the privileges on the table are of no use.
+pub(super) fn missing_usage(schema: &str, quoted_schema: &str, roles: &Roles) -> Vec<Step> {
+    let mut grantees = None;
+    let [names, _] = roles.parameters();
+    sql::query(
+        "SELECT string_agg(quote_ident(r.rolname), ', ' ORDER BY r.rolname) FROM unnest($1) AS w (role) \
+         JOIN pg_roles r ON r.rolname = w.role JOIN pg_namespace n ON n.nspname = $2 \
+         WHERE NOT has_schema_privilege(r.oid, n.oid, 'USAGE')",
+        &[names, Param::Text(Some(schema))],
+        Sees::Now,
+        &mut |row| grantees = row.text(0),
+    );
+    let grant = |to: String| {
+        let statement = format!("GRANT USAGE ON SCHEMA {quoted_schema} TO {to}");
+        Step::new("grant", statement, "Registered login roles must reach the schema of the table.").by_extension()
+    };
+    grantees.map(grant).into_iter().collect()
+}
+
+/// Takes back what leadguard granted on one table.
+pub(super) fn take_back(target: Oid) -> Vec<Step> {
+    revocation(Some(target), None, &[]).0
+}
+
+/// REVOKE for the recorded privileges, and for each the records it settles.
+fn revocation(target: Option<Oid>, role: Option<&str>, keep: &[String]) -> (Vec<Step>, Vec<Step>) {
+    let mut found = Vec::new();
+    as_extension(|| {
+        sql::query(
+            include_str!("../../sql/query/protect_recorded_privileges.sql"),
+            &[Param::Int(target.map(|t| i64::from(t.to_u32()))), Param::Text(role), Param::Texts(keep)],
+            Sees::Now,
+            &mut |row| {
+                found.push((row.oid(5).unwrap_or(Oid::INVALID), [0, 1, 2, 3, 4].map(|i| row.text(i).unwrap_or_default())));
+            },
+        )
+    });
+    let (mut steps, mut records) = (Vec::new(), Vec::new());
+    for (oid, [kind, object, privileges, grantees, array]) in found {
+        let statement = format!("REVOKE {privileges} ON {kind} {object} FROM {grantees}");
+        steps.push(Step::new("revoke", statement, "leadguard had granted it."));
+        steps.extend(column_privileges(oid, &array, &privileges));
+        let record = format!(
+            "DELETE FROM leadguard.table_grant WHERE object = {}::regclass AND grantee = ANY ({}::name[]) \
+             AND privilege = ANY (string_to_array({}, ', '))",
+            literal(&object),
+            literal(&array),
+            literal(&privileges)
+        );
+        records.push(Step::new("register", record, "The privilege is gone.").by_extension());
+    }
+    (steps, records)
+}
+
+/// REVOKE on a table takes privileges on its columns with it; those were not leadguard's to take.
+fn column_privileges(relation: Oid, grantees: &str, privileges: &str) -> Vec<Step> {
+    let mut steps = Vec::new();
+    sql::query(
+        include_str!("../../sql/query/protect_column_privileges.sql"),
+        &[Param::Oid(relation), Param::Text(Some(grantees)), Param::Text(Some(privileges))],
+        Sees::Now,
+        &mut |row| {
+            if let Some(statement) = row.text(0) {
+                steps.push(Step::new("grant", statement, "REVOKE on the table took the column privilege with it."));
+            }
+        },
+    );
+    steps
+}
+
+/// Grants a newly registered login role what its mode needs on all protected tables. Internal: called by the
+/// triggers of the directory. 22023 for an unknown mode, 42704 for an unknown role.
+#[pgrx::pg_extern(sql = false)]
+fn grant_tables(role_name: &str, mode: &str) {
+    if !["person", "analyst", "trusted"].contains(&mode) {
+        bad_argument(format!("unknown mode \"{mode}\" of a login role")).hint("Possible values: person, analyst, trusted.").raise();
+    }
+    as_extension(|| {
+        let known = sql::first_text(
+            "SELECT 'yes' FROM pg_roles WHERE rolname = $1",
+            &[Param::Text(Some(role_name))],
+            Sees::Now,
+        );
+        if known.is_none() {
+            failure("42704", format!("role \"{role_name}\" does not exist")).raise();
+        }
+        let roles = Roles { names: vec![role_name.to_owned()], modes: vec![mode.to_owned()] };
+        if mode == "analyst" {
+            // A role that was something else before keeps no privilege to write.
+            let (revoke, forget) = revocation(None, Some(role_name), &["SELECT".to_owned()]);
+            step::run(&revoke);
+            step::run(&forget);
+        }
+        step::run(&missing_usage("leadguard", "leadguard", &roles));
+        for (target, name, schema) in protected() {
+            step::run(&missing_usage(&schema, &quote(&schema), &roles));
+            step::run(&missing(target, &name, &roles));
+        }
+    });
+}
+
+/// Takes back from a login role all that leadguard granted it on tables. Internal.
+#[pgrx::pg_extern(sql = false)]
+fn revoke_tables(role_name: &str) {
+    as_extension(|| {
+        let (revoke, forget) = revocation(None, Some(role_name), &[]);
+        step::run(&revoke);
+        step::run(&forget);
+    });
+}
+
+/// OID, qualified name and schema of the protected tables.
+fn protected() -> Vec<(Oid, String, String)> {
+    let mut tables = Vec::new();
+    sql::query(
+        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname FROM leadguard.protected_table p \
+         JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY 2",
+        &[],
+        Sees::Now,
+        &mut |row| {
+            if let (Some(oid), Some(name), Some(schema)) = (row.oid(0), row.text(1), row.text(2)) {
+                tables.push((oid, name, schema));
+            }
+        },
+    );
+    tables
+}

@@ -1,0 +1,45 @@
+//! Partitions that come to a protected table after protect.
+
+use super::inspect;
+use super::plan;
+use super::registry;
+use super::render::{self, Protection};
+use super::step;
+use crate::errors::failure;
+use crate::ffi::session::as_extension;
+use pgrx::pg_sys::Oid;
+
+/// Puts the protection of a partitioned table on those of its partitions that lack it. Called by the event
+/// trigger, in the name of the extension: whoever creates a partition need not have rights in its schema, and
+/// none of the statements runs code of his.
+#[pgrx::pg_extern(sql = false)]
+fn extend_protection(root: Oid) {
+    as_extension(|| {
+        let (Some(mut entry), Some(relation)) = (registry::find(root), inspect::relation(root)) else { return };
+        let tree = inspect::tree(root);
+        plan::refuse_foreign_partitions(&tree);
+        let columns = inspect::columns(root);
+        let mapping = &entry.mapping;
+        let names = [Some(&mapping.id), mapping.owner.as_ref(), mapping.territory.as_ref(), mapping.organization.as_ref()];
+        if let Some(gone) = names.into_iter().flatten().find(|name| !columns.iter().any(|c| c.name == **name)) {
+            failure("55000", format!("the mapped column \"{gone}\" of {} is gone", relation.name))
+                .detail("New partitions cannot be protected without it.")
+                .hint(format!("Protect {} anew, after leadguard.unprotect.", relation.name))
+                .raise();
+        }
+        let protection = Protection::new(&relation.name, mapping, entry.force);
+        let partitions: Vec<_> = tree.iter().filter(|m| !m.is_root).collect();
+        let known = entry.undo.partitions.len();
+        for partition in partitions.iter().filter(|p| !p.has_policy(render::POLICIES[0])) {
+            entry.undo.remember(partition);
+        }
+        // Policies first: each ALTER TABLE calls the event trigger again, which must find nothing left to do.
+        let policies = partitions.iter().flat_map(|p| protection.policies(p));
+        let triggers = partitions.iter().flat_map(|p| protection.triggers(p));
+        let row_security = partitions.iter().flat_map(|p| protection.row_security(p));
+        step::run(&policies.chain(triggers).chain(row_security).collect::<Vec<_>>());
+        if entry.undo.partitions.len() > known {
+            registry::keep(root, &entry.undo);
+        }
+    });
+}

@@ -1,0 +1,54 @@
+//! What leadguard.protected_table holds about a table.
+
+use super::check::Mapping;
+use super::undo::Undo;
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use pgrx::pg_sys::Oid;
+
+/// The registration of a table.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub mapping: Mapping,
+    pub force: bool,
+    pub undo: Undo,
+}
+
+pub(super) fn find(target: Oid) -> Option<Entry> {
+    let mut found = None;
+    as_extension(|| {
+        sql::query(
+            "SELECT id_column, owner_column, creator_column, territory_column, organization_column, force, undo \
+             FROM leadguard.protected_table WHERE target = $1",
+            &[Param::Oid(target)],
+            Sees::Now,
+            &mut |row| {
+                found = Some(Entry {
+                    mapping: Mapping {
+                        id: row.text(0).unwrap_or_default(),
+                        owner: row.text(1),
+                        creator: row.text(2),
+                        territory: row.text(3),
+                        organization: row.text(4),
+                    },
+                    force: row.bool(5),
+                    undo: Undo::from_json(&row.text(6).unwrap_or_default()),
+                });
+            },
+        )
+    });
+    found
+}
+
+/// Writes the state before down anew.
+pub(super) fn keep(target: Oid, undo: &Undo) {
+    let text = undo.to_json();
+    as_extension(|| {
+        sql::query(
+            "UPDATE leadguard.protected_table SET undo = $2::jsonb WHERE target = $1",
+            &[Param::Oid(target), Param::Text(Some(&text))],
+            Sees::Now,
+            &mut |_| {},
+        )
+    });
+}

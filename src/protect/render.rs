@@ -1,0 +1,180 @@
+//! The statements that put the protection on one relation.
+//!
+//! Partitions carry the policies of their table, naming the table itself as target: access through a
+//! partition is judged like access through the table. Invariant tests: tests/writes, tests/attacks.
+
+use super::check::Mapping;
+use super::inspect::Member;
+use super::step::Step;
+use crate::names::{literal, quote};
+
+/// Names are part of the surface: policies of equal kind are applied, and triggers fire, in order of name.
+pub(super) const POLICIES: [&str; 7] = [
+    "leadguard_open",
+    "leadguard_select",
+    "leadguard_insert",
+    "leadguard_update",
+    "leadguard_delete",
+    // Last by name: the lowest security level alone may use an index, and that must be the policies above.
+    "leadguard_z_recheck_update",
+    "leadguard_z_recheck_delete",
+];
+
+pub(super) const STATEMENT_TRIGGER: &str = "leadguard_10_statement";
+const ROW_TRIGGER: &str = "leadguard_90_row";
+const STORED_TRIGGER: &str = "leadguard_99_stored";
+pub(super) const TRIGGERS: [&str; 3] = [STATEMENT_TRIGGER, ROW_TRIGGER, STORED_TRIGGER];
+
+/// The protection of one table, rendered once for the table and all its partitions.
+pub(super) struct Protection {
+    mapped: String,
+    mapped_id: String,
+    arguments: String,
+    force: bool,
+}
+
+impl Protection {
+    /// `target` is the qualified name of the table.
+    pub(super) fn new(target: &str, mapping: &Mapping, force: bool) -> Protection {
+        let column = |name: &Option<String>| name.as_deref().map(quote);
+        let id = quote(&mapping.id);
+        let (owner, territory, organization) =
+            (column(&mapping.owner), column(&mapping.territory), column(&mapping.organization));
+        let mapped_id = format!("leadguard.mapped({id})");
+        let mapped = [Some(&id), owner.as_ref(), territory.as_ref(), organization.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|c| format!("leadguard.mapped({c})"))
+            .collect::<Vec<_>>()
+            .join(" AND ");
+        let or_null = |name: Option<String>| name.unwrap_or_else(|| "NULL::bigint".to_owned());
+        let arguments = format!(
+            "{}::regclass, {id}, {}, {}, {}",
+            literal(target),
+            or_null(owner),
+            or_null(territory),
+            or_null(organization)
+        );
+        Protection { mapped, mapped_id, arguments, force }
+    }
+
+    /// The policies that the relation lacks.
+    pub(super) fn policies(&self, member: &Member) -> Vec<Step> {
+        POLICIES
+            .iter()
+            .filter(|policy| !member.has_policy(policy))
+            .map(|policy| {
+                let statement = format!("CREATE POLICY {policy} ON {} {}", member.name, self.clauses(policy));
+                Step::new("policy", statement, about_policy(policy))
+            })
+            .collect()
+    }
+
+    fn clauses(&self, policy: &str) -> String {
+        let Protection { mapped, mapped_id, arguments, .. } = self;
+        match policy {
+            "leadguard_select" => {
+                format!("AS RESTRICTIVE FOR SELECT TO PUBLIC USING (leadguard.visible({arguments}))")
+            }
+            "leadguard_insert" => {
+                format!("AS RESTRICTIVE FOR INSERT TO PUBLIC WITH CHECK (leadguard.acceptable({arguments}))")
+            }
+            "leadguard_update" => {
+                format!("AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (leadguard.visible({arguments}))")
+            }
+            "leadguard_delete" => {
+                format!("AS RESTRICTIVE FOR DELETE TO PUBLIC USING (leadguard.visible({arguments}))")
+            }
+            "leadguard_z_recheck_update" => format!(
+                "AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (leadguard.still_visible({arguments})) WITH CHECK ({mapped_id})"
+            ),
+            "leadguard_z_recheck_delete" => {
+                format!("AS RESTRICTIVE FOR DELETE TO PUBLIC USING (leadguard.still_visible({arguments}))")
+            }
+            _ => format!("AS PERMISSIVE FOR ALL TO PUBLIC USING ({mapped}) WITH CHECK ({mapped})"),
+        }
+    }
+
+    /// The triggers that it lacks. Row triggers are made on the table; Postgres clones them to partitions.
+    pub(super) fn triggers(&self, member: &Member) -> Vec<Step> {
+        let name = &member.name;
+        let mut steps = Vec::new();
+        let mut create = |trigger: &str, when: &str, function: &str| {
+            if member.trigger(trigger).is_none() {
+                let statement = format!("CREATE TRIGGER {trigger} {when} EXECUTE FUNCTION leadguard.{function}()");
+                steps.push(Step::new("trigger", statement, about_trigger(trigger)));
+            }
+        };
+        create(
+            STATEMENT_TRIGGER,
+            &format!("BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {name} FOR EACH STATEMENT"),
+            "guard_statement",
+        );
+        if member.is_root {
+            create(ROW_TRIGGER, &format!("BEFORE INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW"), "guard_row");
+            create(STORED_TRIGGER, &format!("AFTER INSERT OR UPDATE ON {name} FOR EACH ROW"), "guard_stored");
+        }
+        let fires_always = TRIGGERS.iter().all(|t| member.trigger(t).is_some_and(|t| t.always));
+        if !fires_always {
+            let clauses = TRIGGERS.map(|t| format!("ENABLE ALWAYS TRIGGER {t}")).join(", ");
+            // ONLY, and one statement for each partition: not every minor version passes it on to the clones.
+            let statement = format!("ALTER TABLE ONLY {name} {clauses}");
+            let step = Step::new("trigger", statement, "The guards hold whatever session_replication_role says.");
+            // Before PostgreSQL 15 the clones count as internal, which only a superuser may switch.
+            steps.push(if member.is_root { step } else { step.by_extension() });
+        }
+        steps
+    }
+
+    /// The flags that it lacks.
+    pub(super) fn row_security(&self, member: &Member) -> Vec<Step> {
+        let name = &member.name;
+        let mut steps = Vec::new();
+        if !member.row_security {
+            let statement = format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY");
+            steps.push(Step::new("row_security", statement, "Puts the policies into effect."));
+        }
+        if self.force && !member.forced {
+            let statement = format!("ALTER TABLE {name} FORCE ROW LEVEL SECURITY");
+            steps.push(Step::new("row_security", statement, "The owner of the table obeys the policies too."));
+        }
+        steps
+    }
+}
+
+/// Comments for whoever finds the policies with \d. On the table only; partitions carry the same policies.
+pub(super) fn comments(name: &str) -> Vec<Step> {
+    POLICIES
+        .iter()
+        .map(|policy| {
+            let statement = format!("COMMENT ON POLICY {policy} ON {name} IS {}", literal(about_policy(policy)));
+            Step::new("comment", statement, "Explains the policy to whoever finds it.")
+        })
+        .collect()
+}
+
+fn about_policy(policy: &str) -> &'static str {
+    match policy {
+        "leadguard_select" => "Members see the rows that the hierarchies, the record team and shares give them.",
+        "leadguard_insert" => "A new row must be one that the inserting member may create.",
+        "leadguard_update" => "An UPDATE meets only rows that the member sees; the guards judge the level.",
+        "leadguard_delete" => "A DELETE meets only rows that the member sees; the guards judge the level.",
+        "leadguard_z_recheck_update" => {
+            "A row that changed while the statement waited for it is judged again by the rights of now, for UPDATE and locking reads."
+        }
+        "leadguard_z_recheck_delete" => {
+            "A row that changed while the statement waited for it is judged again by the rights of now, for DELETE."
+        }
+        _ => {
+            "Lets the restrictive policies decide. It names the mapped columns, so that it falls with them and with the extension and never leaves the table open."
+        }
+    }
+}
+
+fn about_trigger(trigger: &str) -> &'static str {
+    match trigger {
+        ROW_TRIGGER => "Fills the owner of a new row and refuses what the member's level on the row does not allow.",
+        STORED_TRIGGER => "Judges the stored row again, since other triggers may have changed it.",
+        _ => "Refuses writes of sessions that may not write, even where they meet no row, and TRUNCATE.",
+    }
+}
