@@ -216,10 +216,15 @@ find_tools() {
 }
 
 build() {
-    step "building leadguard and installing it into $("$pg_config" --pkglibdir) (minutes, the first time)"
-    # Overwritten in place, the library would crash every server that has it loaded.
-    rm -f "$("$pg_config" --pkglibdir)/leadguard.so"
-    (cd "$repo" && "${pgrx[@]}" install --release --pg-config "$pg_config" "${features[@]}")
+    step "building leadguard (minutes, the first time)"
+    local package=$repo/target/package file
+    rm -rf "$package"
+    (cd "$repo" && "${pgrx[@]}" package --pg-config "$pg_config" --out-dir "$package" "${features[@]}")
+    step "installing it into $("$pg_config" --pkglibdir)"
+    # Replaced, not overwritten: written in place, the library would crash every server that has it loaded.
+    find "$package" -type f | while IFS= read -r file; do
+        cp --remove-destination "$file" "${file#"$package"}"
+    done
 }
 
 # --- private servers ---------------------------------------------------------------------------------------------

@@ -27,10 +27,6 @@ impl Failure {
     pub(crate) fn raise(self) -> ! {
         raise::error(&self.0)
     }
-
-    pub(crate) fn warn(self) {
-        raise::warning(&self.0);
-    }
 }
 
 pub(crate) const REFUSED: &str = "42501";

@@ -60,14 +60,22 @@ COMMENT ON FUNCTION leadguard.extend_protection(regclass) IS
 'Internal: puts policies, triggers and row security on partitions of a protected table that lack them.';
 
 -- Event triggers. Definer rights: whoever changes a table has no rights on the registry. They do nothing for
--- relations that have nothing to do with a protected table, and cost one look at the registry then.
+-- relations that have nothing to do with a protected table.
 CREATE FUNCTION leadguard.watch_ddl()
 RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    touched oid[];
     item record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM leadguard.protected_table) THEN
+    SELECT array_agg(d.objid) INTO touched
+    FROM pg_event_trigger_ddl_commands() d
+    WHERE d.classid = 'pg_class'::regclass;
+    IF NOT EXISTS (SELECT FROM unnest(touched) r (oid)
+                   JOIN leadguard.protected_table p ON p.target IN (r.oid, pg_partition_root(r.oid)))
+       AND NOT EXISTS (SELECT FROM pg_inherits i
+                       JOIN leadguard.protected_table p ON p.target IN (i.inhrelid, i.inhparent)
+                       WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) THEN
         RETURN;
     END IF;
 
@@ -100,9 +108,10 @@ BEGIN
     -- A query of an inheritance parent, or of the table that a protected table became a partition of, reads
     -- the rows below it without their policies.
     SELECT p.target, i.inhparent::regclass AS parent, i.inhrelid::regclass AS child INTO item
-    FROM leadguard.protected_table p
-    JOIN pg_class c ON c.oid = p.target
-    JOIN pg_inherits i ON i.inhrelid = p.target OR (i.inhparent = p.target AND c.relkind = 'r')
+    FROM pg_inherits i
+    JOIN pg_class c ON c.oid = i.inhparent
+    JOIN leadguard.protected_table p ON p.target = i.inhrelid OR (p.target = i.inhparent AND c.relkind = 'r')
+    WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '% is protected and cannot take part in inheritance', item.target
@@ -118,12 +127,10 @@ BEGIN
     -- ALTER TABLE.
     FOR item IN
         SELECT DISTINCT p.target
-        FROM pg_event_trigger_ddl_commands() d
-        JOIN leadguard.protected_table p ON p.target = pg_partition_root(d.objid)
-        CROSS JOIN LATERAL pg_partition_tree(p.target) t
-        JOIN pg_inherits i ON i.inhrelid = t.relid
-        WHERE d.classid = 'pg_class'::regclass AND age(i.xmin) <= 0
-          AND NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = t.relid AND o.polname = 'leadguard_open')
+        FROM pg_inherits i
+        JOIN leadguard.protected_table p ON p.target = pg_partition_root(i.inhrelid)
+        WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
+          AND NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open')
           AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0)
     LOOP
         PERFORM leadguard.extend_protection(item.target);
@@ -136,25 +143,32 @@ COMMENT ON FUNCTION leadguard.watch_ddl() IS
 CREATE FUNCTION leadguard.watch_drop()
 RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    gone oid[];
+    item record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass) THEN
-        RETURN;
-    END IF;
-    -- Shares and recorded privileges go with the table.
-    DELETE FROM leadguard.protected_table p
-    USING pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND p.target = d.objid;
-    DELETE FROM leadguard.table_grant g
-    USING pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND g.object = d.objid;
-    DELETE FROM leadguard.member_scope s
-    USING pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND s.target = d.objid;
-    -- The policies do not name the creator, so its column can go while the protection stands.
-    UPDATE leadguard.protected_table p
-    SET creator_column = NULL
+    -- Looks before it writes: almost nothing that is dropped concerns a protected table.
+    SELECT array_agg(d.objid) INTO gone
     FROM pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND p.target = d.objid AND d.address_names[3] = p.creator_column;
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
+      AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid)
+           OR EXISTS (SELECT FROM leadguard.table_grant g WHERE g.object = d.objid)
+           OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid));
+    IF gone IS NOT NULL THEN
+        DELETE FROM leadguard.table_grant g WHERE g.target = ANY (gone) OR g.object = ANY (gone);
+        DELETE FROM leadguard.record_grant g WHERE g.target = ANY (gone);
+        DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
+        DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
+    END IF;
+    -- The policies do not name the creator, so its column can go while the protection stands.
+    FOR item IN
+        SELECT p.target
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND p.creator_column = d.address_names[3]
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.protected_table p SET creator_column = NULL WHERE p.target = item.target;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION leadguard.watch_drop() IS

@@ -15,7 +15,7 @@ BEGIN
         UNION
         SELECT format('ON TYPE %s', t.oid::regtype), a.grantee
         FROM pg_catalog.pg_type t, LATERAL pg_catalog.aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) a
-        WHERE t.typnamespace = 'leadguard'::regnamespace AND t.typelem = 0 AND a.grantee <> t.typowner
+        WHERE t.typnamespace = 'leadguard'::regnamespace AND t.typelem = 0 AND t.typrelid = 0 AND a.grantee <> t.typowner
         UNION
         SELECT 'ON SCHEMA leadguard', a.grantee
         FROM pg_catalog.pg_namespace n, LATERAL pg_catalog.aclexplode(n.nspacl) a

@@ -50,10 +50,6 @@ pub(crate) fn error(report: &Report) -> ! {
     unreachable!("an error of level ERROR does not return")
 }
 
-pub(crate) fn warning(report: &Report) {
-    throw(report, PgLogLevel::WARNING as i32);
-}
-
 pub(crate) fn notice(message: &str) {
     throw(
         &Report { code: "00000", message: message.to_owned(), detail: None, hint: None },

@@ -48,27 +48,15 @@ pub(crate) fn active() -> Option<Fingerprint> {
     Some(fingerprint(unsafe { pg_sys::GetActiveSnapshot() }))
 }
 
-fn uses_transaction_snapshot() -> bool {
-    // SAFETY: a plain read of the isolation level.
-    let level = unsafe { pg_sys::XactIsoLevel };
-    level >= pg_sys::XACT_REPEATABLE_READ as i32
-}
-
-/// The newest state this transaction may look at: under REPEATABLE READ its own snapshot, since a changed
-/// row raises 40001 there before any re-check.
+/// The newest committed state, at every isolation level: a member who lost access meanwhile writes nothing,
+/// however old the snapshot is from which his transaction reads.
 pub(crate) fn latest() -> Option<Fingerprint> {
-    if uses_transaction_snapshot() {
-        return active();
-    }
     // SAFETY: GetLatestSnapshot returns a static snapshot, valid until the next call.
     Some(fingerprint(unsafe { pg_sys::GetLatestSnapshot() }))
 }
 
 /// Runs `body` with the newest state as the active snapshot.
 pub(crate) fn with_latest<T>(body: impl FnOnce() -> T) -> T {
-    if uses_transaction_snapshot() {
-        return body();
-    }
     // SAFETY: pushes a copy; popped below, and by the (sub)transaction's abort when body raises.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
     let value = body();

@@ -4,6 +4,7 @@
 //! with a clear error. They are ENABLE ALWAYS and run on every write: statement refuses sessions that never
 //! write, row judges each change and fills defaults, stored judges the row again after all other triggers.
 
+mod moving;
 pub(crate) mod rules;
 
 use crate::errors::{self, refused};
@@ -19,11 +20,9 @@ use crate::visibility;
 use pgrx::pg_sys::{Datum, Oid};
 use rules::Changed;
 use std::cell::RefCell;
-use std::collections::HashSet;
 
 thread_local! {
     static SANCTIONED: RefCell<Option<(Oid, String)>> = const { RefCell::new(None) };
-    static MOVING: RefCell<(u32, i64, HashSet<(Oid, String)>)> = RefCell::new((0, 0, HashSet::new()));
 }
 
 /// Runs `body` (the UPDATE of reassign) with one record exempt from the ownership rules, which the caller of
@@ -182,7 +181,7 @@ struct Write<'a> {
 impl Write<'_> {
     fn insert(&self) -> Datum {
         let new = self.trigger.new_row();
-        if self.is_moving(&new) {
+        if self.is_partition() && moving::arrives(self.table.target, &self.signature(&new), self.before) {
             return self.trigger.pass();
         }
         let filled = if self.before { self.with_defaults(&new) } else { None };
@@ -237,7 +236,7 @@ impl Write<'_> {
 
     fn update(&self) -> Datum {
         let (old, new) = (self.trigger.old(), self.trigger.new_row());
-        let level = self.subject.level(self.table, &self.columns.map(&old));
+        let level = self.level(&old);
         let differs = |column: Option<Column>| column.is_some_and(|c| old.value(c) != new.value(c));
         let changed = Changed {
             fixed: differs(Some(self.columns.id)) || differs(self.columns.creator) || differs(self.columns.organization),
@@ -253,18 +252,18 @@ impl Write<'_> {
                 failure.raise();
             }
         }
-        if self.before {
-            self.remember_move(&new);
+        if self.before && self.is_partition() {
+            moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new));
         }
         self.trigger.pass()
     }
 
     fn delete(&self) -> Datum {
         let old = self.trigger.old();
-        if self.is_moving(&old) {
+        if self.is_partition() && moving::leaves(self.trigger.relation(), old.place()) {
             return self.trigger.pass();
         }
-        let level = self.subject.level(self.table, &self.columns.map(&old));
+        let level = self.level(&old);
         if level < Level::Full {
             return self.denied(&old, level, Level::Full);
         }
@@ -287,36 +286,26 @@ impl Write<'_> {
             .raise()
     }
 
-    /// Postgres carries out an UPDATE that moves a row to another partition as DELETE and INSERT, and fires
-    /// their triggers. The move was judged as the UPDATE it is.
-    fn remember_move(&self, row: &Row) {
-        if self.trigger.relation() == self.table.target {
-            return;
+    /// The level in the state that the statement sees, or in the newest one if that is lower: a statement that
+    /// waited, or an old transaction, must not write with rights that are gone.
+    fn level(&self, row: &Row) -> Level {
+        let mapped = self.columns.map(row);
+        let level = self.subject.level(self.table, &mapped);
+        if level == Level::None || snapshot::latest() == snapshot::active() {
+            return level;
         }
-        let (command, time) = this_command();
-        let key = (self.table.target, row.text(self.columns.id));
-        MOVING.with_borrow_mut(|(of, at, rows)| {
-            if (*of, *at) != (command, time) {
-                rows.clear();
-                (*of, *at) = (command, time);
-            }
-            rows.insert(key);
-        });
+        level.min(visibility::now().level(self.table, &mapped))
     }
 
-    fn is_moving(&self, row: &Row) -> bool {
-        if self.trigger.relation() == self.table.target {
-            return false;
-        }
-        let this = this_command();
-        MOVING.with_borrow(|(of, at, rows)| {
-            (*of, *at) == this && rows.contains(&(self.table.target, row.text(self.columns.id)))
-        })
+    fn is_partition(&self) -> bool {
+        self.trigger.relation() != self.table.target
     }
-}
 
-fn this_command() -> (u32, i64) {
-    (snapshot::active().map_or(0, |s| s.command()), session::statement_time())
+    /// The mapped values of a row, to tell it from others of the same id.
+    fn signature(&self, row: &Row) -> Vec<String> {
+        let columns = [Some(self.columns.id), self.columns.owner, self.columns.territory, self.columns.organization];
+        columns.into_iter().flatten().map(|column| row.text(column)).collect()
+    }
 }
 
 /// A member or organization as a column of `kind` names it.

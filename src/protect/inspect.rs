@@ -141,10 +141,21 @@ impl Member {
 
 /// The table, which comes first, and its partitions.
 pub(super) fn tree(root: Oid) -> Vec<Member> {
+    members(root, false)
+}
+
+/// Those of the partitions that do not carry the policies yet.
+pub(super) fn newcomers(root: Oid) -> Vec<Member> {
+    let mut members = members(root, true);
+    members.retain(|m| !m.is_root);
+    members
+}
+
+fn members(root: Oid, only_new: bool) -> Vec<Member> {
     let mut members = Vec::new();
     sql::query(
         include_str!("../../sql/query/protect_tree.sql"),
-        &[Param::Oid(root)],
+        &[Param::Oid(root), Param::Bool(only_new)],
         Sees::Now,
         &mut |row| {
             if let (Some(oid), Some(name)) = (row.oid(0), row.text(1)) {

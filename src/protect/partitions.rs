@@ -3,7 +3,7 @@
 use super::inspect;
 use super::plan;
 use super::registry;
-use super::render::{self, Protection};
+use super::render::Protection;
 use super::step;
 use crate::errors::failure;
 use crate::ffi::session::as_extension;
@@ -16,8 +16,8 @@ use pgrx::pg_sys::Oid;
 fn extend_protection(root: Oid) {
     as_extension(|| {
         let (Some(mut entry), Some(relation)) = (registry::find(root), inspect::relation(root)) else { return };
-        let tree = inspect::tree(root);
-        plan::refuse_foreign_partitions(&tree);
+        let partitions = inspect::newcomers(root);
+        plan::refuse_foreign_partitions(&partitions);
         let columns = inspect::columns(root);
         let mapping = &entry.mapping;
         let names = [Some(&mapping.id), mapping.owner.as_ref(), mapping.territory.as_ref(), mapping.organization.as_ref()];
@@ -28,9 +28,8 @@ fn extend_protection(root: Oid) {
                 .raise();
         }
         let protection = Protection::new(&relation.name, mapping, entry.force);
-        let partitions: Vec<_> = tree.iter().filter(|m| !m.is_root).collect();
         let known = entry.undo.partitions.len();
-        for partition in partitions.iter().filter(|p| !p.has_policy(render::POLICIES[0])) {
+        for partition in &partitions {
             entry.undo.remember(partition);
         }
         // Policies first: each ALTER TABLE calls the event trigger again, which must find nothing left to do.

@@ -3,7 +3,7 @@
 use super::arguments::{Existing, Indexes, Request};
 use super::check::{self, Mapping};
 use super::grants_on_tables::{self, Roles};
-use super::inspect::{self, Column, Member, Relation};
+use super::inspect::{self, Column, Member, Policy, Relation};
 use super::registry;
 use super::render::{self, Protection};
 use super::step::{self, Step};
@@ -263,9 +263,10 @@ pub(super) fn release(target: Oid, dry_run: bool) -> Vec<Step> {
     steps
 }
 
-/// Whether an unregistered relation carries policies of leadguard, as a detached partition does.
+/// Whether an unregistered relation carries policies or triggers of leadguard, as a detached partition does.
 fn left_behind(target: Oid) -> bool {
-    inspect::tree(target).iter().any(|m| m.policies.iter().any(|p| render::POLICIES.contains(&p.name.as_str())))
+    let ours = |policy: &Policy| render::POLICIES.contains(&policy.name.as_str());
+    inspect::tree(target).iter().any(|m| !m.triggers.is_empty() || m.policies.iter().any(ours))
 }
 
 /// The setting on_denied of a table.

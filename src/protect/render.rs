@@ -40,8 +40,11 @@ impl Protection {
         let id = quote(&mapping.id);
         let (owner, territory, organization) =
             (column(&mapping.owner), column(&mapping.territory), column(&mapping.organization));
+        let target = format!("{}::regclass", literal(target));
         let mapped_id = format!("leadguard.mapped({id})");
-        let mapped = [Some(&id), owner.as_ref(), territory.as_ref(), organization.as_ref()]
+        // The table itself too: a partition that was detached loses the restrictive policies, which name the
+        // table, when the table is dropped, and must lose the permissive one with them.
+        let mapped = [Some(&target), Some(&id), owner.as_ref(), territory.as_ref(), organization.as_ref()]
             .into_iter()
             .flatten()
             .map(|c| format!("leadguard.mapped({c})"))
@@ -49,8 +52,7 @@ impl Protection {
             .join(" AND ");
         let or_null = |name: Option<String>| name.unwrap_or_else(|| "NULL::bigint".to_owned());
         let arguments = format!(
-            "{}::regclass, {id}, {}, {}, {}",
-            literal(target),
+            "{target}, {id}, {}, {}, {}",
             or_null(owner),
             or_null(territory),
             or_null(organization)
@@ -166,7 +168,7 @@ fn about_policy(policy: &str) -> &'static str {
             "A row that changed while the statement waited for it is judged again by the rights of now, for DELETE."
         }
         _ => {
-            "Lets the restrictive policies decide. It names the mapped columns, so that it falls with them and with the extension and never leaves the table open."
+            "Lets the restrictive policies decide. It names the table and its mapped columns, so that it falls with them and with the extension and never leaves rows open."
         }
     }
 }

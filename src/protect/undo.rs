@@ -116,7 +116,7 @@ pub(super) fn steps(relation: &Relation, undo: &Undo) -> Vec<Step> {
             None => notice(&format!("index \"{index}\" of {} is gone or was renamed; it is left alone", relation.name)),
         }
     }
-    steps.push(unregister(relation));
+    steps.extend(unregister(relation));
     steps
 }
 
@@ -169,20 +169,26 @@ fn permissive_again(tree: &[Member], undo: &Undo) -> Vec<Step> {
     steps
 }
 
-fn unregister(relation: &Relation) -> Step {
-    let mut grants = 0;
+/// Shares and recorded privileges first: a table that is protected again must start without them.
+fn unregister(relation: &Relation) -> Vec<Step> {
+    let mut shares = 0;
     as_extension(|| {
-        grants = sql::first_int(
+        shares = sql::first_int(
             "SELECT count(*) FROM leadguard.record_grant WHERE target = $1",
             &[Param::Oid(relation.oid)],
             Sees::Now,
         )
         .unwrap_or(0);
     });
-    let statement = format!("DELETE FROM leadguard.protected_table WHERE target = {}::regclass", literal(&relation.name));
-    let reason = match grants {
-        0 => "Forgets the mapping of the table.".to_owned(),
-        n => format!("Forgets the mapping of the table and {n} shares and record-team entries of its records."),
+    let delete = |table: &str, reason: String| {
+        let statement = format!("DELETE FROM leadguard.{table} WHERE target = {}::regclass", literal(&relation.name));
+        Step::new("register", statement, reason).by_extension()
     };
-    Step::new("register", statement, reason).by_extension()
+    let mut steps = Vec::new();
+    if shares > 0 {
+        steps.push(delete("record_grant", format!("Forgets {shares} shares and record-team entries of its records.")));
+    }
+    steps.push(delete("table_grant", "The privileges are taken back.".to_owned()));
+    steps.push(delete("protected_table", "Forgets the mapping of the table.".to_owned()));
+    steps
 }

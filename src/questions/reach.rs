@@ -72,18 +72,18 @@ impl Reach {
         } else if target.table.org_id != about.org_id {
             reach.active = false;
         }
-        let member = Param::Int(Some(about.id));
+        let member = [Param::Int(Some(about.id))];
         if let Some(column) = &target.owner {
             let text = include_str!("../../sql/query/reach_owners.sql");
-            load(text, &[member.clone()], &mut |row| keep(&mut reach.owners, row, column.kind, Level::Full));
+            load(text, &member, &mut |row| keep(&mut reach.owners, row, column.kind, Level::Full));
         }
         if let Some(column) = &target.territory {
             let text = include_str!("../../sql/query/reach_territories.sql");
-            load(text, &[member.clone()], &mut |row| keep(&mut reach.territories, row, column.kind, Level::Edit));
+            load(text, &member, &mut |row| keep(&mut reach.territories, row, column.kind, Level::Edit));
         }
         load(
             include_str!("../../sql/query/reach_grants.sql"),
-            &[member, Param::Oid(target.table.target)],
+            &[Param::Int(Some(about.id)), Param::Oid(target.table.target)],
             &mut |row| {
                 let record = row.text(0).and_then(|record| target.canonical(&record));
                 let level = row.text(1).as_deref().and_then(Level::parse);
@@ -102,15 +102,19 @@ impl Reach {
         if !self.active || !same_organization {
             return None;
         }
-        let ways = |held: &Option<String>, ways: &Ways| held.as_ref().and_then(|v| ways.get(v)).cloned().unwrap_or_default();
-        ways(&row.owner, &self.owners)
-            .into_iter()
-            .chain(ways(&row.territory, &self.territories))
-            .chain(self.grants.get(&row.id).cloned().unwrap_or_default())
+        of(row.owner.as_ref(), &self.owners)
+            .iter()
+            .chain(of(row.territory.as_ref(), &self.territories))
+            .chain(of(Some(&row.id), &self.grants))
+            .copied()
             .chain(self.all_records.then_some((Level::Full, Path::Admin)))
             .map(|(level, path)| (level.capped(self.cap), path))
             .max_by_key(|(level, path)| (*level, Reverse(*path)))
     }
+}
+
+fn of<'a>(value: Option<&String>, ways: &'a Ways) -> &'a [(Level, Path)] {
+    value.and_then(|value| ways.get(value)).map_or(&[], Vec::as_slice)
 }
 
 /// Adds a row of (id, key, path).

@@ -58,6 +58,14 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
     Some(member)
 }
 
+/// Grows with every change of who stands where or has which role.
+pub(super) fn revision() -> i64 {
+    as_extension(|| {
+        sql::first_int("SELECT sum(revision)::bigint FROM leadguard.hierarchy_revision", &[], Sees::Statement)
+    })
+    .unwrap_or(0)
+}
+
 pub(super) fn table(relation: Oid) -> Option<Table> {
     let mut table = None;
     as_extension(|| {

@@ -63,6 +63,8 @@ pub(crate) struct Subject {
     pub member: Option<Member>,
     pub mode: Option<Mode>,
     of: Of,
+    /// The hierarchies' revisions when this was loaded; known for newest states only.
+    revision: i64,
     owners: Loaded<Kind, ValueSet>,
     territories: Loaded<Kind, ValueSet>,
     grants: Loaded<(Oid, Kind), ValueMap<Level>>,
@@ -77,8 +79,23 @@ impl Subject {
             mode: member.as_ref().and(identity).map(|i| i.mode),
             member,
             of,
+            revision: if of == Of::Now { load::revision() } else { 0 },
             owners: RefCell::default(),
             territories: RefCell::default(),
+            grants: RefCell::default(),
+            tables: RefCell::default(),
+        }
+    }
+
+    /// The same member in a newer state in which no hierarchy changed. Grants have no revision.
+    fn renewed(&self) -> Subject {
+        Subject {
+            member: self.member.clone(),
+            mode: self.mode,
+            of: self.of,
+            revision: self.revision,
+            owners: RefCell::new(self.owners.borrow().clone()),
+            territories: RefCell::new(self.territories.borrow().clone()),
             grants: RefCell::default(),
             tables: RefCell::default(),
         }
@@ -218,13 +235,25 @@ fn find(of: Of, state: Fingerprint) -> Rc<Subject> {
     held.unwrap_or_else(|| {
         let subject = Rc::new(match of {
             Of::Statement => Subject::load(of),
-            Of::Now => snapshot::with_latest(|| Subject::load(of)),
+            Of::Now => snapshot::with_latest(|| match previous(&key) {
+                Some(previous) if previous.revision == load::revision() => previous.renewed(),
+                _ => Subject::load(of),
+            }),
         });
         SUBJECTS.with_borrow_mut(|subjects| {
             subjects.truncate(KEPT - 1);
             subjects.insert(0, (key, Rc::clone(&subject)));
         });
         subject
+    })
+}
+
+/// A subject of the same identity in an older newest state: other transactions commit all the time, and few
+/// of them touch a hierarchy.
+fn previous(key: &Key) -> Option<Rc<Subject>> {
+    SUBJECTS.with_borrow(|subjects| {
+        let held = subjects.iter().find(|(k, _)| k.of == key.of && k.role == key.role && k.serial == key.serial);
+        held.map(|(_, subject)| Rc::clone(subject))
     })
 }
 

@@ -40,7 +40,7 @@ const GRANTS: &str = "
     SELECT kind || ' ' || name,
            CASE WHEN a.grantee IS NULL THEN '' WHEN a.grantee = 0 THEN 'PUBLIC' WHEN a.grantee = o.owner THEN 'owner'
                 ELSE a.grantee::regrole::text END,
-           string_agg(a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END, ' ' ORDER BY a.privilege_type)
+           coalesce(string_agg(a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END, ' ' ORDER BY a.privilege_type), '')
     FROM object o LEFT JOIN LATERAL aclexplode(o.acl) a ON true
     WHERE a.grantee IS DISTINCT FROM o.owner
     GROUP BY 1, 2

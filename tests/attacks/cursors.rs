@@ -70,7 +70,8 @@ fn held_cursor_is_filled_as_its_declarer() {
         }
         refusal => assert_eq!(refusal, "LG003"),
     }
-    c.batch_execute("ROLLBACK; DISCARD ALL").unwrap();
+    c.batch_execute("ROLLBACK").unwrap();
+    c.batch_execute("DISCARD ALL").unwrap();
     refused(&mut c, "FETCH 1 FROM held", "34000");
     // Twin: declared as nobody, it holds nothing.
     c.batch_execute("BEGIN; DECLARE held CURSOR WITH HOLD FOR SELECT id FROM crm.lead; COMMIT").unwrap();

@@ -64,13 +64,13 @@ fn attack_63_the_directory_is_not_public() {
     admin
         .batch_execute(
             "UPDATE leadguard.member SET email = key || '@secret.example';
-             UPDATE leadguard.member SET active = false WHERE key = 'anton';
              INSERT INTO leadguard.organization (key, name) VALUES ('other', 'CANARY Ltd');
              INSERT INTO leadguard.member (org_id, key, name) SELECT id, 'spy', 'CANARY Spy' FROM leadguard.organization WHERE key = 'other';
              INSERT INTO leadguard.territory (org_id, key, name) SELECT id, 'moon', 'CANARY Moon' FROM leadguard.organization WHERE key = 'other';
              INSERT INTO leadguard.team (org_id, key, name) SELECT id, 'ring', 'CANARY Ring' FROM leadguard.organization WHERE key = 'other';
              INSERT INTO leadguard.member (key, name, kind, db_role) VALUES ('guest', 'Guest', 'guest', NULL);
-             SELECT leadguard.team_add('crm.lead', '9', 'anton');",
+             SELECT leadguard.team_add('crm.lead', '9', 'anton');
+             UPDATE leadguard.member SET active = false WHERE key = 'anton';",
         )
         .unwrap();
     let guest = db.create_role("guest");
@@ -223,7 +223,7 @@ fn internal_functions_called_directly() {
     let functions = rows(
         &mut admin,
         "SELECT format('SELECT * FROM leadguard.%I(%s)', p.proname,
-                    coalesce((SELECT string_agg('NULL::' || CASE WHEN t = 'any'::regtype THEN 'bigint' ELSE t::regtype::text END, ', ') FROM unnest(p.proargtypes) t), '')),
+                    coalesce((SELECT string_agg('NULL::' || CASE WHEN t = '\"any\"'::regtype THEN 'bigint' ELSE t::regtype::text END, ', ') FROM unnest(p.proargtypes) t), '')),
                 p.prorettype = 'trigger'::regtype OR p.prorettype = 'event_trigger'::regtype
          FROM pg_proc p WHERE p.pronamespace = 'leadguard'::regnamespace AND p.prokind = 'f' ORDER BY 1",
     );

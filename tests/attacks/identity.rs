@@ -60,7 +60,8 @@ fn attack_23_reset_role() {
         alice.batch_execute("RESET ROLE; COMMIT").unwrap();
         refused(&mut alice, &format!("SET SESSION AUTHORIZATION {role}"), "42501");
     }
-    alice.batch_execute("SET SESSION AUTHORIZATION DEFAULT; DISCARD ALL").unwrap();
+    alice.batch_execute("SET SESSION AUTHORIZATION DEFAULT").unwrap();
+    alice.batch_execute("DISCARD ALL").unwrap();
     assert_eq!(reads(&mut alice), ALICE);
     // Twin: a superuser's SET SESSION AUTHORIZATION is another session role, and back.
     let mut admin = db.admin();

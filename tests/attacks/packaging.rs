@@ -131,6 +131,7 @@ fn attack_46_no_part_can_be_taken_away() {
 #[test]
 fn attack_47_pg_dump() {
     let db = cast("attack_47");
+    db.admin().batch_execute("GRANT SELECT ON ALL SEQUENCES IN SCHEMA crm TO PUBLIC").unwrap();
     let dump = |user: &str, arguments: &[&str]| {
         let out = db.tool("pg_dump", user).args(["-d", db.name()]).args(arguments).output().expect("pg_dump runs");
         (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned(), String::from_utf8_lossy(&out.stderr).into_owned())
@@ -141,7 +142,7 @@ fn attack_47_pg_dump() {
     assert_eq!(text.matches("INSERT INTO").count(), 5, "{complaint}");
     assert!(!text.contains("CANARY"));
     let (done, text, complaint) = dump("postgres", &[]);
-    assert!(done, "{complaint}");
+    assert!(done && !complaint.contains("unsupported"), "{complaint}");
     assert!(text.contains("CANARY"), "twin: the superuser's dump is whole");
     for kept in ["member", "territory", "territory_member", "member_role", "protected_table"] {
         assert!(text.contains(&format!("COPY leadguard.{kept} (")), "{kept} is dumped");

@@ -53,7 +53,8 @@ fn attack_19_generic_plans_keep_no_member() {
     let mut c = app(&db);
     for mode in ["force_generic_plan", "auto", "force_custom_plan"] {
         for planner in ["alice", "ceo", "admin", "ted", ""] {
-            c.batch_execute(&format!("DISCARD ALL; SET plan_cache_mode = {mode}")).unwrap();
+            c.batch_execute("DISCARD ALL").unwrap();
+            c.batch_execute(&format!("SET plan_cache_mode = {mode}")).unwrap();
             prepare(&mut c);
             if planner.is_empty() {
                 expect(&mut c, "0", "nobody");
@@ -157,13 +158,15 @@ fn parallel_workers_answer_as_the_leader() {
     let db = cast("parallel");
     db.admin()
         .batch_execute(
-            "CREATE TABLE crm.big (id bigint, owner_id bigint, territory_id bigint, pad text);
+            "CREATE TABLE crm.big (id bigint PRIMARY KEY, owner_id bigint, territory_id bigint, pad text);
              INSERT INTO crm.big SELECT g, l.owner_id, l.territory_id, repeat('x', 100)
-                 FROM generate_series(1, 30000) g JOIN crm.lead l ON l.id = 1 + g % 15;
+                 FROM generate_series(1, 3000) g JOIN crm.lead l ON l.id = 1 + g % 15;
              SELECT leadguard.protect('crm.big', id => 'id', owner => 'owner_id', territory => 'territory_id');
              SELECT leadguard.team_add('crm.big', '13', 'carl');
              ALTER TABLE crm.big SET (parallel_workers = 2);
-             GRANT SELECT ON crm.big TO PUBLIC; ANALYZE crm.big;",
+             CREATE TABLE crm.plain AS SELECT g AS id, repeat('x', 100) AS pad FROM generate_series(1, 3000) g;
+             ALTER TABLE crm.plain SET (parallel_workers = 2);
+             GRANT SELECT ON crm.big, crm.plain TO PUBLIC; ANALYZE crm.big; ANALYZE crm.plain;",
         )
         .unwrap();
     let parallel = "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
@@ -173,24 +176,33 @@ fn parallel_workers_answer_as_the_leader() {
         "t" => "SET debug_parallel_query = on",
         _ => "SET force_parallel_mode = on",
     };
-    let question = "SELECT count(*) || '/' || coalesce(sum(id), 0) FROM crm.big";
+    let questions = [
+        "SELECT count(*) || '/' || coalesce(sum(id), 0) FROM crm.big",
+        "SELECT count(*) || '/' || coalesce(sum(p.id), 0) FROM crm.plain p JOIN crm.big b ON b.id = p.id",
+        "SELECT count(*) || '/' || coalesce(sum(p.id), 0) FROM crm.plain p WHERE EXISTS (SELECT FROM crm.big b WHERE b.id = p.id)",
+        "SELECT count(*) || '/' || (SELECT count(*) FROM crm.big) FROM crm.plain p WHERE p.id > (SELECT count(*) FROM crm.big)",
+    ];
     let mut went_parallel = false;
     let mut c = app(&db);
     for (key, _) in COUNTS {
         let mut person = db.connect(key);
-        person.batch_execute("SET max_parallel_workers_per_gather = 0").unwrap();
-        let serial = scalar(&mut person, question);
-        for setting in ["", forced] {
-            person.batch_execute(&format!("RESET ALL; {parallel} {setting}")).unwrap();
-            assert_eq!(scalar(&mut person, question), serial, "{key} {setting}");
-            let plan = leadguard_tests::rows(&mut person, &format!("EXPLAIN (ANALYZE, TIMING OFF) {question}"));
-            went_parallel |= plan.iter().any(|l| l[0].contains("Workers Launched: 2"));
-            assert_eq!(last(&mut c, &format!("RESET ALL; {parallel} {setting}; BEGIN; SELECT leadguard.act_as('{key}'); {question}")), serial, "{key} behind the connector");
-            c.batch_execute("COMMIT").unwrap();
+        for question in questions {
+            person.batch_execute("RESET ALL; SET max_parallel_workers_per_gather = 0").unwrap();
+            let serial = scalar(&mut person, question);
+            for setting in ["", forced] {
+                person.batch_execute(&format!("RESET ALL; {parallel} {setting}")).unwrap();
+                assert_eq!(scalar(&mut person, question), serial, "{key} {setting}: {question}");
+                let plan = leadguard_tests::rows(&mut person, &format!("EXPLAIN (ANALYZE, TIMING OFF) {question}"));
+                went_parallel |= plan.iter().any(|l| l[0].contains("Workers Launched: 2"));
+                c.batch_execute(&format!("RESET ALL; {parallel} {setting}; BEGIN")).unwrap();
+                assert_eq!(last(&mut c, &format!("SELECT leadguard.act_as('{key}'); {question}")), serial, "{key} behind the connector: {question}");
+                c.batch_execute("COMMIT").unwrap();
+            }
         }
     }
     c.batch_execute(&format!("{parallel} {forced}")).unwrap();
-    assert_eq!(scalar(&mut c, question), "0/0", "nobody, in the workers too");
+    assert_eq!(scalar(&mut c, questions[0]), "0/0", "nobody, in the workers too");
+    assert_eq!(scalar(&mut c, questions[1]), "0/0");
     assert!(went_parallel, "twin: some of these plans did run in workers");
 }
 

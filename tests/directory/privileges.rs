@@ -185,9 +185,10 @@ fn shipped_roles_and_internals_belong_to_the_superuser() {
             refused(&mut session, &statement, "42501");
         }
     }
+    let role = db.create_role("new");
     for call in [
-        format!("SELECT leadguard.analyst('{}', 'mona')", db.role("gus")),
-        format!("SELECT leadguard.connector('{}', 'trusted')", db.role("gus")),
+        format!("SELECT leadguard.analyst('{role}', 'mona')"),
+        format!("SELECT leadguard.connector('{role}', 'trusted')"),
         "SELECT leadguard.unprotect('crm.lead')".to_string(),
     ] {
         refused(&mut session, &call, "42501");

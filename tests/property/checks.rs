@@ -1,9 +1,10 @@
 //! Asks the database and the reference the same question and stops at the first difference.
 
 use crate::build::login;
-use crate::generate::pick;
+use crate::generate::{chance, pick};
 use crate::reference::{self, ACTIONS};
 use crate::sessions::Sessions;
+use crate::tally::met;
 use crate::world::*;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
@@ -23,7 +24,7 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
         let found = sessions.visible(rng, world, number, table);
         compare(world, world.logins[number], table, &found, &format!("rows of {}", login(number)));
     }
-    if rng.random_range(0..3) == 0 {
+    if chance(rng, 33) {
         trusted(rng, sessions, world);
     }
     questions(rng, &mut sessions.admin, world);
@@ -45,6 +46,14 @@ pub fn compare(world: &World, member: Option<i64>, table: usize, found: &BTreeSe
     let table = &world.tables[table];
     let expected = reference::visible(world, member, table);
     if *found == expected {
+        met(match found.len() {
+            0 => "set: none",
+            n if n == table.records.len() => "set: all",
+            _ => "set: some",
+        });
+        for (path, _) in member.into_iter().flat_map(|m| found.iter().filter_map(move |id| only_path(world, m, table, id))) {
+            met(format!("decisive: {path}"));
+        }
         return;
     }
     let mut text = format!("{what} in {}, {:?}\n", table.shape.name, table.shape);
@@ -57,6 +66,12 @@ pub fn compare(world: &World, member: Option<i64>, table: usize, found: &BTreeSe
         text += &format!("MISSING {id}: {:?} paths {paths:?} grants {:?}\n", table.records.get(id), grants(table, id));
     }
     panic!("{text}");
+}
+
+/// The path to a record that has no other: losing or inventing it would show.
+fn only_path(world: &World, member: i64, table: &Table, id: &str) -> Option<(&'static str, Level)> {
+    let paths = reference::paths(world, member, table, id);
+    if paths.len() == 1 { paths.into_iter().next() } else { None }
 }
 
 pub fn describe(world: &World, member: Option<i64>) -> String {
@@ -81,10 +96,12 @@ fn trusted(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     let asked = &world.members[&member];
     match sessions.visible_as(&asked.key, &world.tables[table].shape.name) {
         Ok(found) => {
+            met("act_as: ok");
             assert!(asked.active, "act_as accepted an inactive member: {}", describe(world, Some(member)));
             compare(world, Some(member), table, &found, "rows through act_as");
         }
         Err(state) => {
+            met(format!("act_as: {state}"));
             assert_eq!((state.as_str(), asked.active), ("28000", false), "act_as: {}", describe(world, Some(member)));
         }
     }
@@ -154,6 +171,10 @@ fn can(rng: &mut StdRng, sessions: &mut Sessions, world: &World, table: &Table) 
         let number = rng.random_range(0..LOGINS);
         let Some(me) = world.logins[number].filter(|m| world.members[m].active) else { continue };
         let person = &mut sessions.people[number];
+        let below: Vec<i64> = world.members.keys().copied().filter(|m| reference::above(world, me, *m)).collect();
+        let other = pick(rng, &below).filter(|_| chance(rng, 60)).unwrap_or(other);
+        let key = literal(&world.members[&other].key);
+        let question = format!("SELECT leadguard.can('{action}', {target}, {}, {key})", literal(&record));
         let mine = format!("SELECT leadguard.can('{action}', {target}, {})", literal(&record));
         assert_eq!(answer(person, &mine), yes(does(me, need)), "{mine}\n{}", describe(world, Some(me)));
         let asks = me == other
@@ -161,6 +182,7 @@ fn can(rng: &mut StdRng, sessions: &mut Sessions, world: &World, table: &Table) 
             || (reference::has(world, me, |r| r.1) && world.members[&me].org == world.members[&other].org);
         // What the asking member cannot read does not exist for him, whoever he asks about.
         let expected = if asks { yes(does(me, Level::Read) && does(other, need)) } else { "42501".to_string() };
+        met(format!("about others: {expected}"));
         assert_eq!(answer(person, &question), expected, "{question}\nasked by {}", describe(world, Some(me)));
     }
 }
@@ -178,7 +200,10 @@ fn answer(client: &mut Client, question: &str) -> String {
 }
 
 fn explain(rng: &mut StdRng, admin: &mut Client, world: &World, table: &Table, record: &str) {
-    let member = any_member(rng, world);
+    // Mostly somebody who reaches the record, because the answer for anybody else is always the same.
+    let reaching: Vec<i64> =
+        world.members.keys().copied().filter(|m| reference::level(world, *m, table, record).is_some()).collect();
+    let member = pick(rng, &reaching).filter(|_| chance(rng, 80)).unwrap_or_else(|| any_member(rng, world));
     let question = format!(
         "SELECT path::text, max(array_position(ARRAY['read', 'edit', 'full'], level::text))
          FROM leadguard.explain_access({}, {}, {}) WHERE level IS NOT NULL GROUP BY path",

@@ -6,6 +6,7 @@ use crate::checks::describe;
 use crate::generate::{chance, pick};
 use crate::reference;
 use crate::sessions::{sqlstate, Sessions};
+use crate::tally::met;
 use crate::world::*;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
@@ -51,12 +52,14 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World) {
     };
     match sessions.people[number].simple_query(&sql) {
         Ok(_) => {
+            met("given: ok");
             assert!(allowed, "given without level full: {sql}\nby {}", describe(world, Some(me)));
             *world = after;
         }
         Err(e) => {
             let who = format!("{sql}\nby {} {}{:?}", login(number), describe(world, Some(me)), e.as_db_error());
             assert!(!allowed, "refused in spite of level full: {who}");
+            met("given: 42501");
             assert_eq!(sqlstate(&e), "42501", "{who}");
         }
     }

@@ -12,6 +12,7 @@ mod given;
 mod record_edits;
 mod reference;
 mod sessions;
+mod tally;
 mod transactions;
 mod world;
 mod writes;
@@ -42,6 +43,7 @@ fn property_access_equals_the_reference_after_random_changes() {
         one_world(&mut rng, &format!("seed {seed}, world {number}"), &mut round, until);
     }
     println!("property: {round} rounds over {number} databases agree with the reference");
+    tally::report(round);
 }
 
 fn one_world(rng: &mut StdRng, name: &str, round: &mut u32, until: u32) {

@@ -7,6 +7,7 @@ use crate::edits::{edit, Step};
 use crate::generate::{chance, pick};
 use crate::reference;
 use crate::sessions::{sqlstate, texts, Sessions};
+use crate::tally::met;
 use crate::world::*;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
@@ -16,6 +17,7 @@ use leadguard_tests::{accepted, rows, Client, Db};
 fn apply(admin: &mut Client, steps: &[Step], in_transaction: bool) {
     for step in steps {
         if step.refused.is_empty() {
+            met("edit: ok");
             admin.simple_query(&step.sql).unwrap_or_else(|e| panic!("refused, but it is right: {:?}\n{}", e.as_db_error(), step.sql));
             continue;
         }
@@ -26,6 +28,7 @@ fn apply(admin: &mut Client, steps: &[Step], in_transaction: bool) {
             Ok(_) => panic!("accepted, but {:?} was due: {}", step.refused, step.sql),
             Err(e) => {
                 let state = sqlstate(&e);
+                met(format!("edit: {state}"));
                 assert!(step.refused.iter().any(|code| state.starts_with(code)), "{state} instead of {:?}: {}", step.refused, step.sql);
             }
         }
@@ -140,6 +143,7 @@ pub fn own_changes(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World)
         let table = rng.random_range(0..world.tables.len());
         let read = format!("SELECT id::text FROM {}", world.tables[table].shape.name);
         let what = format!("own uncommitted change {attempt} of {}: {sql}", login(number));
+        met("own change");
         compare(world, Some(me), table, &texts(client, &read), &what);
         if chance(rng, 50) {
             accepted(client, "ROLLBACK TO s");

@@ -5,6 +5,7 @@ use crate::checks::describe;
 use crate::generate::{chance, pick};
 use crate::reference;
 use crate::sessions::{sqlstate, Sessions};
+use crate::tally::met;
 use crate::world::*;
 use leadguard_tests::postgres::SimpleQueryMessage;
 use leadguard_tests::rand::rngs::StdRng;
@@ -48,6 +49,7 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
             Some(level) if level >= need[usize::from(delete)] => "1",
             Some(_) => "42501",
         };
+        met(format!("write: {expected}"));
         let paths = member.map(|m| reference::paths(world, m, table, &id));
         assert_eq!(
             probe(&mut sessions.people[number], &sql),
@@ -71,10 +73,11 @@ fn hand_over(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     let (Some(id), Some(to)) = (pick(rng, &seen), pick(rng, &world.active_of(world.members[&me].org))) else { return };
     let Some(value) = world.owner_value(table, to) else { return };
     let sql = format!("UPDATE {} SET owner = {} WHERE id = {}", table.shape.name, literal(&value), literal(&id));
-    let expected = reference::may_hand_over(world, me, table, &id, to, &value);
+    let expected = if reference::may_hand_over(world, me, table, &id, to, &value) { "1" } else { "42501" };
+    met(format!("hand over: {expected}"));
     assert_eq!(
         probe(&mut sessions.people[number], &sql),
-        if expected { "1" } else { "42501" },
+        expected,
         "{sql}\n{:?}\nby {}to {}",
         table.records[&id],
         describe(world, Some(me)),
@@ -133,7 +136,9 @@ fn inserts(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     if table.shape.owner.is_some() && owner_id.is_none() {
         stored.owner = world.owner_value(table, me);
     }
-    let expected = reference::may_insert(world, me, table, &stored, owner_id.or(Some(me)), territory_id);
+    let allowed = reference::may_insert(world, me, table, &stored, owner_id.or(Some(me)), territory_id);
+    let expected = if allowed { "1" } else { "42501" };
+    met(format!("insert: {expected}"));
     let id = match table.shape.id {
         "uuid" => "ffffffff-ffff-4fff-8fff-ffffffffffff",
         _ => "2000000000",
@@ -142,7 +147,7 @@ fn inserts(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     let outcome = probe(&mut sessions.people[number], &sql);
     assert_eq!(
         outcome,
-        if expected { "1" } else { "42501" },
+        expected,
         "{sql}\nby {} owner {owner_id:?} territory {territory_id:?}\n{}{}",
         login(number),
         describe(world, Some(me)),

@@ -73,7 +73,6 @@ fn missing_columns_and_wrong_types_are_named() {
         "'crm.lead', id => 'id', owner => 'ctid'",
         "'crm.lead', id => 'id', owner => 'OWNER_ID'",
         "'crm.lead', id => 'id'",
-        "'crm.lead', owner => 'owner_id'",
     ] {
         no(&mut admin, call, &["42703", "22023", "0A000"]);
     }

@@ -27,7 +27,7 @@ pub fn snapshot(admin: &mut Client, table: &str) -> Vec<Vec<String>> {
                               pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid), obj_description(p.oid, 'pg_policy'))
              FROM pg_policy AS p JOIN t ON t.oid = p.polrelid
              UNION ALL
-             SELECT 'trigger', g.tgrelid::regclass::text, pg_get_triggerdef(g.oid) || ' ' || g.tgenabled
+             SELECT 'trigger', g.tgrelid::regclass::text, pg_get_triggerdef(g.oid) || ' ' || g.tgenabled::text
              FROM pg_trigger AS g JOIN t ON t.oid = g.tgrelid WHERE NOT g.tgisinternal
              UNION ALL
              SELECT 'index', i.indrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index AS i JOIN t ON t.oid = i.indrelid

@@ -1,0 +1,84 @@
+//! Rows that an UPDATE moves to another partition.
+//!
+//! Postgres carries such an UPDATE out as DELETE and INSERT, right after its BEFORE ROW triggers, and fires
+//! the triggers of both. The move was judged as the UPDATE it is. The pass is for that one row: the DELETE is
+//! known by its place in the partition, the INSERT by its mapped values, and each uses it up. A DELETE of the
+//! same place by another part of the same command never gets as far as its triggers. When another UPDATE comes
+//! between, the pass is gone and the move is refused.
+
+use crate::ffi::session;
+use crate::ffi::snapshot;
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+
+type Command = (u32, i64);
+
+enum Step {
+    /// Updated at this place of a partition; may be deleted there next.
+    Updated { relation: Oid, place: (u32, u16) },
+    /// Deleted there; must be inserted next.
+    Deleted,
+}
+
+struct Move {
+    command: Command,
+    root: Oid,
+    signature: Vec<String>,
+    step: Step,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Move>> = const { RefCell::new(None) };
+    /// Arrived rows whose AFTER ROW triggers are to come at the end of the command.
+    static ARRIVED: RefCell<Vec<(Command, Oid, Vec<String>)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn command() -> Command {
+    (snapshot::active().map_or(0, |state| state.command()), session::statement_time())
+}
+
+/// A row was judged and is about to be updated.
+pub(super) fn may_follow(root: Oid, relation: Oid, place: (u32, u16), signature: Vec<String>) {
+    let next = Move { command: command(), root, signature, step: Step::Updated { relation, place } };
+    CURRENT.replace(Some(next));
+}
+
+/// Whether a DELETE is the first half of the move.
+pub(super) fn leaves(relation: Oid, place: (u32, u16)) -> bool {
+    let this = command();
+    CURRENT.with_borrow_mut(|current| match current {
+        Some(Move { command, step, .. }) => {
+            let expected = *command == this
+                && matches!(step, Step::Updated { relation: r, place: p } if *r == relation && *p == place);
+            if expected {
+                *step = Step::Deleted;
+            }
+            expected
+        }
+        None => false,
+    })
+}
+
+/// Whether an INSERT is the second half, before it is stored or in its AFTER ROW trigger.
+pub(super) fn arrives(root: Oid, signature: &[String], before: bool) -> bool {
+    let this = command();
+    if !before {
+        return ARRIVED.with_borrow_mut(|rows| {
+            let found = rows.iter().position(|(c, r, s)| *c == this && *r == root && s == signature);
+            found.map(|at| rows.swap_remove(at)).is_some()
+        });
+    }
+    let expected = CURRENT.with_borrow(|current| {
+        current.as_ref().is_some_and(|m| {
+            m.command == this && m.root == root && matches!(m.step, Step::Deleted) && m.signature == signature
+        })
+    });
+    if expected {
+        CURRENT.replace(None);
+        ARRIVED.with_borrow_mut(|rows| {
+            rows.retain(|(command, ..)| *command == this);
+            rows.push((this, root, signature.to_vec()));
+        });
+    }
+    expected
+}
