@@ -294,9 +294,7 @@ fn cycle(hierarchy: &Hierarchy, from: i64) -> Vec<String> {
     keys
 }
 
-/// Differences between closures and trees; no row when they are sound.
-#[pgrx::pg_extern(sql = false)]
-fn verify_closure() -> pgrx::iter::TableIterator<
+type Differences = pgrx::iter::TableIterator<
     'static,
     (
         pgrx::name!(hierarchy, String),
@@ -305,7 +303,11 @@ fn verify_closure() -> pgrx::iter::TableIterator<
         pgrx::name!(stored_depth, Option<i64>),
         pgrx::name!(real_depth, Option<i64>),
     ),
-> {
+>;
+
+/// Differences between closures and trees; no row when they are sound.
+#[pgrx::pg_extern(sql = false)]
+fn verify_closure() -> Differences {
     require_administrator("verify_closure");
     let mut rows = Vec::new();
     for hierarchy in ALL {

@@ -57,7 +57,7 @@ COMMENT ON FUNCTION leadguard.act_as(text) IS
 'Makes this transaction act as a member; returns the member''s id. Trusted connectors only (42501), inside a transaction block (25P01), an active member (28000), once per transaction and before any cursor (LG003). Gone at the end of the transaction, and at ROLLBACK TO a savepoint set before.';
 
 CREATE FUNCTION leadguard.bind_role(db_role name, mode text, member_id bigint)
-RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp PARALLEL UNSAFE
+RETURNS boolean LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp PARALLEL UNSAFE
 AS $$
 DECLARE
     role_row pg_catalog.pg_roles;
@@ -67,12 +67,12 @@ BEGIN
     IF role_row.oid IS NULL THEN
         RAISE WARNING 'role "%" does not exist, so nobody can log in as it yet', db_role
             USING HINT = 'Create the role, then call leadguard.rebind_roles().';
-        RETURN;
+        RETURN false;
     END IF;
     IF role_row.rolsuper OR role_row.rolbypassrls THEN
         RAISE WARNING 'role "%" bypasses row security and was not registered', db_role
             USING HINT = 'Use a login role without SUPERUSER and BYPASSRLS.';
-        RETURN;
+        RETURN false;
     END IF;
     SELECT * INTO held FROM leadguard.role_binding b WHERE b.role_oid = role_row.oid AND b.db_role = role_row.rolname;
     IF held.mode IS NOT NULL AND (held.mode <> bind_role.mode OR held.member_id IS DISTINCT FROM bind_role.member_id) THEN
@@ -84,11 +84,27 @@ BEGIN
     INSERT INTO leadguard.role_binding (role_oid, db_role, mode, member_id)
     VALUES (role_row.oid, role_row.rolname, bind_role.mode, bind_role.member_id)
     ON CONFLICT ON CONSTRAINT role_binding_pkey DO NOTHING;
-    PERFORM leadguard.grant_tables(role_row.rolname, bind_role.mode);
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION leadguard.bind_role(name, text, bigint) IS
-'Internal: records OID and name of a registered login role and grants what its kind needs.';
+'Internal: records OID and name of a registered login role; false when there is no such role or row security does not apply to it.';
+
+CREATE FUNCTION leadguard.bind_roles(db_roles name[], mode text, member_ids bigint[])
+RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER SET search_path = pg_catalog, pg_temp PARALLEL UNSAFE
+AS $$
+DECLARE
+    bound text[];
+BEGIN
+    SELECT array_agg(r.db_role::text) INTO bound
+    FROM unnest(db_roles, member_ids) AS r (db_role, member_id)
+    WHERE leadguard.bind_role(r.db_role, bind_roles.mode, r.member_id);
+    -- One pass: each GRANT on a schema makes backends plan everything anew.
+    PERFORM leadguard.grant_tables(bound, bind_roles.mode);
+END
+$$;
+COMMENT ON FUNCTION leadguard.bind_roles(name[], text, bigint[]) IS
+'Internal: binds registered login roles of one mode and grants them what it needs.';
 
 CREATE FUNCTION leadguard.rebind_roles()
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -97,8 +113,8 @@ DECLARE
     bound bigint;
 BEGIN
     DELETE FROM leadguard.role_binding;
-    PERFORM leadguard.bind_role(m.db_role, 'person', m.id) FROM leadguard.member m WHERE m.db_role IS NOT NULL;
-    PERFORM leadguard.bind_role(l.db_role, l.mode, l.member_id) FROM leadguard.login_role l;
+    PERFORM leadguard.bind_roles(array_agg(m.db_role), 'person', array_agg(m.id)) FROM leadguard.member m WHERE m.db_role IS NOT NULL;
+    PERFORM leadguard.bind_roles(array_agg(l.db_role), l.mode, array_agg(l.member_id)) FROM leadguard.login_role l GROUP BY l.mode;
     SELECT count(*) INTO bound FROM leadguard.role_binding;
     RETURN bound;
 END
@@ -120,7 +136,7 @@ BEGIN
     INSERT INTO leadguard.login_role AS l (db_role, mode) VALUES (connector.db_role, connector.mode)
     ON CONFLICT ON CONSTRAINT login_role_pkey DO UPDATE SET mode = excluded.mode, member_id = NULL
     WHERE l.mode <> excluded.mode;
-    PERFORM leadguard.bind_role(l.db_role, l.mode, l.member_id) FROM leadguard.login_role l WHERE l.db_role = connector.db_role;
+    PERFORM leadguard.bind_roles(ARRAY[l.db_role], l.mode, ARRAY[l.member_id]) FROM leadguard.login_role l WHERE l.db_role = connector.db_role;
 END
 $$;
 COMMENT ON FUNCTION leadguard.connector(name, text) IS
@@ -140,7 +156,7 @@ BEGIN
     INSERT INTO leadguard.login_role AS l (db_role, mode, member_id) VALUES (analyst.db_role, 'analyst', member)
     ON CONFLICT ON CONSTRAINT login_role_pkey DO UPDATE SET mode = excluded.mode, member_id = excluded.member_id
     WHERE (l.mode, l.member_id) IS DISTINCT FROM (excluded.mode, excluded.member_id);
-    PERFORM leadguard.bind_role(l.db_role, l.mode, l.member_id) FROM leadguard.login_role l WHERE l.db_role = analyst.db_role;
+    PERFORM leadguard.bind_roles(ARRAY[l.db_role], l.mode, ARRAY[l.member_id]) FROM leadguard.login_role l WHERE l.db_role = analyst.db_role;
 END
 $$;
 COMMENT ON FUNCTION leadguard.analyst(name, text) IS

@@ -41,17 +41,17 @@ AS 'MODULE_PATHNAME', 'on_denied_wrapper';
 COMMENT ON FUNCTION leadguard.on_denied(regclass, text) IS
 'What an UPDATE or DELETE of a visible row does that the member may not write: error (42501, the default) or skip (leaves the row as it is). For the table''s owner and superusers (42501). 22023: unknown action, 42704: not protected.';
 
-CREATE FUNCTION leadguard.grant_tables(role_name text, mode text)
+CREATE FUNCTION leadguard.grant_tables(role_names text[], mode text)
 RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'grant_tables_wrapper';
-COMMENT ON FUNCTION leadguard.grant_tables(text, text) IS
-'Internal: grants a registered login role what its mode (person, analyst, trusted) needs on all protected tables, and records what it did not have.';
+COMMENT ON FUNCTION leadguard.grant_tables(text[], text) IS
+'Internal: grants registered login roles what their mode (person, analyst, trusted) needs on all protected tables, and records what they did not have.';
 
-CREATE FUNCTION leadguard.revoke_tables(role_name text)
+CREATE FUNCTION leadguard.revoke_tables(role_names text[])
 RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'revoke_tables_wrapper';
-COMMENT ON FUNCTION leadguard.revoke_tables(text) IS
-'Internal: takes back from a login role the table privileges that leadguard granted it.';
+COMMENT ON FUNCTION leadguard.revoke_tables(text[]) IS
+'Internal: takes back from login roles the table privileges that leadguard granted them.';
 
 CREATE FUNCTION leadguard.extend_protection(root regclass)
 RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE

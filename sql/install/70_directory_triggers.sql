@@ -240,18 +240,18 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET s
 AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        PERFORM leadguard.bind_role(n.db_role, 'person', n.id) FROM new_rows n WHERE n.db_role IS NOT NULL;
+        PERFORM leadguard.bind_roles(array_agg(n.db_role), 'person', array_agg(n.id)) FROM new_rows n WHERE n.db_role IS NOT NULL;
     ELSIF TG_OP = 'UPDATE' THEN
-        EXECUTE $q$SELECT count(leadguard.revoke_tables(o.db_role)) FROM old_rows o
+        EXECUTE $q$SELECT leadguard.revoke_tables(array_agg(o.db_role::text)) FROM old_rows o
             LEFT JOIN new_rows n ON n.id = o.id
             WHERE o.db_role IS NOT NULL AND n.db_role IS DISTINCT FROM o.db_role$q$;
         EXECUTE $q$DELETE FROM leadguard.role_binding b USING old_rows o LEFT JOIN new_rows n ON n.id = o.id
             WHERE b.db_role = o.db_role AND b.mode = 'person' AND n.db_role IS DISTINCT FROM o.db_role$q$;
-        EXECUTE $q$SELECT count(leadguard.bind_role(n.db_role, 'person', n.id)) FROM new_rows n
+        EXECUTE $q$SELECT leadguard.bind_roles(array_agg(n.db_role), 'person', array_agg(n.id)) FROM new_rows n
             LEFT JOIN old_rows o ON o.id = n.id
             WHERE n.db_role IS NOT NULL AND n.db_role IS DISTINCT FROM o.db_role$q$;
     ELSE
-        PERFORM leadguard.revoke_tables(b.db_role) FROM leadguard.role_binding b JOIN old_rows o ON b.db_role = o.db_role AND b.mode = 'person';
+        PERFORM leadguard.revoke_tables(array_agg(b.db_role::text)) FROM leadguard.role_binding b JOIN old_rows o ON b.db_role = o.db_role AND b.mode = 'person';
         DELETE FROM leadguard.role_binding b USING old_rows o WHERE b.db_role = o.db_role AND b.mode = 'person';
     END IF;
     RETURN NULL;
@@ -271,11 +271,11 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET s
 AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
-        PERFORM leadguard.revoke_tables(old.db_role);
+        PERFORM leadguard.revoke_tables(ARRAY[old.db_role::text]);
         DELETE FROM leadguard.role_binding b WHERE b.db_role = old.db_role AND b.mode = old.mode;
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        PERFORM leadguard.bind_role(new.db_role, new.mode, new.member_id);
+        PERFORM leadguard.bind_roles(ARRAY[new.db_role], new.mode, ARRAY[new.member_id]);
     END IF;
     RETURN NULL;
 END

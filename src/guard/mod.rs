@@ -18,7 +18,7 @@ use crate::names;
 use crate::visibility::subject::{Mapped, Member, Subject, Table};
 use crate::visibility;
 use pgrx::pg_sys::{Datum, Oid};
-use rules::Changed;
+use rules::{Changed, named};
 use std::cell::RefCell;
 
 thread_local! {
@@ -305,14 +305,5 @@ impl Write<'_> {
     fn signature(&self, row: &Row) -> Vec<String> {
         let columns = [Some(self.columns.id), self.columns.owner, self.columns.territory, self.columns.organization];
         columns.into_iter().flatten().map(|column| row.text(column)).collect()
-    }
-}
-
-/// A member or organization as a column of `kind` names it.
-fn named(id: i64, key: &str, kind: Kind) -> Value<'_> {
-    match kind {
-        Kind::Text => Value::Text(key),
-        Kind::Uuid => crate::model::value::parse_uuid(key).map_or(Value::Text(key), Value::Uuid),
-        _ => Value::Int(id),
     }
 }

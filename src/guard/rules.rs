@@ -4,7 +4,7 @@ use crate::errors::{Failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::level::Level;
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Kind, Value, parse_uuid};
 use crate::visibility::subject::{Mapped, Member, Subject, Table};
 
 /// The rules of INSERT (requirement O13, contract section 8).
@@ -20,10 +20,10 @@ pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(
     let assigns = subject.has_capability("assign");
     if let (owner, Some(kind)) = row.owner
         && owner != Value::Null
-        && !subject.owners(member, kind).contains(&owner)
-        && !(assigns && is_active_member(member, &owner, kind))
+        && owner != named(member.id, &member.key, kind)
+        && !((assigns || subject.owners(member, kind).contains(&owner)) && is_active_member(member, &owner, kind))
     {
-        return Err(refused("the owner of a new row must be the inserting member or somebody below")
+        return Err(refused("the owner of a new row must be the inserting member or somebody active below")
             .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
     }
     if let (territory, Some(kind)) = row.territory
@@ -68,7 +68,6 @@ pub(crate) fn update(
     if changed.owner
         && let (owner, Some(kind)) = new.owner
         && owner != Value::Null
-        && !subject.owners(member, kind).contains(&owner)
         && !is_active_member(member, &owner, kind)
     {
         return Err(refused("the new owner is no active member of the organization"));
@@ -85,6 +84,15 @@ pub(crate) fn update(
             .hint("Hand a record over with leadguard.reassign."));
     }
     Ok(())
+}
+
+/// A member or organization as a column of `kind` names it.
+pub(super) fn named(id: i64, key: &str, kind: Kind) -> Value<'_> {
+    match kind {
+        Kind::Text => Value::Text(key),
+        Kind::Uuid => parse_uuid(key).map_or(Value::Text(key), Value::Uuid),
+        _ => Value::Int(id),
+    }
 }
 
 fn exists(text: &'static str, text_by_key: &'static str, member: &Member, value: &Value, kind: Kind) -> bool {

@@ -36,9 +36,7 @@ fn is_guest() -> bool {
     visibility::statement().member.as_ref().is_some_and(|m| m.guest)
 }
 
-/// Who this session is, how that came about and since when. One row, also for nobody.
-#[pgrx::pg_extern(sql = false)]
-fn whoami() -> TableIterator<
+type Whoami = TableIterator<
     'static,
     (
         pgrx::name!(member_id, Option<i64>),
@@ -49,7 +47,11 @@ fn whoami() -> TableIterator<
         pgrx::name!(login, String),
         pgrx::name!(since, Option<TimestampWithTimeZone>),
     ),
-> {
+>;
+
+/// Who this session is, how that came about and since when. One row, also for nobody.
+#[pgrx::pg_extern(sql = false)]
+fn whoami() -> Whoami {
     let subject = visibility::statement();
     let since = match subject.mode {
         Some(Mode::Trusted) => identity::acting_since(),

@@ -59,7 +59,7 @@ pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
             continue;
         }
         let digit = (byte as char).to_digit(16)? as u8;
-        out[nibbles / 2] |= if nibbles % 2 == 0 { digit << 4 } else { digit };
+        out[nibbles / 2] |= if nibbles.is_multiple_of(2) { digit << 4 } else { digit };
         nibbles += 1;
     }
     Some(out)

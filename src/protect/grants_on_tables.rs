@@ -97,12 +97,13 @@ pub(super) fn take_back(target: Oid) -> Vec<Step> {
 }
 
 /// REVOKE for the recorded privileges, and for each the records it settles.
-fn revocation(target: Option<Oid>, role: Option<&str>, keep: &[String]) -> (Vec<Step>, Vec<Step>) {
+fn revocation(target: Option<Oid>, roles: Option<&[String]>, keep: &[String]) -> (Vec<Step>, Vec<Step>) {
     let mut found = Vec::new();
+    let roles = roles.map(array);
     as_extension(|| {
         sql::query(
             include_str!("../../sql/query/protect_recorded_privileges.sql"),
-            &[Param::Int(target.map(|t| i64::from(t.to_u32()))), Param::Text(role), Param::Texts(keep)],
+            &[Param::Int(target.map(|t| i64::from(t.to_u32()))), Param::Text(roles.as_deref()), Param::Texts(keep)],
             Sees::Now,
             &mut |row| {
                 found.push((row.oid(5).unwrap_or(Oid::INVALID), [0, 1, 2, 3, 4].map(|i| row.text(i).unwrap_or_default())));
@@ -126,6 +127,13 @@ fn revocation(target: Option<Oid>, role: Option<&str>, keep: &[String]) -> (Vec<
     (steps, records)
 }
 
+/// The text form of an array; a parameter of array type cannot be NULL.
+fn array(items: &[String]) -> String {
+    let quoted: Vec<_> =
+        items.iter().map(|item| format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\""))).collect();
+    format!("{{{}}}", quoted.join(","))
+}
+
 /// REVOKE on a table takes privileges on its columns with it; those were not leadguard's to take.
 fn column_privileges(relation: Oid, grantees: &str, privileges: &str) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -145,25 +153,23 @@ fn column_privileges(relation: Oid, grantees: &str, privileges: &str) -> Vec<Ste
 /// Grants a newly registered login role what its mode needs on all protected tables. Internal: called by the
 /// triggers of the directory. 22023 for an unknown mode, 42704 for an unknown role.
 #[pgrx::pg_extern(sql = false)]
-fn grant_tables(role_name: &str, mode: &str) {
+fn grant_tables(role_names: Vec<String>, mode: &str) {
     if !["person", "analyst", "trusted"].contains(&mode) {
         bad_argument(format!("unknown mode \"{mode}\" of a login role")).hint("Possible values: person, analyst, trusted.").raise();
     }
     as_extension(|| {
-        let known = sql::first_text(
-            "SELECT 'yes' FROM pg_roles WHERE rolname = $1",
-            &[Param::Text(Some(role_name))],
+        let unknown = sql::first_text(
+            "SELECT w.role FROM unnest($1) AS w (role) WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = w.role)",
+            &[Param::Texts(&role_names)],
             Sees::Now,
         );
-        if known.is_none() {
+        if let Some(role_name) = unknown {
             failure("42704", format!("role \"{role_name}\" does not exist")).raise();
         }
-        let roles = Roles { names: vec![role_name.to_owned()], modes: vec![mode.to_owned()] };
+        let roles = Roles { names: role_names.clone(), modes: vec![mode.to_owned(); role_names.len()] };
         if mode == "analyst" {
             // A role that was something else before keeps no privilege to write.
-            let (revoke, forget) = revocation(None, Some(role_name), &["SELECT".to_owned()]);
-            step::run(&revoke);
-            step::run(&forget);
+            revoke(&role_names, &["SELECT".to_owned()]);
         }
         step::run(&missing_usage("leadguard", "leadguard", &roles));
         for (target, name, schema) in protected() {
@@ -173,14 +179,16 @@ fn grant_tables(role_name: &str, mode: &str) {
     });
 }
 
-/// Takes back from a login role all that leadguard granted it on tables. Internal.
+/// Takes back from login roles all that leadguard granted them on tables. Internal.
 #[pgrx::pg_extern(sql = false)]
-fn revoke_tables(role_name: &str) {
-    as_extension(|| {
-        let (revoke, forget) = revocation(None, Some(role_name), &[]);
-        step::run(&revoke);
-        step::run(&forget);
-    });
+fn revoke_tables(role_names: Vec<String>) {
+    as_extension(|| revoke(&role_names, &[]));
+}
+
+fn revoke(role_names: &[String], keep: &[String]) {
+    let (revoke, forget) = revocation(None, Some(role_names), keep);
+    step::run(&revoke);
+    step::run(&forget);
 }
 
 /// OID, qualified name and schema of the protected tables.

@@ -18,6 +18,7 @@ fn extend_protection(root: Oid) {
         let (Some(mut entry), Some(relation)) = (registry::find(root), inspect::relation(root)) else { return };
         let partitions = inspect::newcomers(root);
         plan::refuse_foreign_partitions(&partitions);
+        plan::refuse_taken_names(&partitions);
         let columns = inspect::columns(root);
         let mapping = &entry.mapping;
         let names = [Some(&mapping.id), mapping.owner.as_ref(), mapping.territory.as_ref(), mapping.organization.as_ref()];

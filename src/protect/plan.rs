@@ -33,6 +33,7 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
     let mapping = check::mapping(&relation, &columns, &request.names);
     let tree = inspect::tree(request.target);
     refuse_foreign_partitions(&tree);
+    refuse_taken_names(&tree);
 
     let mut undo = Undo::of(&tree);
     let conversion = conversion(&tree, request.existing, &mut undo);
@@ -102,6 +103,21 @@ pub(super) fn refuse_foreign_partitions(tree: &[Member]) {
             .detail("Row security has no effect on foreign tables.")
             .hint("Detach it, or move its rows into an ordinary partition.")
             .raise();
+    }
+}
+
+/// A policy or trigger of another origin under one of our names would be taken for ours.
+pub(super) fn refuse_taken_names(tree: &[Member]) {
+    for member in tree {
+        let policy = member.policies.iter().map(|p| p.name.as_str()).find(|name| render::POLICIES.contains(name));
+        let trigger = member.triggers.iter().find(|t| !t.cloned).map(|t| t.name.as_str());
+        for (kind, name) in [("policy", policy), ("trigger", trigger)] {
+            if let Some(name) = name {
+                failure("42710", format!("{kind} {name} on {} exists already", member.name))
+                    .hint("Drop or rename it; leadguard.unprotect takes away what an earlier protection left.")
+                    .raise();
+            }
+        }
     }
 }
 

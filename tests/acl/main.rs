@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use leadguard_tests::{accepted, rows, scalar, Client, Db};
+use leadguard_tests::{Client, Db, accepted, rows, scalar};
 
 /// Kind, object, grantee, privilege. A list that was never touched is spelled out as what Postgres gives by default.
 const GRANTS: &str = "
@@ -113,7 +113,9 @@ fn default_privileges_of_the_installer_add_nothing() {
     let mut admin = db.admin();
     accepted(&mut admin, &format!("ALTER ROLE {installer} SUPERUSER"));
     let mut c = db.connect("installer");
-    for (kind, what) in [("TABLES", "ALL"), ("SEQUENCES", "ALL"), ("FUNCTIONS", "EXECUTE"), ("TYPES", "USAGE"), ("SCHEMAS", "ALL")] {
+    for (kind, what) in
+        [("TABLES", "ALL"), ("SEQUENCES", "ALL"), ("FUNCTIONS", "EXECUTE"), ("TYPES", "USAGE"), ("SCHEMAS", "ALL")]
+    {
         for grantee in ["PUBLIC", nosy.as_str()] {
             for role in ["", &format!("FOR ROLE {installer}")] {
                 accepted(&mut c, &format!("ALTER DEFAULT PRIVILEGES {role} GRANT {what} ON {kind} TO {grantee}"));
@@ -121,10 +123,18 @@ fn default_privileges_of_the_installer_add_nothing() {
         }
     }
     accepted(&mut c, "CREATE TABLE public.witness (x int)");
-    assert_eq!(scalar(&mut c, &format!("SELECT has_table_privilege('{nosy}', 'public.witness', 'TRUNCATE')")), "t", "twin: the defaults do work");
+    assert_eq!(
+        scalar(&mut c, &format!("SELECT has_table_privilege('{nosy}', 'public.witness', 'TRUNCATE')")),
+        "t",
+        "twin: the defaults do work"
+    );
     accepted(&mut c, "CREATE EXTENSION leadguard");
     let expected = std::fs::read_to_string(file("expected.txt")).expect("the expected list exists");
-    same(&listing(&mut c, GRANTS).replace(&installer, "postgres"), &expected, "grants after the installer's default privileges");
+    same(
+        &listing(&mut c, GRANTS).replace(&installer, "postgres"),
+        &expected,
+        "grants after the installer's default privileges",
+    );
 }
 
 // What the list may never contain, whoever accepts a new one.
@@ -136,14 +146,29 @@ fn nothing_is_given_that_row_security_cannot_hold() {
     let mut wrong = Vec::new();
     for line in found.lines() {
         let mut part = line.split(" | ");
-        let (object, grantee, privileges) = (part.next().unwrap_or(""), part.next().unwrap_or(""), part.next().unwrap_or(""));
+        let (object, grantee, privileges) =
+            (part.next().unwrap_or(""), part.next().unwrap_or(""), part.next().unwrap_or(""));
         let has = |p: &str| privileges.split(' ').any(|x| x.trim_end_matches('*') == p);
-        let inner = ["_closure", "role_binding", "hierarchy_revision", "login_role", "protected_table", "record_grant", "table_grant"];
+        let inner = [
+            "_closure",
+            "role_binding",
+            "hierarchy_revision",
+            "login_role",
+            "protected_table",
+            "record_grant",
+            "table_grant",
+        ];
         if privileges.contains('*') || has("TRUNCATE") || has("REFERENCES") || has("TRIGGER") || has("CREATE") {
             wrong.push(line);
-        } else if object.starts_with("schema ") || object.starts_with("default privileges ") || object.starts_with("owner of ") {
+        } else if object.starts_with("schema ")
+            || object.starts_with("default privileges ")
+            || object.starts_with("owner of ")
+        {
             wrong.push(line);
-        } else if (object.starts_with("table ") || object.starts_with("column ")) && !grantee.is_empty() && inner.iter().any(|t| object.contains(t)) {
+        } else if (object.starts_with("table ") || object.starts_with("column "))
+            && !grantee.is_empty()
+            && inner.iter().any(|t| object.contains(t))
+        {
             wrong.push(line);
         } else if object.starts_with("table member") && has("SELECT") && object == "table member" {
             wrong.push(line);
@@ -167,10 +192,16 @@ fn definer_functions_pin_their_search_path() {
          AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s ~ '^search_path=(\"?pg_catalog\"?)(, *\"?leadguard\"?)?, *\"?pg_temp\"?$')",
     );
     assert_eq!(loose, Vec::<Vec<String>>::new());
-    let leakproof = rows(&mut admin, "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'leadguard'::regnamespace AND proleakproof");
+    let leakproof = rows(
+        &mut admin,
+        "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'leadguard'::regnamespace AND proleakproof",
+    );
     assert_eq!(leakproof, Vec::<Vec<String>>::new());
     // Twin: the same question finds a loose one.
-    accepted(&mut admin, "CREATE FUNCTION leadguard.loose() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = public AS 'SELECT 1'");
+    accepted(
+        &mut admin,
+        "CREATE FUNCTION leadguard.loose() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = public AS 'SELECT 1'",
+    );
     let found = scalar(
         &mut admin,
         "SELECT count(*) FROM pg_proc WHERE pronamespace = 'leadguard'::regnamespace AND prosecdef
@@ -189,9 +220,15 @@ fn no_operators_casts_or_aggregates() {
          WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' ORDER BY 1",
     );
     for kind in kinds {
-        assert!(["pg_class", "pg_proc", "pg_event_trigger", "pg_type", "pg_namespace"].contains(&kind[0].as_str()), "{kind:?}");
+        assert!(
+            ["pg_class", "pg_proc", "pg_event_trigger", "pg_type", "pg_namespace"].contains(&kind[0].as_str()),
+            "{kind:?}"
+        );
     }
-    let aggregates = scalar(&mut db.admin(), "SELECT count(*) FROM pg_proc WHERE pronamespace = 'leadguard'::regnamespace AND prokind <> 'f'");
+    let aggregates = scalar(
+        &mut db.admin(),
+        "SELECT count(*) FROM pg_proc WHERE pronamespace = 'leadguard'::regnamespace AND prokind <> 'f'",
+    );
     assert_eq!(aggregates, "0");
 }
 
@@ -209,5 +246,11 @@ fn every_object_has_a_comment() {
          ORDER BY 1",
     );
     assert_eq!(bare, Vec::<Vec<String>>::new());
-    assert_ne!(scalar(&mut db.admin(), "SELECT coalesce(obj_description(oid, 'pg_extension'), '') FROM pg_extension WHERE extname = 'leadguard'"), "");
+    assert_ne!(
+        scalar(
+            &mut db.admin(),
+            "SELECT coalesce(obj_description(oid, 'pg_extension'), '') FROM pg_extension WHERE extname = 'leadguard'"
+        ),
+        ""
+    );
 }

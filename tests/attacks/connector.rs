@@ -2,7 +2,7 @@
 
 use leadguard_tests::{accepted, code, refused, scalar};
 
-use crate::lab::{app, attempt, begin_as, cast, last, reads, whole, ALICE};
+use crate::lab::{ALICE, app, attempt, begin_as, cast, last, reads, whole};
 
 // SET LOCAL outside a transaction does nothing, plain SET survives COMMIT, savepoints take settings back: act_as must not.
 #[test]
@@ -65,12 +65,27 @@ fn one_message_is_no_lasting_transaction() {
         assert_eq!(e.code().code(), "25P01", "{}", whole(e));
     }
     assert_eq!(reads(&mut c), "", "whatever the message did, the next one is nobody");
-    for procedure in ["DO $$ BEGIN PERFORM leadguard.act_as('alice'); END $$", "SELECT leadguard.act_as('alice') FROM generate_series(1, 2)"] {
+    for procedure in [
+        "DO $$ BEGIN PERFORM leadguard.act_as('alice'); END $$",
+        "SELECT leadguard.act_as('alice') FROM generate_series(1, 2)",
+    ] {
         let _ = attempt(&mut c, procedure);
         assert_eq!(reads(&mut c), "");
     }
-    assert_eq!(last(&mut c, "BEGIN; SELECT leadguard.act_as('alice'); SELECT count(*) FROM crm.lead; COMMIT; SELECT count(*) FROM crm.lead"), "0");
-    assert_eq!(last(&mut c, "BEGIN; SELECT leadguard.act_as('alice'); COMMIT; BEGIN; SELECT leadguard.act_as('carl'); SELECT count(*) FROM crm.lead"), "2");
+    assert_eq!(
+        last(
+            &mut c,
+            "BEGIN; SELECT leadguard.act_as('alice'); SELECT count(*) FROM crm.lead; COMMIT; SELECT count(*) FROM crm.lead"
+        ),
+        "0"
+    );
+    assert_eq!(
+        last(
+            &mut c,
+            "BEGIN; SELECT leadguard.act_as('alice'); COMMIT; BEGIN; SELECT leadguard.act_as('carl'); SELECT count(*) FROM crm.lead"
+        ),
+        "2"
+    );
     c.batch_execute("COMMIT AND CHAIN").unwrap();
     assert_eq!(reads(&mut c), "", "a chained transaction starts as nobody");
     c.batch_execute("ROLLBACK AND CHAIN").unwrap();
@@ -125,7 +140,13 @@ fn pooled_connection_starts_as_nobody() {
     )
     .unwrap();
     let everything = |c: &mut postgres::Client| {
-        ["EXECUTE left_behind", "SELECT count(*) FROM old_view", "SELECT pg_temp.old()", "SELECT count(*) FROM crm.lead"].map(|sql| scalar(c, sql))
+        [
+            "EXECUTE left_behind",
+            "SELECT count(*) FROM old_view",
+            "SELECT pg_temp.old()",
+            "SELECT count(*) FROM crm.lead",
+        ]
+        .map(|sql| scalar(c, sql))
     };
     assert_eq!(everything(&mut c), ["10"; 4]);
     c.batch_execute("COMMIT").unwrap();
@@ -148,13 +169,49 @@ fn attack_56_hostile_keys() {
     admin.batch_execute("UPDATE leadguard.member SET active = false WHERE key = 'anton'").unwrap();
     let id: i64 = scalar(&mut admin, "SELECT id FROM leadguard.member WHERE key = 'alice'").parse().unwrap();
     let mut keys: Vec<String> = [
-        " alice", "alice ", "ALICE", "Alice", "alice\t", "\nalice", "alice\u{a0}", "\u{200b}alice", "alice\u{0}", "\u{ff41}lice", "al\u{131}ce",
-        "alice;carl", "alice''", "%", "_____", "*", "", "NULL", "null", "anton", "nosuch", "default", "postgres", "3;4", "\u{663}",
+        " alice",
+        "alice ",
+        "ALICE",
+        "Alice",
+        "alice\t",
+        "\nalice",
+        "alice\u{a0}",
+        "\u{200b}alice",
+        "alice\u{0}",
+        "\u{ff41}lice",
+        "al\u{131}ce",
+        "alice;carl",
+        "alice''",
+        "%",
+        "_____",
+        "*",
+        "",
+        "NULL",
+        "null",
+        "anton",
+        "nosuch",
+        "default",
+        "postgres",
+        "3;4",
+        "\u{663}",
     ]
     .map(String::from)
     .to_vec();
-    keys.extend([id.to_string(), format!(" {id} "), format!("+{id}"), format!("0{id}"), format!("0x{id:x}"), format!("{id}.0"), format!("-{id}")]);
-    keys.extend([format!("{}", id + (1 << 32)), "99999999999999999999".into(), "-9223372036854775808".into(), "9".repeat(100_000)]);
+    keys.extend([
+        id.to_string(),
+        format!(" {id} "),
+        format!("+{id}"),
+        format!("0{id}"),
+        format!("0x{id:x}"),
+        format!("{id}.0"),
+        format!("-{id}"),
+    ]);
+    keys.extend([
+        format!("{}", id + (1 << 32)),
+        "99999999999999999999".into(),
+        "-9223372036854775808".into(),
+        "9".repeat(100_000),
+    ]);
     keys.push(db.role("alice"));
     let mut c = app(&db);
     let mut messages = std::collections::BTreeSet::new();
@@ -233,7 +290,11 @@ fn open_transaction_follows_the_directory() {
     c.batch_execute("SAVEPOINT s").unwrap();
     refused(&mut c, "UPDATE crm.lead SET name = 'x'", "42501");
     c.batch_execute("ROLLBACK TO s").unwrap();
-    admin.batch_execute("DELETE FROM leadguard.member_role WHERE member_id = (SELECT id FROM leadguard.member WHERE key = 'mona')").unwrap();
+    admin
+        .batch_execute(
+            "DELETE FROM leadguard.member_role WHERE member_id = (SELECT id FROM leadguard.member WHERE key = 'mona')",
+        )
+        .unwrap();
     assert_eq!(accepted(&mut c, "UPDATE crm.lead SET name = 'x'"), 5, "twin: without the role");
     admin.batch_execute("UPDATE leadguard.member SET active = false WHERE key = 'mona'").unwrap();
     c.batch_execute("SAVEPOINT s").unwrap();

@@ -2,7 +2,7 @@
 
 use leadguard_tests::{accepted, code, refused, rows, scalar};
 
-use crate::lab::{app, begin_as, cast, reads, ALICE};
+use crate::lab::{ALICE, app, begin_as, cast, reads};
 
 fn fetched(c: &mut postgres::Client, sql: &str) -> String {
     rows(c, sql).into_iter().map(|r| r[0].clone()).collect::<Vec<_>>().join(",")
@@ -28,7 +28,8 @@ fn open_cursor_pins_its_member() {
     c.batch_execute("COMMIT").unwrap();
 
     // Twin: with the cursor closed the switch is free again.
-    c.batch_execute("BEGIN; DECLARE q CURSOR FOR SELECT id FROM crm.lead; CLOSE q; SELECT leadguard.act_as('alice')").unwrap();
+    c.batch_execute("BEGIN; DECLARE q CURSOR FOR SELECT id FROM crm.lead; CLOSE q; SELECT leadguard.act_as('alice')")
+        .unwrap();
     assert_eq!(reads(&mut c), ALICE);
     c.batch_execute("COMMIT").unwrap();
 }
@@ -48,7 +49,11 @@ fn cursor_across_a_rolled_back_identity() {
     c.batch_execute("DECLARE q CURSOR FOR SELECT id FROM crm.lead ORDER BY id; SAVEPOINT s").unwrap();
     assert_eq!(fetched(&mut c, "FETCH 1 FROM q"), "1");
     c.batch_execute("ROLLBACK TO s").unwrap();
-    assert_eq!(fetched(&mut c, "FETCH ALL FROM q"), "2,3,4,5", "twin: identity and cursor are both older than the savepoint");
+    assert_eq!(
+        fetched(&mut c, "FETCH ALL FROM q"),
+        "2,3,4,5",
+        "twin: identity and cursor are both older than the savepoint"
+    );
     c.batch_execute("COMMIT").unwrap();
 }
 
@@ -111,7 +116,11 @@ fn where_current_of_is_checked() {
     assert_eq!(accepted(&mut mona, "UPDATE crm.lead SET name = 'mine still' WHERE CURRENT OF q"), 0);
     mona.batch_execute("ROLLBACK; BEGIN; DECLARE q CURSOR FOR SELECT id FROM crm.lead WHERE id = 6").unwrap();
     assert_eq!(fetched(&mut mona, "FETCH 1 FROM q"), "6");
-    assert_eq!(accepted(&mut mona, "UPDATE crm.lead SET name = 'mine still' WHERE CURRENT OF q"), 1, "twin: anton is still hers");
+    assert_eq!(
+        accepted(&mut mona, "UPDATE crm.lead SET name = 'mine still' WHERE CURRENT OF q"),
+        1,
+        "twin: anton is still hers"
+    );
     mona.batch_execute("COMMIT").unwrap();
     assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM crm.lead WHERE name = 'mine still'"), "1");
 }
@@ -134,4 +143,93 @@ fn plpgsql_loop_cannot_switch_in_the_middle() {
     begin_as(&mut c, "alice");
     c.batch_execute(&body("alice")).expect("twin: the same member all along");
     c.batch_execute("COMMIT").unwrap();
+}
+
+// Portals of the extended protocol are cursors without a name in the application: suspended ones, and bound ones not yet run.
+#[test]
+fn protocol_portals_do_not_mix_members() {
+    let db = cast("portals");
+    let mut c = app(&db);
+    let statement = c.prepare("SELECT id FROM crm.lead ORDER BY id").unwrap();
+    let act = "SELECT leadguard.act_as('carl')";
+
+    begin_as(&mut c, "alice");
+    c.batch_execute("COMMIT").unwrap();
+    let mut transaction = c.transaction().unwrap();
+    transaction.batch_execute("SELECT leadguard.act_as('alice')").unwrap();
+    let portal = transaction.bind(&statement, &[]).unwrap();
+    let ids = |rows: Vec<postgres::Row>| rows.iter().map(|r| r.get::<_, i64>(0)).collect::<Vec<_>>();
+    assert_eq!(ids(transaction.query_portal(&portal, 2).unwrap()), [1, 2]);
+    let mut inner = transaction.transaction().unwrap();
+    let e = inner.batch_execute(act).expect_err("a suspended portal is an open query");
+    assert_eq!(e.code().unwrap().code(), "LG003");
+    inner.rollback().unwrap();
+    assert_eq!(ids(transaction.query_portal(&portal, 0).unwrap()), [3, 4, 5]);
+    transaction.commit().unwrap();
+
+    // Bound as nobody, identity afterwards, then run: refused, or nobody's rows, or those of the one member there ever was.
+    let mut transaction = c.transaction().unwrap();
+    let portal = transaction.bind(&statement, &[]).unwrap();
+    match transaction.batch_execute(act) {
+        Err(e) => assert_eq!(e.code().unwrap().code(), "LG003"),
+        Ok(()) => {
+            let got = ids(transaction.query_portal(&portal, 0).unwrap());
+            assert!(got.is_empty() || got == [9, 10], "{got:?}");
+        }
+    }
+    transaction.rollback().unwrap();
+    assert_eq!(reads(&mut c), "");
+}
+
+// PL/pgSQL keeps the state of simple expressions for a whole transaction, across the identities in it.
+#[test]
+fn simple_expressions_follow_the_identity() {
+    let db = cast("simple_expressions");
+    db.admin()
+        .batch_execute(
+            "CREATE FUNCTION crm.me() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN leadguard.current_member(); END $$;
+             CREATE FUNCTION crm.sees(owner bigint) RETURNS boolean LANGUAGE plpgsql AS
+                 $$ BEGIN RETURN leadguard.visible('crm.lead'::regclass, 1::bigint, owner, NULL::bigint, NULL::bigint); END $$;
+             GRANT USAGE ON SCHEMA crm TO PUBLIC;",
+        )
+        .unwrap();
+    let mut admin = db.admin();
+    let (alice, carl) = (leadguard_tests::member(&mut admin, "alice"), leadguard_tests::member(&mut admin, "carl"));
+    let mut c = app(&db);
+    c.batch_execute("BEGIN; SAVEPOINT s; SELECT leadguard.act_as('alice')").unwrap();
+    assert_eq!(scalar(&mut c, "SELECT crm.me()"), alice.to_string());
+    assert_eq!(scalar(&mut c, &format!("SELECT crm.sees({alice}) || '/' || crm.sees({carl})")), "true/false");
+    c.batch_execute("ROLLBACK TO s").unwrap();
+    assert_eq!(scalar(&mut c, "SELECT crm.me()"), "∅");
+    assert_eq!(scalar(&mut c, &format!("SELECT crm.sees({alice}) || '/' || crm.sees({carl})")), "false/false");
+    // Another member now, or a refusal because something of the first still runs; never the first one's answer.
+    match code(&mut c, "SELECT leadguard.act_as('carl')").as_str() {
+        "ok" => {
+            assert_eq!(scalar(&mut c, &format!("SELECT crm.sees({alice}) || '/' || crm.sees({carl})")), "false/true")
+        }
+        refusal => assert_eq!(refusal, "LG003"),
+    }
+    c.batch_execute("ROLLBACK; BEGIN; SELECT leadguard.act_as('carl')").unwrap();
+    assert_eq!(scalar(&mut c, "SELECT crm.me()"), carl.to_string());
+    assert_eq!(scalar(&mut c, &format!("SELECT crm.sees({alice}) || '/' || crm.sees({carl})")), "false/true");
+    // A move inside the loop of one function call: each turn judges by what it sees.
+    c.batch_execute("COMMIT").unwrap();
+    let turns = format!(
+        "DO $do$ DECLARE seen text := ''; BEGIN
+             FOR turn IN 1..3 LOOP
+                 seen := seen || crm.sees({carl})::text || ' ';
+                 UPDATE leadguard.member SET manager_id = CASE WHEN turn = 1 THEN {alice} END WHERE key = 'carl';
+             END LOOP;
+             IF seen <> 'false true false ' THEN RAISE 'saw %', seen; END IF;
+         END $do$"
+    );
+    accepted(
+        &mut admin,
+        &format!(
+            "INSERT INTO leadguard.role (name, org_id, capabilities) VALUES ('moves', 1, '{{administer}}');
+         INSERT INTO leadguard.member_role (member_id, role) VALUES ({alice}, 'moves');"
+        ),
+    );
+    admin.batch_execute(&format!("SET SESSION AUTHORIZATION {}", db.role("alice"))).unwrap();
+    admin.batch_execute(&turns).unwrap();
 }

@@ -1,8 +1,8 @@
 //! Attacks on the directory and on the functions underneath: cycles, depth, curiosity, tenants, direct calls.
 
-use leadguard_tests::{accepted, code, ids, member, refused, rows, scalar, Client};
+use leadguard_tests::{Client, accepted, code, ids, member, refused, rows, scalar};
 
-use crate::lab::{attempt, cast, give_to_keeper, reads, whole, ALICE};
+use crate::lab::{ALICE, attempt, cast, give_to_keeper, reads, whole};
 
 fn sound(admin: &mut Client) {
     assert_eq!(rows(admin, "SELECT * FROM leadguard.verify_closure()"), Vec::<Vec<String>>::new());
@@ -15,7 +15,11 @@ fn attack_55_cycles_and_depth() {
     let mut admin = db.admin();
     let picture = "SELECT md5(string_agg(m::text, ',' ORDER BY id)) FROM leadguard.member m";
     let before = scalar(&mut admin, picture);
-    let under = |boss: &str, who: &str| format!("UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = '{boss}') WHERE key = '{who}'");
+    let under = |boss: &str, who: &str| {
+        format!(
+            "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = '{boss}') WHERE key = '{who}'"
+        )
+    };
     for (boss, who) in [("alice", "ceo"), ("alice", "mona"), ("mona", "vp")] {
         refused(&mut admin, &under(boss, who), "LG001");
     }
@@ -34,7 +38,9 @@ fn attack_55_cycles_and_depth() {
         "LG001",
     );
     let chain = |n: i32| {
-        format!("INSERT INTO leadguard.member (id, key, manager_id) SELECT 9000 + g, 'chain' || g, NULLIF(8999 + g, 9000) FROM generate_series(1, {n}) g")
+        format!(
+            "INSERT INTO leadguard.member (id, key, manager_id) SELECT 9000 + g, 'chain' || g, NULLIF(8999 + g, 9000) FROM generate_series(1, {n}) g"
+        )
     };
     refused(&mut admin, &chain(2000), "LG002");
     assert_eq!(scalar(&mut admin, picture), before);
@@ -77,7 +83,16 @@ fn attack_63_the_directory_is_not_public() {
     admin.batch_execute(&format!("UPDATE leadguard.member SET db_role = '{guest}' WHERE key = 'guest'")).unwrap();
     for who in ["alice", "viewer", "admin", "guest"] {
         let mut c = db.connect(who);
-        for table in ["member_closure", "territory_closure", "record_grant", "login_role", "role_binding", "protected_table", "hierarchy_revision", "table_grant"] {
+        for table in [
+            "member_closure",
+            "territory_closure",
+            "record_grant",
+            "login_role",
+            "role_binding",
+            "protected_table",
+            "hierarchy_revision",
+            "table_grant",
+        ] {
             let sql = format!("SELECT * FROM leadguard.{table}");
             let answer = code(&mut c, &sql);
             assert!(answer == "42501" || rows(&mut c, &sql).is_empty(), "{who} reads {table}");
@@ -87,17 +102,28 @@ fn attack_63_the_directory_is_not_public() {
                 refused(&mut c, &format!("SELECT {column} FROM leadguard.member"), "42501");
             }
         }
-        for sql in ["SELECT key || ' ' || name FROM leadguard.member", "SELECT key || ' ' || name FROM leadguard.territory", "SELECT key || ' ' || name FROM leadguard.team", "SELECT key || ' ' || name FROM leadguard.organization"] {
+        for sql in [
+            "SELECT key || ' ' || name FROM leadguard.member",
+            "SELECT key || ' ' || name FROM leadguard.territory",
+            "SELECT key || ' ' || name FROM leadguard.team",
+            "SELECT key || ' ' || name FROM leadguard.organization",
+        ] {
             if let Ok(_n) = attempt(&mut c, sql) {
                 assert!(!format!("{:?}", rows(&mut c, sql)).contains("CANARY"), "{who}: {sql}");
             }
         }
     }
     let names = ids(&mut db.connect("alice"), "SELECT key FROM leadguard.member");
-    assert!(names.contains("carl") && !names.contains("anton") && !names.contains("spy"), "active members of her organization: {names:?}");
+    assert!(
+        names.contains("carl") && !names.contains("anton") && !names.contains("spy"),
+        "active members of her organization: {names:?}"
+    );
     assert_eq!(ids(&mut db.connect("guest"), "SELECT key FROM leadguard.member"), leadguard_tests::set("guest"));
     // Twin: the rows are there.
-    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.member WHERE name LIKE 'CANARY%' OR email IS NOT NULL"), "18");
+    assert_eq!(
+        scalar(&mut admin, "SELECT count(*) FROM leadguard.member WHERE name LIKE 'CANARY%' OR email IS NOT NULL"),
+        "18"
+    );
 }
 
 // Nobody writes the directory without `administer`, and those who may only their own organization; leaky filters see no more.
@@ -113,8 +139,27 @@ fn directory_writes_are_refused() {
         .unwrap();
     let mallory = db.create_role("mallory");
     admin.batch_execute(&format!("GRANT USAGE ON SCHEMA leadguard TO {mallory}")).unwrap();
-    let tables = ["organization", "member", "role", "member_role", "member_scope", "territory", "territory_member", "team", "team_member"];
-    let inner = ["member_closure", "territory_closure", "hierarchy_revision", "role_binding", "login_role", "record_grant", "protected_table", "table_grant"];
+    let tables = [
+        "organization",
+        "member",
+        "role",
+        "member_role",
+        "member_scope",
+        "territory",
+        "territory_member",
+        "team",
+        "team_member",
+    ];
+    let inner = [
+        "member_closure",
+        "territory_closure",
+        "hierarchy_revision",
+        "role_binding",
+        "login_role",
+        "record_grant",
+        "protected_table",
+        "table_grant",
+    ];
     for who in ["alice", "viewer", "mallory"] {
         let mut c = db.connect(who);
         for table in tables.iter().chain(&inner) {
@@ -130,10 +175,9 @@ fn directory_writes_are_refused() {
     for table in inner {
         refused(&mut c, &format!("DELETE FROM leadguard.{table}"), "42501");
     }
-    for sql in [
-        "UPDATE leadguard.member SET name = 'x' WHERE key = 'spy'",
-        "DELETE FROM leadguard.member WHERE key = 'spy'",
-    ] {
+    for sql in
+        ["UPDATE leadguard.member SET name = 'x' WHERE key = 'spy'", "DELETE FROM leadguard.member WHERE key = 'spy'"]
+    {
         assert!(attempt(&mut c, sql).map_or_else(|e| e.code().code() == "42501", |n| n == 0), "{sql}");
     }
     let other = scalar(&mut admin, "SELECT id FROM leadguard.organization WHERE key = 'other'");
@@ -146,12 +190,23 @@ fn directory_writes_are_refused() {
         "SELECT leadguard.unprotect('crm.lead')".to_string(),
     ] {
         let answer = attempt(&mut c, &sql);
-        assert!(answer.as_ref().map_or_else(|e| e.code().code() == "42501" || e.code().code().starts_with("23"), |n| *n == 0), "{sql}: {answer:?}");
+        assert!(
+            answer
+                .as_ref()
+                .map_or_else(|e| e.code().code() == "42501" || e.code().code().starts_with("23"), |n| *n == 0),
+            "{sql}: {answer:?}"
+        );
     }
     assert_eq!(scalar(&mut admin, "SELECT name FROM leadguard.member WHERE key = 'spy'"), "Spy");
     assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.role WHERE org_id IS NULL"), "2");
     // Twin: inside her own organization the administrator does reorganise.
-    assert_eq!(accepted(&mut c, "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'bob') WHERE key = 'alice'"), 1);
+    assert_eq!(
+        accepted(
+            &mut c,
+            "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'bob') WHERE key = 'alice'"
+        ),
+        1
+    );
     assert_eq!(reads(&mut db.connect("mona")), "6,7,8");
     sound(&mut admin);
 }
@@ -163,7 +218,10 @@ fn attack_67_maintenance_is_not_filtered() {
     let mut admin = db.admin();
     admin.batch_execute("UPDATE leadguard.member SET active = false WHERE key IN ('mona', 'vp', 'bob')").unwrap();
     let mut c = db.connect("admin");
-    accepted(&mut c, "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'carl') WHERE key = 'alice'");
+    accepted(
+        &mut c,
+        "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'carl') WHERE key = 'alice'",
+    );
     sound(&mut admin);
     assert_eq!(reads(&mut db.connect("ceo")), "1,2,3,4,5,6,7,8,9,10");
     accepted(&mut c, "SELECT leadguard.rebuild_closure()");
@@ -197,7 +255,11 @@ fn internal_functions_called_directly() {
     let mut admin = db.admin();
     let (alice_id, carl_id) = (member(&mut admin, "alice"), member(&mut admin, "carl"));
     let mut alice = db.connect("alice");
-    let call = |function: &str, table: &str, owner: i64| format!("SELECT leadguard.{function}('{table}'::regclass, 9::bigint, {owner}::bigint, NULL::bigint, NULL::bigint)");
+    let call = |function: &str, table: &str, owner: i64| {
+        format!(
+            "SELECT leadguard.{function}('{table}'::regclass, 9::bigint, {owner}::bigint, NULL::bigint, NULL::bigint)"
+        )
+    };
     for function in ["visible", "still_visible"] {
         assert_eq!(scalar(&mut alice, &call(function, "crm.lead", alice_id)), "t", "{function}");
         assert_ne!(scalar(&mut alice, &call(function, "crm.lead", carl_id)), "t", "{function}");
@@ -213,7 +275,11 @@ fn internal_functions_called_directly() {
         ] {
             let sql = hostile.replace("{}", function);
             let answer = attempt(&mut alice, &sql);
-            assert!(answer.as_ref().map_or_else(|e| !e.code().code().starts_with("XX"), |_| true), "{sql}: {}", whole(&answer.unwrap_err()));
+            assert!(
+                answer.as_ref().map_or_else(|e| !e.code().code().starts_with("XX"), |_| true),
+                "{sql}: {}",
+                whole(&answer.unwrap_err())
+            );
             assert_eq!(reads(&mut alice), ALICE, "the connection and its sets survive {sql}");
         }
     }
@@ -242,4 +308,3 @@ fn internal_functions_called_directly() {
     assert_eq!(scalar(&mut admin, "SELECT count(*) FROM crm.lead"), "15");
     sound(&mut admin);
 }
-

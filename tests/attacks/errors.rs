@@ -18,11 +18,15 @@ fn attack_14_failing_row_detail() {
         )
         .unwrap();
     let columns = |role: &str| {
-        format!("REVOKE SELECT ON crm.lead FROM {role}; GRANT SELECT (id, owner_id, territory_id, name) ON crm.lead TO {role};")
+        format!(
+            "REVOKE SELECT ON crm.lead FROM {role}; GRANT SELECT (id, owner_id, territory_id, name) ON crm.lead TO {role};"
+        )
     };
     admin.batch_execute(&columns(&db.role("alice"))).unwrap();
     admin.batch_execute(&columns(&db.role("mona"))).unwrap();
-    let ids = |admin: &mut leadguard_tests::Client, key: &str| scalar(admin, &format!("SELECT id FROM leadguard.member WHERE key = '{key}'"));
+    let ids = |admin: &mut leadguard_tests::Client, key: &str| {
+        scalar(admin, &format!("SELECT id FROM leadguard.member WHERE key = '{key}'"))
+    };
     let (carl, loner) = (ids(&mut admin, "carl"), ids(&mut admin, "loner"));
     for who in ["alice", "mona"] {
         let mut c = db.connect(who);
@@ -95,7 +99,10 @@ fn hidden_answers_as_absent() {
                     Ok(messages) => format!("{:?}", messages.iter().map(shape).collect::<Vec<_>>()),
                     Err(e) => whole(e.as_db_error().expect("a server error")),
                 };
-                result.replace(&format!("'{id}'"), "'?'").replace(&format!("\"{id}\""), "\"?\"").replace(&format!(" {id} "), " ? ")
+                result
+                    .replace(&format!("'{id}'"), "'?'")
+                    .replace(&format!("\"{id}\""), "\"?\"")
+                    .replace(&format!(" {id} "), " ? ")
             };
             assert_eq!(answer(hidden), answer("4711"), "{who}: {template}");
         }
@@ -129,6 +136,45 @@ fn refusals_are_42501_with_a_hint() {
         assert!(!e.message().ends_with('.') && !e.hint().unwrap_or("").is_empty(), "{}", whole(&e));
     }
     // Twin: her own way of giving it away passes.
-    assert_eq!(code(&mut alice, "SELECT leadguard.reassign('crm.lead', '1', owner => 'carl', reason => 'handover')"), "ok");
+    assert_eq!(
+        code(&mut alice, "SELECT leadguard.reassign('crm.lead', '1', owner => 'carl', reason => 'handover')"),
+        "ok"
+    );
     assert_eq!(scalar(&mut db.connect("carl"), "SELECT count(*) FROM crm.lead"), "3");
+}
+
+// A record has one name: aliases of its id are other records, which do not exist.
+#[test]
+fn record_ids_have_one_form() {
+    let db = cast("record_ids");
+    let mut alice = db.connect("alice");
+    for alias in [
+        " 1",
+        "1 ",
+        "+1",
+        "01",
+        "1.0",
+        "0x1",
+        "1e0",
+        "18446744073709551617",
+        "4294967297",
+        "١",
+        "",
+        "1; DROP TABLE crm.lead",
+        "1\u{a0}",
+        "NULL",
+    ] {
+        let quoted = alias.replace('\'', "''");
+        assert_eq!(
+            scalar(&mut alice, &format!("SELECT leadguard.can('read', 'crm.lead', '{quoted}')")),
+            "f",
+            "{alias:?}"
+        );
+        refused(&mut alice, &format!("SELECT leadguard.share('crm.lead', '{quoted}', 'carl')"), "42501");
+        refused(&mut alice, &format!("SELECT leadguard.team_add('crm.lead', '{quoted}', 'carl')"), "42501");
+        refused(&mut alice, &format!("SELECT leadguard.reassign('crm.lead', '{quoted}', owner => 'carl')"), "42501");
+    }
+    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.record_grant"), "0");
+    // Twin: its one name.
+    assert_eq!(scalar(&mut alice, "SELECT leadguard.can('read', 'crm.lead', '1')"), "t");
 }

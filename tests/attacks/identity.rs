@@ -2,7 +2,7 @@
 
 use leadguard_tests::{accepted, code, refused, rows, scalar};
 
-use crate::lab::{app, attempt, begin_as, cast, connect_with, reads, ALICE};
+use crate::lab::{ALICE, app, attempt, begin_as, cast, connect_with, reads};
 
 // A setting can be written by anyone who can send SQL, even inside the very SELECT that leaks.
 #[test]
@@ -11,8 +11,20 @@ fn attack_22_settings_are_not_identity() {
     let mut admin = db.admin();
     let carl = scalar(&mut admin, "SELECT id FROM leadguard.member WHERE key = 'carl'");
     let mut alice = db.connect("alice");
-    let mut names: Vec<String> = rows(&mut admin, "SELECT name FROM pg_settings WHERE name LIKE 'leadguard.%'").into_iter().map(|r| r[0].clone()).collect();
-    names.extend(["app.member", "leadguard.member", "leadguard.member_id", "leadguard.current_member", "leadguard.worker_identity"].map(String::from));
+    let mut names: Vec<String> = rows(&mut admin, "SELECT name FROM pg_settings WHERE name LIKE 'leadguard.%'")
+        .into_iter()
+        .map(|r| r[0].clone())
+        .collect();
+    names.extend(
+        [
+            "app.member",
+            "leadguard.member",
+            "leadguard.member_id",
+            "leadguard.current_member",
+            "leadguard.worker_identity",
+        ]
+        .map(String::from),
+    );
     for name in &names {
         for value in [carl.as_str(), "carl", "1", "on", ""] {
             // Refused or without effect: both are right, a wider view is not.
@@ -22,13 +34,20 @@ fn attack_22_settings_are_not_identity() {
             assert_eq!(code(&mut alice, "UPDATE crm.lead SET amount = 1 WHERE id = 9 RETURNING id"), "ok");
         }
     }
-    alice.batch_execute(&format!("SET request.jwt.claims = '{{\"sub\": \"carl\", \"role\": \"carl\"}}'; SET request.jwt.claim.sub = 'carl'")).unwrap();
+    alice
+        .batch_execute(&format!(
+            "SET request.jwt.claims = '{{\"sub\": \"carl\", \"role\": \"carl\"}}'; SET request.jwt.claim.sub = 'carl'"
+        ))
+        .unwrap();
     assert_eq!(reads(&mut alice), ALICE);
     let inside = format!(
         "SELECT count(*) FROM (SELECT set_config('leadguard.member', '{carl}', true) AS s OFFSET 0) s,
          LATERAL (SELECT * FROM crm.lead WHERE length(s.s) > 0 OFFSET 0) l WHERE id > 5"
     );
-    assert!(["0", ""].contains(&attempt(&mut alice, &inside).map_or(String::new(), |_| scalar(&mut alice, &inside)).as_str()));
+    assert!(
+        ["0", ""]
+            .contains(&attempt(&mut alice, &inside).map_or(String::new(), |_| scalar(&mut alice, &inside)).as_str())
+    );
     let role = db.role("alice");
     let _ = attempt(&mut alice, &format!("ALTER ROLE {role} SET leadguard.member = '{carl}'"));
     let _ = attempt(&mut alice, &format!("ALTER ROLE {role} SET role = '{}'", db.role("carl")));
@@ -47,7 +66,13 @@ fn attack_22_settings_are_not_identity() {
 fn attack_23_reset_role() {
     let db = cast("attack_23");
     db.admin()
-        .batch_execute(&format!("GRANT {0}, {1}, {2} TO {3}", db.role("carl"), db.role("ceo"), db.role("admin"), db.role("alice")))
+        .batch_execute(&format!(
+            "GRANT {0}, {1}, {2} TO {3}",
+            db.role("carl"),
+            db.role("ceo"),
+            db.role("admin"),
+            db.role("alice")
+        ))
         .unwrap();
     let mut alice = db.connect("alice");
     for other in ["carl", "ceo", "admin"] {
@@ -68,7 +93,11 @@ fn attack_23_reset_role() {
     admin.batch_execute(&format!("SET SESSION AUTHORIZATION {}", db.role("ceo"))).unwrap();
     assert_eq!(reads(&mut admin), "1,2,3,4,5,6,7,8,9,10");
     admin.batch_execute(&format!("RESET SESSION AUTHORIZATION; SET ROLE {}", db.role("ceo"))).unwrap();
-    assert_eq!(scalar(&mut admin, "SELECT leadguard.current_member() IS NULL"), "t", "SET ROLE makes a superuser nobody's member");
+    assert_eq!(
+        scalar(&mut admin, "SELECT leadguard.current_member() IS NULL"),
+        "t",
+        "SET ROLE makes a superuser nobody's member"
+    );
     admin.batch_execute(&format!("RESET ROLE; SET SESSION AUTHORIZATION {}", db.role("alice"))).unwrap();
     assert_eq!(reads(&mut admin), ALICE);
 }
@@ -81,7 +110,9 @@ fn attack_42_recycled_login_name() {
     let carl = db.role("carl");
     assert_eq!(reads(&mut db.connect("carl")), "9,10");
     admin.batch_execute(&format!("DROP OWNED BY {carl}; DROP ROLE {carl}; CREATE ROLE {carl} LOGIN")).unwrap();
-    admin.batch_execute(&format!("GRANT USAGE ON SCHEMA crm, leadguard TO {carl}; GRANT ALL ON crm.lead TO {carl}")).unwrap();
+    admin
+        .batch_execute(&format!("GRANT USAGE ON SCHEMA crm, leadguard TO {carl}; GRANT ALL ON crm.lead TO {carl}"))
+        .unwrap();
     let mut hire = db.connect("carl");
     assert_eq!(reads(&mut hire), "");
     assert_eq!(scalar(&mut hire, "SELECT leadguard.current_member() IS NULL"), "t");
@@ -150,7 +181,9 @@ fn unregistered_and_inactive_logins_are_nobody() {
     let db = cast("nobody");
     let mut admin = db.admin();
     let mallory = db.create_role("mallory");
-    admin.batch_execute(&format!("GRANT USAGE ON SCHEMA crm TO {mallory}; GRANT ALL ON crm.lead TO {mallory}")).unwrap();
+    admin
+        .batch_execute(&format!("GRANT USAGE ON SCHEMA crm TO {mallory}; GRANT ALL ON crm.lead TO {mallory}"))
+        .unwrap();
     let mut stranger = db.connect("mallory");
     assert_eq!(reads(&mut stranger), "");
     for write in [
@@ -186,12 +219,18 @@ fn null_owner_and_territory_open_nothing() {
         let mut c = db.connect(person);
         let sql = "SELECT count(*) FROM crm.lead WHERE owner_id IS NULL";
         assert_eq!(scalar(&mut c, sql), "0", "{person}");
-        assert_eq!(scalar(&mut c, "SELECT count(*) FROM crm.lead WHERE (owner_id IS NULL) IS NOT FALSE AND id = 13"), "0", "{person}");
+        assert_eq!(
+            scalar(&mut c, "SELECT count(*) FROM crm.lead WHERE (owner_id IS NULL) IS NOT FALSE AND id = 13"),
+            "0",
+            "{person}"
+        );
     }
     let mut admin_member = db.connect("admin");
     assert_eq!(scalar(&mut admin_member, "SELECT count(*) FROM crm.lead WHERE owner_id IS NULL"), "1");
     for expression in ["NULL::bigint", "0", "-1", "9223372036854775807"] {
-        let visible = format!("SELECT leadguard.visible('crm.lead'::regclass, 1::bigint, {expression}::bigint, NULL::bigint, NULL::bigint)");
+        let visible = format!(
+            "SELECT leadguard.visible('crm.lead'::regclass, 1::bigint, {expression}::bigint, NULL::bigint, NULL::bigint)"
+        );
         assert_ne!(scalar(&mut db.connect("alice"), &visible), "t", "{expression}");
     }
 }

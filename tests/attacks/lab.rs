@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use leadguard_tests::{org, rows, scalar, server, Client, Db, DbError};
+use leadguard_tests::{Client, Db, DbError, org, rows, scalar, server};
 use postgres::{NoTls, SimpleQueryMessage};
 
 /// The ids alice reads.
@@ -100,20 +100,25 @@ pub fn connect_listening(db: &Db, short: &str) -> (Client, Arc<Mutex<Vec<String>
 /// A connection of a trusted connector: its identity comes from act_as.
 pub fn app(db: &Db) -> Client {
     let role = db.create_role("app");
-    db.admin().batch_execute(&format!("SELECT leadguard.connector('{role}', 'trusted')")).expect("a connector can be registered");
+    db.admin()
+        .batch_execute(&format!("SELECT leadguard.connector('{role}', 'trusted')"))
+        .expect("a connector can be registered");
     db.connect("app")
 }
 
 /// Opens a transaction as a member.
 pub fn begin_as(c: &mut Client, key: &str) {
-    c.batch_execute(&format!("BEGIN; SELECT leadguard.act_as('{key}')")).unwrap_or_else(|e| panic!("act_as {key}: {e:?}"));
+    c.batch_execute(&format!("BEGIN; SELECT leadguard.act_as('{key}')"))
+        .unwrap_or_else(|e| panic!("act_as {key}: {e:?}"));
 }
 
 /// Gives crm.lead an owner who is no superuser and nobody's member, as migrations have it.
 pub fn give_to_keeper(db: &Db) -> Client {
     let keeper = db.create_role("keeper");
     db.admin()
-        .batch_execute(&format!("GRANT USAGE, CREATE ON SCHEMA crm TO {keeper}; ALTER TABLE crm.lead OWNER TO {keeper};"))
+        .batch_execute(&format!(
+            "GRANT USAGE, CREATE ON SCHEMA crm TO {keeper}; ALTER TABLE crm.lead OWNER TO {keeper};"
+        ))
         .expect("a protected table can change hands");
     db.connect("keeper")
 }

@@ -2,7 +2,7 @@
 
 use leadguard_tests::{accepted, code, refused, rows, scalar};
 
-use crate::lab::{attempt, cast, connect_listening, last, reads, told, whole, ALICE};
+use crate::lab::{ALICE, attempt, cast, connect_listening, last, reads, told, whole};
 
 // A cheap function in WHERE runs before an expensive policy unless it is kept behind it.
 #[test]
@@ -28,7 +28,11 @@ fn attack_15_leaky_qual() {
         let _ = attempt(&mut alice, sql);
         assert_eq!(told(&db), Vec::<String>::new(), "{sql}");
     }
-    refused(&mut alice, "CREATE FUNCTION pg_temp.g(text) RETURNS boolean LEAKPROOF LANGUAGE sql AS 'SELECT true'", "42501");
+    refused(
+        &mut alice,
+        "CREATE FUNCTION pg_temp.g(text) RETURNS boolean LEAKPROOF LANGUAGE sql AS 'SELECT true'",
+        "42501",
+    );
     // Twin: whoever may read the marked rows feeds the tattletale.
     scalar(&mut db.connect("admin"), "SELECT count(*) FROM crm.lead WHERE lab.f_leak(email)");
     assert_eq!(told(&db).len(), 10);
@@ -76,11 +80,13 @@ fn whole_row_notices_tell_nothing_hidden() {
 fn attack_37_physical_addresses() {
     let db = cast("attack_37");
     let mut admin = db.admin();
-    let of = |admin: &mut postgres::Client, id: &str| scalar(admin, &format!("SELECT ctid FROM crm.lead WHERE id = {id}"));
+    let of =
+        |admin: &mut postgres::Client, id: &str| scalar(admin, &format!("SELECT ctid FROM crm.lead WHERE id = {id}"));
     let mine = of(&mut admin, "1");
     let hidden = of(&mut admin, "9");
     let mut alice = db.connect("alice");
-    for sql in ["SELECT count(*) FROM crm.lead WHERE ctid = ", "SELECT count(*) FROM crm.lead WHERE ctid = ANY (ARRAY["] {
+    for sql in ["SELECT count(*) FROM crm.lead WHERE ctid = ", "SELECT count(*) FROM crm.lead WHERE ctid = ANY (ARRAY["]
+    {
         let close = if sql.ends_with('[') { "::tid])" } else { "" };
         assert_eq!(scalar(&mut alice, &format!("{sql}'{hidden}'{close}")), "0");
         assert_eq!(scalar(&mut alice, &format!("{sql}'{mine}'{close}")), "1");
@@ -91,7 +97,10 @@ fn attack_37_physical_addresses() {
     assert_eq!(scalar(&mut alice, "SELECT count(*) FROM crm.lead TABLESAMPLE SYSTEM (100)"), "5");
     assert_eq!(scalar(&mut alice, "SELECT count(*) FROM crm.lead TABLESAMPLE BERNOULLI (100) REPEATABLE (1)"), "5");
     assert_eq!(scalar(&mut db.connect("carl"), "SELECT count(*) FROM crm.lead TABLESAMPLE SYSTEM (100)"), "2");
-    assert_eq!(scalar(&mut alice, "SELECT count(*) FROM crm.lead WHERE xmin::text <> '' AND tableoid = 'crm.lead'::regclass"), "5");
+    assert_eq!(
+        scalar(&mut alice, "SELECT count(*) FROM crm.lead WHERE xmin::text <> '' AND tableoid = 'crm.lead'::regclass"),
+        "5"
+    );
 }
 
 // Foreign keys bypass row security: cascades reach others' rows, and run as the owner of the referencing table.
@@ -149,7 +158,11 @@ fn explain_changes_nothing_and_names_nothing() {
     let db = cast("explain");
     let mut alice = db.connect("alice");
     for format in ["", "(VERBOSE, COSTS OFF)", "(ANALYZE, VERBOSE, TIMING OFF)", "(ANALYZE, BUFFERS, FORMAT JSON)"] {
-        for sql in ["SELECT * FROM crm.lead", "SELECT * FROM crm.lead WHERE lab.f_leak(email)", "SELECT * FROM crm.lead WHERE id = 9"] {
+        for sql in [
+            "SELECT * FROM crm.lead",
+            "SELECT * FROM crm.lead WHERE lab.f_leak(email)",
+            "SELECT * FROM crm.lead WHERE id = 9",
+        ] {
             let plan = rows(&mut alice, &format!("EXPLAIN {format} {sql}"));
             let text: String = plan.iter().map(|l| l[0].as_str()).collect();
             assert!(!text.contains("CANARY"), "{text}");
@@ -157,7 +170,10 @@ fn explain_changes_nothing_and_names_nothing() {
     }
     assert_eq!(told(&db), Vec::<String>::new());
     assert_eq!(
-        last(&mut alice, "BEGIN; EXPLAIN SELECT * FROM crm.lead; SELECT * FROM crm.lead; SELECT pg_current_xact_id_if_assigned();"),
+        last(
+            &mut alice,
+            "BEGIN; EXPLAIN SELECT * FROM crm.lead; SELECT * FROM crm.lead; SELECT pg_current_xact_id_if_assigned();"
+        ),
         "∅",
         "neither planning nor reading takes a transaction id"
     );
@@ -165,7 +181,10 @@ fn explain_changes_nothing_and_names_nothing() {
     accepted(&mut alice, "EXPLAIN UPDATE crm.lead SET name = 'x'");
     accepted(&mut alice, "EXPLAIN DELETE FROM crm.lead");
     assert_eq!(reads(&mut alice), ALICE);
-    assert_eq!(last(&mut alice, "BEGIN READ ONLY; EXPLAIN ANALYZE SELECT * FROM crm.lead; SELECT count(*) FROM crm.lead"), "5");
+    assert_eq!(
+        last(&mut alice, "BEGIN READ ONLY; EXPLAIN ANALYZE SELECT * FROM crm.lead; SELECT count(*) FROM crm.lead"),
+        "5"
+    );
     alice.batch_execute("COMMIT").unwrap();
     // Twin: with ANALYZE the statement does run.
     accepted(&mut alice, "EXPLAIN ANALYZE UPDATE crm.lead SET name = 'x'");

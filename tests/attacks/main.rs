@@ -17,6 +17,7 @@ mod packaging;
 mod partitions;
 mod plans;
 mod shadow;
+mod tenants;
 mod triggers;
 mod two_worlds;
 mod writes;

@@ -2,7 +2,7 @@
 
 use leadguard_tests::{accepted, code, member, refused, scalar};
 
-use crate::lab::{app, attempt, begin_as, cast, reads, ALICE};
+use crate::lab::{ALICE, app, attempt, begin_as, cast, reads};
 
 // Before PostgreSQL 18 deferred triggers run as whoever is active at COMMIT: what they write must still be the member's.
 #[test]
@@ -28,7 +28,10 @@ fn attack_28_deferred_triggers_keep_the_member() {
     let job = |sql: &str| format!("INSERT INTO crm.job VALUES ('{sql}')");
     begin_as(&mut c, "alice");
     c.batch_execute(&format!("{}; COMMIT", job("UPDATE crm.lead SET amount = 777"))).unwrap();
-    assert_eq!(scalar(&mut admin, "SELECT string_agg(id::text, ',' ORDER BY id) FROM crm.lead WHERE amount = 777"), ALICE);
+    assert_eq!(
+        scalar(&mut admin, "SELECT string_agg(id::text, ',' ORDER BY id) FROM crm.lead WHERE amount = 777"),
+        ALICE
+    );
     // Queued by alice, fired when the transaction has been told to be somebody else: there is no somebody else.
     begin_as(&mut c, "alice");
     c.batch_execute(&job("SELECT leadguard.act_as(''carl'')")).unwrap();
@@ -83,19 +86,43 @@ fn attack_25_replica_mode_keeps_the_guards() {
     refused(&mut alice, &format!("INSERT INTO crm.lead (owner_id, name) VALUES ({carl}, 'planted')"), "42501");
     refused(&mut alice, "TRUNCATE crm.lead", "42501");
     let mut viewer = replica("viewer");
-    for sql in ["UPDATE crm.lead SET name = 'x' WHERE false", "DELETE FROM crm.lead WHERE false", "INSERT INTO crm.lead (name) VALUES ('x')"] {
+    for sql in [
+        "UPDATE crm.lead SET name = 'x' WHERE false",
+        "DELETE FROM crm.lead WHERE false",
+        "INSERT INTO crm.lead (name) VALUES ('x')",
+    ] {
         refused(&mut viewer, sql, "42501");
     }
     let mut tess = replica("tess");
     refused(&mut tess, "DELETE FROM crm.lead WHERE id = 11", "42501");
     refused(&mut tess, "UPDATE crm.lead SET territory_id = NULL WHERE id = 11", "42501");
-    assert_eq!(accepted(&mut tess, "UPDATE crm.lead SET name = 'x' WHERE id = 11"), 1, "twin: what tess may, she may in this mode too");
+    assert_eq!(
+        accepted(&mut tess, "UPDATE crm.lead SET name = 'x' WHERE id = 11"),
+        1,
+        "twin: what tess may, she may in this mode too"
+    );
     // The directory: nobody else writes it, and whoever may leaves the closures sound.
-    for sql in ["DELETE FROM leadguard.member", "UPDATE leadguard.member SET active = true", "INSERT INTO leadguard.member_role SELECT 1, 'administrator'"] {
+    for sql in [
+        "DELETE FROM leadguard.member",
+        "UPDATE leadguard.member SET active = true",
+        "INSERT INTO leadguard.member_role SELECT 1, 'administrator'",
+    ] {
         assert!(attempt(&mut alice, sql).map_or(true, |n| n == 0), "{sql}");
     }
     let mut administrator = replica("admin");
-    let _ = attempt(&mut administrator, "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'bob') WHERE key = 'alice'");
+    let _ = attempt(
+        &mut administrator,
+        "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'bob') WHERE key = 'alice'",
+    );
     assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.verify_closure()"), "0");
-    accepted(&mut admin, &format!("REVOKE SET ON PARAMETER session_replication_role FROM {}, {}, {}, {}", db.role("alice"), db.role("viewer"), db.role("tess"), db.role("admin")));
+    accepted(
+        &mut admin,
+        &format!(
+            "REVOKE SET ON PARAMETER session_replication_role FROM {}, {}, {}, {}",
+            db.role("alice"),
+            db.role("viewer"),
+            db.role("tess"),
+            db.role("admin")
+        ),
+    );
 }

@@ -1,8 +1,8 @@
 //! The extension as a package: who may create, drop and dump it, and what is left when it goes.
 
-use leadguard_tests::{accepted, code, ids, refused, rows, scalar, Db};
+use leadguard_tests::{Db, accepted, code, ids, refused, rows, scalar};
 
-use crate::lab::{attempt, cast, reads, whole, ALICE};
+use crate::lab::{ALICE, attempt, cast, reads, whole};
 
 // Functions are EXECUTE-able by PUBLIC by default: every administrative function would be callable.
 #[test]
@@ -134,11 +134,16 @@ fn attack_47_pg_dump() {
     db.admin().batch_execute("GRANT SELECT ON ALL SEQUENCES IN SCHEMA crm TO PUBLIC").unwrap();
     let dump = |user: &str, arguments: &[&str]| {
         let out = db.tool("pg_dump", user).args(["-d", db.name()]).args(arguments).output().expect("pg_dump runs");
-        (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned(), String::from_utf8_lossy(&out.stderr).into_owned())
+        (
+            out.status.success(),
+            String::from_utf8_lossy(&out.stdout).into_owned(),
+            String::from_utf8_lossy(&out.stderr).into_owned(),
+        )
     };
     let (done, _, complaint) = dump("alice", &["--data-only", "-t", "crm.lead"]);
     assert!(!done && complaint.contains("row-level security"), "{complaint}");
-    let (_, text, complaint) = dump("alice", &["--data-only", "--enable-row-security", "--column-inserts", "-t", "crm.lead"]);
+    let (_, text, complaint) =
+        dump("alice", &["--data-only", "--enable-row-security", "--column-inserts", "-t", "crm.lead"]);
     assert_eq!(text.matches("INSERT INTO").count(), 5, "{complaint}");
     assert!(!text.contains("CANARY"));
     let (done, text, complaint) = dump("postgres", &[]);

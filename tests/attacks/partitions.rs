@@ -1,6 +1,6 @@
 //! Partitions, inheritance children and TRUNCATE: the ways past a policy and its row triggers that need no policy at all.
 
-use leadguard_tests::{accepted, code, refused, scalar, Db};
+use leadguard_tests::{Db, accepted, code, refused, scalar};
 
 use crate::lab::{attempt, cast, whole};
 
@@ -19,7 +19,8 @@ fn partitioned(db: &Db) {
         .unwrap();
 }
 
-const PROTECT: &str = "SELECT leadguard.protect('crm.pl', id => 'id', owner => 'owner_id', territory => 'territory_id')";
+const PROTECT: &str =
+    "SELECT leadguard.protect('crm.pl', id => 'id', owner => 'owner_id', territory => 'territory_id')";
 
 // The parent's policy is not applied when a partition is queried directly.
 #[test]
@@ -124,7 +125,10 @@ fn attack_09_attach_partition_triggers() {
     // A detached partition keeps its protection: detaching is not a way out.
     admin.batch_execute("ALTER TABLE crm.pl DETACH PARTITION crm.pl_4").unwrap();
     let left = code(&mut alice, "SELECT id FROM crm.pl_4");
-    assert!(left == "42501" || ["0", "5"].contains(&scalar(&mut alice, "SELECT count(*) FROM crm.pl_4").as_str()), "{left}");
+    assert!(
+        left == "42501" || ["0", "5"].contains(&scalar(&mut alice, "SELECT count(*) FROM crm.pl_4").as_str()),
+        "{left}"
+    );
 }
 
 // TRUNCATE is not subject to row security and fires no row triggers; REFERENCES and TRIGGER go past it as well.
@@ -134,7 +138,8 @@ fn attack_10_truncate() {
     let mut admin = db.admin();
     let alice_role = db.role("alice");
     for privilege in ["TRUNCATE", "REFERENCES", "TRIGGER"] {
-        let held = scalar(&mut admin, &format!("SELECT has_table_privilege('{alice_role}', 'crm.lead', '{privilege}')"));
+        let held =
+            scalar(&mut admin, &format!("SELECT has_table_privilege('{alice_role}', 'crm.lead', '{privilege}')"));
         assert_eq!(held, "f", "leadguard never grants {privilege}");
     }
     assert_eq!(scalar(&mut admin, &format!("SELECT has_table_privilege('{alice_role}', 'crm.lead', 'SELECT')")), "t");
@@ -244,7 +249,12 @@ fn partitions_made_in_unusual_sessions_are_protected() {
     };
     let mut open = Vec::new();
     admin.batch_execute(&format!("BEGIN; SET LOCAL row_security = off; {PROTECT}; {}; COMMIT", fill(1000))).unwrap();
-    admin.batch_execute(&format!("SET session_replication_role = replica; {}; RESET session_replication_role", fill(2000))).unwrap();
+    admin
+        .batch_execute(&format!(
+            "SET session_replication_role = replica; {}; RESET session_replication_role",
+            fill(2000)
+        ))
+        .unwrap();
     admin.batch_execute(&format!("SET row_security = off; {}; RESET row_security", fill(3000))).unwrap();
     admin.batch_execute(&format!("BEGIN; SET LOCAL row_security = off; ALTER TABLE crm.pl RENAME COLUMN owner_id TO holder_id; ALTER TABLE crm.pl RENAME COLUMN holder_id TO owner_id; {}; COMMIT", fill(4000))).unwrap();
     admin.batch_execute(&format!("DO $do$ BEGIN {} END $do$", fill(5000))).unwrap();

@@ -1,6 +1,6 @@
 //! Plans that were made for one member and run by another: generic plans, cached functions, parallel workers, estimates.
 
-use leadguard_tests::{accepted, scalar, Client, Db};
+use leadguard_tests::{Client, Db, accepted, scalar};
 
 use crate::lab::{app, begin_as, cast, last, reads};
 
@@ -42,8 +42,17 @@ fn expect(c: &mut Client, count: &str, who: &str) {
 }
 
 /// Narrow, wide, nobody, everything, territory and empty members: what each counts in crm.lead.
-const COUNTS: [(&str, &str); 9] =
-    [("alice", "5"), ("ceo", "10"), ("carl", "2"), ("admin", "15"), ("ted", "0"), ("tess", "2"), ("mona", "8"), ("loner", "4"), ("alice", "5")];
+const COUNTS: [(&str, &str); 9] = [
+    ("alice", "5"),
+    ("ceo", "10"),
+    ("carl", "2"),
+    ("admin", "15"),
+    ("ted", "0"),
+    ("tess", "2"),
+    ("mona", "8"),
+    ("loner", "4"),
+    ("alice", "5"),
+];
 
 // A generic plan keeps whatever was folded into it: planned under each member in turn, run by all the others.
 #[test]
@@ -133,16 +142,27 @@ fn attack_65_planning_has_no_effects() {
     let mut c = app(&db);
     c.batch_execute("BEGIN").unwrap();
     accepted(&mut c, "EXPLAIN SELECT * FROM crm.lead WHERE owner_id = 1");
-    accepted(&mut c, "EXPLAIN SELECT * FROM crm.lead WHERE leadguard.visible('crm.lead'::regclass, 1::bigint, 1::bigint, 1::bigint, NULL::bigint)");
+    accepted(
+        &mut c,
+        "EXPLAIN SELECT * FROM crm.lead WHERE leadguard.visible('crm.lead'::regclass, 1::bigint, 1::bigint, 1::bigint, NULL::bigint)",
+    );
     c.batch_execute("SELECT leadguard.act_as('alice')").expect("planning as nobody pins nobody");
     accepted(&mut c, "EXPLAIN SELECT * FROM crm.lead");
     assert_eq!(scalar(&mut c, "SELECT count(*) FROM crm.lead"), "5");
     c.batch_execute("ROLLBACK").unwrap();
-    for options in ["READ ONLY", "ISOLATION LEVEL REPEATABLE READ READ ONLY", "ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE"] {
+    for options in
+        ["READ ONLY", "ISOLATION LEVEL REPEATABLE READ READ ONLY", "ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE"]
+    {
         c.batch_execute(&format!("BEGIN {options}; SELECT leadguard.act_as('carl')")).unwrap();
         assert_eq!(reads(&mut c), "9,10", "{options}");
         assert_eq!(scalar(&mut c, "SELECT pg_current_xact_id_if_assigned() IS NULL"), "t");
-        assert_eq!(scalar(&mut c, "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode IN ('RowShareLock', 'RowExclusiveLock')"), "0");
+        assert_eq!(
+            scalar(
+                &mut c,
+                "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode IN ('RowShareLock', 'RowExclusiveLock')"
+            ),
+            "0"
+        );
         c.batch_execute("COMMIT").unwrap();
     }
     // Twin: a statement that does write takes both.
@@ -195,7 +215,11 @@ fn parallel_workers_answer_as_the_leader() {
                 let plan = leadguard_tests::rows(&mut person, &format!("EXPLAIN (ANALYZE, TIMING OFF) {question}"));
                 went_parallel |= plan.iter().any(|l| l[0].contains("Workers Launched: 2"));
                 c.batch_execute(&format!("RESET ALL; {parallel} {setting}; BEGIN")).unwrap();
-                assert_eq!(last(&mut c, &format!("SELECT leadguard.act_as('{key}'); {question}")), serial, "{key} behind the connector: {question}");
+                assert_eq!(
+                    last(&mut c, &format!("SELECT leadguard.act_as('{key}'); {question}")),
+                    serial,
+                    "{key} behind the connector: {question}"
+                );
                 c.batch_execute("COMMIT").unwrap();
             }
         }

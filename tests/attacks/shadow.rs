@@ -1,8 +1,8 @@
 //! Objects of the attacker's own in front of the real ones: temporary tables, operators and functions on the search path.
 
-use leadguard_tests::{accepted, code, rows, scalar, Db};
+use leadguard_tests::{Db, accepted, code, rows, scalar};
 
-use crate::lab::{app, begin_as, cast, reads, told, ALICE};
+use crate::lab::{ALICE, app, begin_as, cast, reads, told};
 
 /// Lets a member put a schema in front of everything, filled with operators and functions that say who runs them.
 fn trap(db: &Db, short: &str) {
@@ -56,7 +56,9 @@ fn attack_06_temporary_tables_shadow_nothing() {
         assert_eq!(code(&mut alice, "INSERT INTO crm.lead (owner_id) VALUES (1)"), "42501");
     }
     // Twin: the same edge in the real table counts with the next statement.
-    db.admin().batch_execute(&format!("UPDATE leadguard.member SET manager_id = {alice_id} WHERE key = 'carl'")).unwrap();
+    db.admin()
+        .batch_execute(&format!("UPDATE leadguard.member SET manager_id = {alice_id} WHERE key = 'carl'"))
+        .unwrap();
     assert_eq!(reads(&mut alice), "1,2,3,4,5,9,10");
 }
 

@@ -1,9 +1,9 @@
 //! The extension's trigger functions, hung on tables of the attacker's own: they run with the rights of the extension's owner
 //! and read transition tables that the attacker fills.
 
-use leadguard_tests::{refused, rows, scalar, Client, Db, DbError};
+use leadguard_tests::{Client, Db, DbError, refused, rows, scalar};
 
-use crate::lab::{attempt, cast, reads, told, whole, ALICE};
+use crate::lab::{ALICE, attempt, cast, reads, told, whole};
 
 fn trigger_functions(admin: &mut Client) -> Vec<String> {
     rows(admin, "SELECT proname FROM pg_proc WHERE pronamespace = 'leadguard'::regnamespace AND prorettype = 'trigger'::regtype ORDER BY 1")
@@ -12,7 +12,11 @@ fn trigger_functions(admin: &mut Client) -> Vec<String> {
         .collect()
 }
 
-const EVENTS: [(&str, &str); 3] = [("INSERT", "REFERENCING NEW TABLE AS new_rows"), ("UPDATE", "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows"), ("DELETE", "REFERENCING OLD TABLE AS old_rows")];
+const EVENTS: [(&str, &str); 3] = [
+    ("INSERT", "REFERENCING NEW TABLE AS new_rows"),
+    ("UPDATE", "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows"),
+    ("DELETE", "REFERENCING OLD TABLE AS old_rows"),
+];
 
 /// Tries every trigger function in every position on alice's table, with every argument the extension itself uses.
 fn try_all(alice: &mut Client, functions: &[String], columns: &str, writes: &[&str]) -> usize {
@@ -24,19 +28,24 @@ fn try_all(alice: &mut Client, functions: &[String], columns: &str, writes: &[&s
                     if position == "transition" && when == "BEFORE" {
                         continue;
                     }
-                    alice.batch_execute(&format!("CREATE TEMP TABLE own ({columns})")).expect("anybody has temporary tables");
+                    alice
+                        .batch_execute(&format!("CREATE TEMP TABLE own ({columns})"))
+                        .expect("anybody has temporary tables");
                     for (event, tables) in EVENTS {
                         let (tables, each) = match position {
                             "row" => ("", "ROW"),
                             "statement" => ("", "STATEMENT"),
                             _ => (tables, "STATEMENT"),
                         };
-                        let made = format!("CREATE TRIGGER t_{event} {when} {event} ON own {tables} FOR EACH {each} EXECUTE FUNCTION leadguard.{function}({argument})");
+                        let made = format!(
+                            "CREATE TRIGGER t_{event} {when} {event} ON own {tables} FOR EACH {each} EXECUTE FUNCTION leadguard.{function}({argument})"
+                        );
                         hung += usize::from(attempt(alice, &made).is_ok());
                     }
                     for write in writes {
                         if let Err(e) = attempt(alice, write) {
-                            let broken = |e: &DbError| e.code().code().starts_with("XX") && !e.hint().unwrap_or("").is_empty();
+                            let broken =
+                                |e: &DbError| e.code().code().starts_with("XX") && !e.hint().unwrap_or("").is_empty();
                             assert!(!broken(&e), "{function}({argument}) {position} {when}: {write}: {}", whole(&e));
                         }
                     }
@@ -121,7 +130,9 @@ fn foreign_column_types_run_no_code_as_the_extension() {
         try_all(
             &mut alice,
             &functions,
-            &format!("id {id}, org_id bigint DEFAULT 1, key text, name text, manager_id bigint, parent_id bigint, owner_id bigint, db_role name, active boolean, x {extra}"),
+            &format!(
+                "id {id}, org_id bigint DEFAULT 1, key text, name text, manager_id bigint, parent_id bigint, owner_id bigint, db_role name, active boolean, x {extra}"
+            ),
             &["INSERT INTO own (id, x) VALUES ('1', '1')", "UPDATE own SET x = '2', manager_id = 2", "DELETE FROM own"],
         );
         let foreign: Vec<_> = told(&db).into_iter().filter(|o| !o.starts_with(&format!("{role}: "))).collect();
@@ -140,7 +151,11 @@ fn foreign_column_types_run_no_code_as_the_extension() {
     // Twin: as herself it does run.
     alice.batch_execute("SELECT to_jsonb(ROW('1'::evil.t))").unwrap();
     assert_eq!(told(&db), [format!("{role}: cast")]);
-    refused(&mut alice, "CREATE TRIGGER t BEFORE INSERT ON crm.lead FOR EACH ROW EXECUTE FUNCTION evil.nothing()", "42501");
+    refused(
+        &mut alice,
+        "CREATE TRIGGER t BEFORE INSERT ON crm.lead FOR EACH ROW EXECUTE FUNCTION evil.nothing()",
+        "42501",
+    );
 }
 
 // A protected table in the attacker's own hands: its owner's types, defaults, triggers and expressions run as the caller.
@@ -187,7 +202,10 @@ fn code_of_a_tables_owner_runs_as_the_caller() {
     ] {
         let _ = attempt(&mut carl, sql);
         let heard = told(&db);
-        assert!(heard.iter().all(|o| !o.starts_with(postgres)), "{sql}: the owner's code ran as a superuser: {heard:?}");
+        assert!(
+            heard.iter().all(|o| !o.starts_with(postgres)),
+            "{sql}: the owner's code ran as a superuser: {heard:?}"
+        );
     }
     // Twin: a superuser who writes the table himself does run it.
     admin.batch_execute("INSERT INTO evil.deal (id) VALUES (2)").unwrap();

@@ -1,9 +1,9 @@
 //! Non-interference: two databases that differ only in rows hidden from alice must answer her alike, to the last error text.
 
-use leadguard_tests::{member, scalar, Client, Db};
+use leadguard_tests::{Client, Db, member, scalar};
 use postgres::SimpleQueryMessage;
 
-use crate::lab::{cast, reads, whole, ALICE};
+use crate::lab::{ALICE, cast, reads, whole};
 
 /// The second world: other values, other owners, other hidden rows, other members' grants.
 fn change_what_is_hidden(db: &Db) {
@@ -26,7 +26,9 @@ fn answer(c: &mut Client, sql: &str) -> String {
         Ok(messages) => messages
             .iter()
             .map(|m| match m {
-                SimpleQueryMessage::Row(row) => (0..row.len()).map(|i| row.get(i).unwrap_or("∅")).collect::<Vec<_>>().join("|") + "\n",
+                SimpleQueryMessage::Row(row) => {
+                    (0..row.len()).map(|i| row.get(i).unwrap_or("∅")).collect::<Vec<_>>().join("|") + "\n"
+                }
                 SimpleQueryMessage::CommandComplete(n) => format!("{n} rows\n"),
                 _ => String::new(),
             })
@@ -88,7 +90,12 @@ fn hidden_rows_change_no_answer() {
     change_what_is_hidden(&two);
     let mut a = one.connect("alice");
     let mut b = two.connect("alice");
-    for setting in ["RESET ALL", "SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off", "SET enable_bitmapscan = off; SET enable_indexscan = off"] {
+    for setting in [
+        "RESET ALL",
+        "SET plan_cache_mode = force_generic_plan",
+        "SET enable_seqscan = off",
+        "SET enable_bitmapscan = off; SET enable_indexscan = off",
+    ] {
         for c in [&mut a, &mut b] {
             c.batch_execute(&format!("RESET ALL; {setting}")).unwrap();
         }
@@ -104,7 +111,9 @@ fn hidden_rows_change_no_answer() {
         }
         // The same through a prepared statement with a parameter, as drivers send it.
         for id in [1i64, 9, 13, 200, 4711] {
-            let counts: Vec<i64> = [&mut a, &mut b].map(|c| c.query_one("SELECT count(*) FROM crm.lead WHERE id = $1", &[&id]).unwrap().get(0)).to_vec();
+            let counts: Vec<i64> = [&mut a, &mut b]
+                .map(|c| c.query_one("SELECT count(*) FROM crm.lead WHERE id = $1", &[&id]).unwrap().get(0))
+                .to_vec();
             assert_eq!(counts[0], counts[1]);
         }
     }

@@ -1,6 +1,6 @@
 //! Record grants have no revision: they are read with the statement's snapshot, and never wait for each other.
 
-use leadguard_tests::{accepted, org, refused, scalar, Db};
+use leadguard_tests::{Db, accepted, org, refused, scalar};
 
 use crate::session::Waiting;
 
@@ -24,7 +24,8 @@ fn grants_of_two_records_do_not_block_each_other() {
     assert_eq!(scalar(&mut db.connect("carl"), READ), "3,6,7,9,10");
     // Twin: the same grant of the same record does wait for the first.
     let mut monitor = db.admin();
-    let waiting = Waiting::start_blocked(db.admin(), "SELECT leadguard.share('crm.lead', '1', 'carl', 'edit')", &mut monitor);
+    let waiting =
+        Waiting::start_blocked(db.admin(), "SELECT leadguard.share('crm.lead', '1', 'carl', 'edit')", &mut monitor);
     alice.batch_execute("COMMIT").unwrap();
     assert_eq!(waiting.finish().1.code(), "ok");
     assert_eq!(scalar(&mut db.connect("carl"), READ), "1,2,3,6,7,9,10");
@@ -67,6 +68,9 @@ fn undone_grants_leave_no_trace() {
     c.batch_execute("BEGIN; SELECT leadguard.act_as('alice')").unwrap();
     assert_eq!(scalar(&mut c, READ), "1,2,3,4,5");
     refused(&mut c, "SELECT leadguard.share('crm.lead', '9', 'alice')", "42501");
-    c.batch_execute("ROLLBACK; BEGIN; SELECT leadguard.act_as('carl'); SELECT leadguard.share('crm.lead', '9', 'alice'); COMMIT").unwrap();
+    c.batch_execute(
+        "ROLLBACK; BEGIN; SELECT leadguard.act_as('carl'); SELECT leadguard.share('crm.lead', '9', 'alice'); COMMIT",
+    )
+    .unwrap();
     assert_eq!(scalar(&mut db.connect("alice"), READ), "1,2,3,4,5,9", "twin: committed");
 }

@@ -1,11 +1,12 @@
 //! Nobody who reads waits for a reorganisation, and nobody who reorganises waits for readers.
 
-use leadguard_tests::{accepted, org, refused, rows, scalar, Db};
+use leadguard_tests::{Db, accepted, org, refused, rows, scalar};
 
 use crate::session::Waiting;
 
 const READ: &str = "SELECT coalesce(string_agg(id::text, ',' ORDER BY id), '') FROM crm.lead";
-const MOVE: &str = "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'bob') WHERE key = 'alice'";
+const MOVE: &str =
+    "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'bob') WHERE key = 'alice'";
 
 #[test]
 fn readers_do_not_block_during_moves() {
@@ -31,14 +32,25 @@ fn readers_do_not_block_during_moves() {
             rows(&mut c, "EXPLAIN SELECT * FROM crm.lead");
             rows(&mut c, "SELECT leadguard.can('update', 'crm.lead', '1')");
             accepted(&mut c, "SELECT id FROM crm.lead WHERE id IN (2, 9, 11) FOR UPDATE");
-            assert_eq!(accepted(&mut c, "UPDATE crm.lead SET amount = amount WHERE id IN (2, 9, 11)"), 1, "{who} during {change}");
+            assert_eq!(
+                accepted(&mut c, "UPDATE crm.lead SET amount = amount WHERE id IN (2, 9, 11)"),
+                1,
+                "{who} during {change}"
+            );
         }
         // Twin: another writer of the same hierarchy does wait.
         if change == MOVE {
-            let waiting = Waiting::start_blocked(db.admin(), "UPDATE leadguard.member SET manager_id = NULL WHERE key = 'tom'", &mut monitor);
+            let waiting = Waiting::start_blocked(
+                db.admin(),
+                "UPDATE leadguard.member SET manager_id = NULL WHERE key = 'tom'",
+                &mut monitor,
+            );
             admin.batch_execute("ROLLBACK").unwrap();
             assert_eq!(waiting.finish().1.code(), "ok");
-            accepted(&mut monitor, "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'tina') WHERE key = 'tom'");
+            accepted(
+                &mut monitor,
+                "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'tina') WHERE key = 'tom'",
+            );
         } else {
             admin.batch_execute("ROLLBACK").unwrap();
         }

@@ -2,7 +2,7 @@
 
 use std::thread::{self, JoinHandle};
 
-use leadguard_tests::{blocked, pid, Client};
+use leadguard_tests::{Client, blocked, pid};
 use postgres::SimpleQueryMessage;
 
 /// What a statement said: its rows and count, or the SQLSTATE and message of its refusal.
@@ -88,7 +88,11 @@ impl Waiting {
     pub fn start_blocked(client: Client, sql: &str, monitor: &mut Client) -> Waiting {
         let waiting = Waiting::start(client, sql);
         if !blocked(monitor, waiting.pid) {
-            let end = if waiting.handle.is_finished() { format!("ended with {:?}", waiting.finish().1) } else { "still runs".into() };
+            let end = if waiting.handle.is_finished() {
+                format!("ended with {:?}", waiting.finish().1)
+            } else {
+                "still runs".into()
+            };
             panic!("a statement that should wait for a lock does not; it {end}\n{sql}");
         }
         waiting

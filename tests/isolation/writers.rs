@@ -1,8 +1,8 @@
 //! i02, i03: writers of one hierarchy against each other. No cycle, no closure that differs from what the edges say.
 
-use leadguard_tests::{accepted, org, rows, scalar, Client, Db};
+use leadguard_tests::{Client, Db, accepted, org, rows, scalar};
 
-use crate::session::{run, Waiting};
+use crate::session::{Waiting, run};
 
 fn cast(name: &str) -> Db {
     let db = Db::new(name);
@@ -11,11 +11,15 @@ fn cast(name: &str) -> Db {
 }
 
 fn under(who: &str, boss: &str) -> String {
-    format!("UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = '{boss}') WHERE key = '{who}'")
+    format!(
+        "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = '{boss}') WHERE key = '{who}'"
+    )
 }
 
 fn below(who: &str, parent: &str) -> String {
-    format!("UPDATE leadguard.territory SET parent_id = (SELECT id FROM leadguard.territory WHERE key = '{parent}') WHERE key = '{who}'")
+    format!(
+        "UPDATE leadguard.territory SET parent_id = (SELECT id FROM leadguard.territory WHERE key = '{parent}') WHERE key = '{who}'"
+    )
 }
 
 const MEMBERS_ON_A_CYCLE: &str = "
@@ -31,7 +35,9 @@ const TERRITORIES_ON_A_CYCLE: &str = "
 #[track_caller]
 fn sound(admin: &mut Client, context: &str) {
     assert_eq!(rows(admin, "SELECT * FROM leadguard.verify_closure()"), Vec::<Vec<String>>::new(), "{context}");
-    for (table, parent, closure) in [("member", "manager_id", "member_closure"), ("territory", "parent_id", "territory_closure")] {
+    for (table, parent, closure) in
+        [("member", "manager_id", "member_closure"), ("territory", "parent_id", "territory_closure")]
+    {
         let difference = format!(
             "WITH RECURSIVE c AS (SELECT id AS a, id AS d, 0 AS depth FROM leadguard.{table}
                  UNION SELECT c.a, m.id, c.depth + 1 FROM c JOIN leadguard.{table} m ON m.{parent} = c.d WHERE c.depth < 100)
@@ -53,11 +59,7 @@ fn one_after_the_other(db: &Db, level: &str, first: &str, second: &str, end: &st
     one.batch_execute(end).unwrap();
     let (mut two, outcome) = waiting.finish();
     let committed = run(&mut two, "COMMIT");
-    if outcome.code() == "ok" {
-        committed.code().to_string()
-    } else {
-        outcome.code().to_string()
-    }
+    if outcome.code() == "ok" { committed.code().to_string() } else { outcome.code().to_string() }
 }
 
 // i02: each half passes its own check on its own snapshot; together they are a cycle.
@@ -67,9 +69,15 @@ fn i02_two_halves_of_a_cycle() {
     let mut admin = db.admin();
     for (first, second, cycle, restore) in [
         (under("mona", "bob"), under("bob", "mona"), MEMBERS_ON_A_CYCLE, [under("mona", "vp"), under("bob", "vp2")]),
-        (below("amer", "dach"), below("dach", "amer"), TERRITORIES_ON_A_CYCLE, [below("amer", "world"), below("dach", "emea")]),
+        (
+            below("amer", "dach"),
+            below("dach", "amer"),
+            TERRITORIES_ON_A_CYCLE,
+            [below("amer", "world"), below("dach", "emea")],
+        ),
     ] {
-        for (level, expected) in [("READ COMMITTED", "LG001"), ("REPEATABLE READ", "40001"), ("SERIALIZABLE", "40001")] {
+        for (level, expected) in [("READ COMMITTED", "LG001"), ("REPEATABLE READ", "40001"), ("SERIALIZABLE", "40001")]
+        {
             let context = format!("{level}: {second}");
             assert_eq!(one_after_the_other(&db, level, &first, &second, "COMMIT"), expected, "{context}");
             assert_eq!(scalar(&mut admin, cycle), "0", "{context}");
@@ -96,7 +104,8 @@ fn i02_three_thirds_of_a_ring() {
     // A move that holds the writers up, so that all three stand in line together.
     admin.batch_execute(&format!("BEGIN; {}", under("viewer", "vp"))).unwrap();
     let thirds = [under("mona", "bob"), under("bob", "tina"), under("tina", "mona")];
-    let waiting: Vec<Waiting> = thirds.iter().map(|sql| Waiting::start_blocked(db.admin(), sql, &mut monitor)).collect();
+    let waiting: Vec<Waiting> =
+        thirds.iter().map(|sql| Waiting::start_blocked(db.admin(), sql, &mut monitor)).collect();
     admin.batch_execute("COMMIT").unwrap();
     let mut codes: Vec<String> = waiting.into_iter().map(|w| w.finish().1.code().to_string()).collect();
     codes.sort();
@@ -110,8 +119,16 @@ fn i02_three_thirds_of_a_ring() {
 fn i03_closure_races() {
     let db = cast("i03");
     let mut admin = db.admin();
-    let newcomer = |n: i32, boss: &str| format!("INSERT INTO leadguard.member (key, manager_id) SELECT 'new{n}', id FROM leadguard.member WHERE key = '{boss}'");
-    let place = |n: i32, parent: &str| format!("INSERT INTO leadguard.territory (key, parent_id) SELECT 'place{n}', id FROM leadguard.territory WHERE key = '{parent}'");
+    let newcomer = |n: i32, boss: &str| {
+        format!(
+            "INSERT INTO leadguard.member (key, manager_id) SELECT 'new{n}', id FROM leadguard.member WHERE key = '{boss}'"
+        )
+    };
+    let place = |n: i32, parent: &str| {
+        format!(
+            "INSERT INTO leadguard.territory (key, parent_id) SELECT 'place{n}', id FROM leadguard.territory WHERE key = '{parent}'"
+        )
+    };
     let schedules = [
         (newcomer(1, "alice"), under("alice", "bob")),
         (under("alice", "mona"), newcomer(2, "alice")),
@@ -131,7 +148,9 @@ fn i03_closure_races() {
         sound(&mut admin, &context);
     }
     // Twin of the soundness check itself: a closure that was tampered with is reported.
-    admin.batch_execute("SET session_replication_role = replica; DELETE FROM leadguard.member_closure WHERE depth = 1").unwrap();
+    admin
+        .batch_execute("SET session_replication_role = replica; DELETE FROM leadguard.member_closure WHERE depth = 1")
+        .unwrap();
     assert!(!rows(&mut admin, "SELECT * FROM leadguard.verify_closure()").is_empty());
     admin.batch_execute("RESET session_replication_role; SELECT leadguard.rebuild_closure()").unwrap();
     sound(&mut admin, "rebuilt");
@@ -146,10 +165,16 @@ fn i03_older_snapshots_get_40001() {
         let mut late = db.admin();
         late.batch_execute(&format!("BEGIN ISOLATION LEVEL {level}; SELECT count(*) FROM leadguard.member")).unwrap();
         accepted(&mut admin, &under("alice", "bob"));
-        let said = run(&mut late, "INSERT INTO leadguard.member (key, manager_id) SELECT 'late', id FROM leadguard.member WHERE key = 'alice'");
+        let said = run(
+            &mut late,
+            "INSERT INTO leadguard.member (key, manager_id) SELECT 'late', id FROM leadguard.member WHERE key = 'alice'",
+        );
         assert_eq!(said.code(), "40001", "{level}: {said:?}");
         late.batch_execute("ROLLBACK").unwrap();
-        let said = run(&mut late, "INSERT INTO leadguard.member (key, manager_id) SELECT 'late', id FROM leadguard.member WHERE key = 'alice'");
+        let said = run(
+            &mut late,
+            "INSERT INTO leadguard.member (key, manager_id) SELECT 'late', id FROM leadguard.member WHERE key = 'alice'",
+        );
         assert_eq!(said.code(), "ok", "twin: the retry");
         sound(&mut admin, level);
         accepted(&mut admin, "DELETE FROM leadguard.member WHERE key = 'late'");

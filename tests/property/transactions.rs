@@ -10,7 +10,7 @@ use crate::sessions::{sqlstate, texts, Sessions};
 use crate::tally::met;
 use crate::world::*;
 use leadguard_tests::rand::rngs::StdRng;
-use leadguard_tests::rand::seq::IndexedRandom;
+use leadguard_tests::rand::seq::{IndexedRandom, SliceRandom};
 use leadguard_tests::rand::Rng;
 use leadguard_tests::{accepted, rows, Client, Db};
 
@@ -52,14 +52,14 @@ pub fn round(rng: &mut StdRng, db: &Db, sessions: &mut Sessions, world: &mut Wor
         return;
     }
     let before = world.clone();
-    let (old, table) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
-    let read = format!("SELECT id::text FROM {}", world.tables[table].shape.name);
-    let keeps_snapshot = chance(rng, 30);
-    if keeps_snapshot {
+    let readers = if chance(rng, 40) { 5 } else { 0 };
+    let mut old: Vec<usize> = (0..LOGINS).collect();
+    old.shuffle(rng);
+    let other = old.split_off(readers)[0];
+    for reader in &old {
         let isolation = *["REPEATABLE READ", "SERIALIZABLE READ ONLY"].choose(rng).expect("isolation");
-        accepted(&mut sessions.people[old], &format!("BEGIN ISOLATION LEVEL {isolation}"));
-        let found = texts(&mut sessions.people[old], &read);
-        compare(&before, before.logins[old], table, &found, "an old snapshot, first read");
+        accepted(&mut sessions.people[*reader], &format!("BEGIN ISOLATION LEVEL {isolation}"));
+        reads(sessions, &before, *reader, rng.random_range(0..before.tables.len()), "an old snapshot, first read");
     }
 
     accepted(&mut sessions.admin, "BEGIN");
@@ -81,22 +81,35 @@ pub fn round(rng: &mut StdRng, db: &Db, sessions: &mut Sessions, world: &mut Wor
     }
 
     // Nobody else sees anything of it yet.
-    let other = rng.random_range(0..LOGINS);
-    if !keeps_snapshot || other != old {
-        let found = sessions.visible(rng, &before, other, table);
-        compare(&before, before.logins[other], table, &found, "before the commit");
-    }
+    let table = changed(rng, &before, world, other);
+    let found = sessions.visible(rng, &before, other, table);
+    compare(&before, before.logins[other], table, &found, "before the commit");
     if chance(rng, 15) {
         accepted(&mut sessions.admin, "ROLLBACK");
         *world = World { next: world.next, ..before.clone() };
     } else {
         accepted(&mut sessions.admin, "COMMIT");
     }
-    if keeps_snapshot {
-        let found = texts(&mut sessions.people[old], &read);
-        compare(&before, before.logins[old], table, &found, "an old snapshot, after the commit of others");
-        accepted(&mut sessions.people[old], "COMMIT");
+    for reader in old {
+        let table = changed(rng, &before, world, reader);
+        reads(sessions, &before, reader, table, "an old snapshot, after the commit of others");
+        accepted(&mut sessions.people[reader], "COMMIT");
+        reads(sessions, world, reader, table, "a new snapshot");
     }
+}
+
+fn reads(sessions: &mut Sessions, world: &World, reader: usize, table: usize, what: &str) {
+    let found = texts(&mut sessions.people[reader], &format!("SELECT id::text FROM {}", world.tables[table].shape.name));
+    compare(world, world.logins[reader], table, &found, what);
+}
+
+/// A table of which this login sees something else after the changes than before, if there is one.
+fn changed(rng: &mut StdRng, before: &World, after: &World, number: usize) -> usize {
+    let differs = |table: &usize| {
+        reference::visible(before, before.logins[number], &before.tables[*table])
+            != reference::visible(after, after.logins[number], &after.tables[*table])
+    };
+    (0..before.tables.len()).find(differs).unwrap_or_else(|| rng.random_range(0..before.tables.len()))
 }
 
 /// What the writing transaction itself sees as somebody else, and what the questions answer in it.

@@ -141,3 +141,23 @@ fn a_superuser_without_identity_maintains() {
     assert_eq!(accepted(&mut admin, "DELETE FROM crm.lead WHERE id = 15"), 1);
     assert_eq!(accepted(&mut admin, "INSERT INTO crm.lead (name) VALUES ('n')"), 1);
 }
+
+#[test]
+fn a_table_may_skip_what_the_member_may_not_write() {
+    let db = shared("upd_skip");
+    let mut carl = db.connect("carl");
+    let all = "UPDATE crm.lead SET name = 'x'";
+    refused(&mut carl, all, "42501");
+    for who in ["alice", "admin"] {
+        refused(&mut db.connect(who), "SELECT leadguard.on_denied('crm.lead', 'skip')", "42501");
+    }
+    refused(&mut db.admin(), "SELECT leadguard.on_denied('crm.lead', 'ignore')", "22023");
+    accepted(&mut db.admin(), "SELECT leadguard.on_denied('crm.lead', 'skip')");
+    assert_eq!(accepted(&mut carl, all), 4, "2, 3, 9 and 10; 1 is left as it is");
+    assert_eq!(accepted(&mut carl, "DELETE FROM crm.lead WHERE id IN (1, 2, 3)"), 1);
+    assert_eq!(ids(&mut db.admin(), "SELECT id FROM crm.lead WHERE name = 'x'"), set("2 9 10"));
+    // Who may not write at all is still told so.
+    refused(&mut db.connect("viewer"), all, "42501");
+    accepted(&mut db.admin(), "SELECT leadguard.on_denied('crm.lead', 'error')");
+    refused(&mut carl, all, "42501");
+}

@@ -139,3 +139,20 @@ fn protect_rolled_back_never_happened() {
     same(&secured, &snapshot(&mut admin, "crm.lead"));
     assert_eq!(leads(&db, "alice"), set("1"));
 }
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let db = plain("un_dry");
+    let mut admin = db.admin();
+    let picture = snapshot(&mut admin, "crm.lead");
+    accepted(&mut admin, &protect(""));
+    let secured = snapshot(&mut admin, "crm.lead");
+    let steps = rows(&mut admin, "SELECT statement FROM leadguard.unprotect('crm.lead', dry_run => true) ORDER BY step");
+    assert!(!steps.is_empty());
+    same(&secured, &snapshot(&mut admin, "crm.lead"));
+    for step in steps {
+        accepted(&mut admin, &step[0]);
+    }
+    same(&picture, &snapshot(&mut admin, "crm.lead"));
+    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.protected"), "0");
+}
