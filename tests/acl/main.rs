@@ -158,21 +158,15 @@ fn nothing_is_given_that_row_security_cannot_hold() {
             "record_grant",
             "table_grant",
         ];
-        if privileges.contains('*') || has("TRUNCATE") || has("REFERENCES") || has("TRIGGER") || has("CREATE") {
-            wrong.push(line);
-        } else if object.starts_with("schema ")
-            || object.starts_with("default privileges ")
-            || object.starts_with("owner of ")
+        let owners_only = ["schema ", "default privileges ", "owner of "].iter().any(|kind| object.starts_with(kind));
+        let relation = object.starts_with("table ") || object.starts_with("column ");
+        if privileges.contains('*')
+            || ["TRUNCATE", "REFERENCES", "TRIGGER", "CREATE"].into_iter().any(has)
+            || owners_only
+            || (relation && inner.iter().any(|t| object.contains(t)))
+            || (object == "table member" && has("SELECT"))
+            || (object.starts_with("rows of ") && grantee == "open")
         {
-            wrong.push(line);
-        } else if (object.starts_with("table ") || object.starts_with("column "))
-            && !grantee.is_empty()
-            && inner.iter().any(|t| object.contains(t))
-        {
-            wrong.push(line);
-        } else if object.starts_with("table member") && has("SELECT") && object == "table member" {
-            wrong.push(line);
-        } else if object.starts_with("rows of ") && grantee == "open" {
             wrong.push(line);
         }
     }

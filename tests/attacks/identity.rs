@@ -35,9 +35,9 @@ fn attack_22_settings_are_not_identity() {
         }
     }
     alice
-        .batch_execute(&format!(
-            "SET request.jwt.claims = '{{\"sub\": \"carl\", \"role\": \"carl\"}}'; SET request.jwt.claim.sub = 'carl'"
-        ))
+        .batch_execute(
+            "SET request.jwt.claims = '{\"sub\": \"carl\", \"role\": \"carl\"}'; SET request.jwt.claim.sub = 'carl'",
+        )
         .unwrap();
     assert_eq!(reads(&mut alice), ALICE);
     let inside = format!(

@@ -51,14 +51,14 @@ pub fn last(c: &mut Client, sql: &str) -> String {
 }
 
 /// What a statement says to its author: either how many rows, or the whole error.
-pub fn attempt(c: &mut Client, sql: &str) -> Result<u64, DbError> {
+pub fn attempt(c: &mut Client, sql: &str) -> Result<u64, Box<DbError>> {
     match c.simple_query(sql) {
         Ok(messages) => Ok(messages
             .iter()
             .map(|m| if let SimpleQueryMessage::CommandComplete(n) = m { *n } else { 0 })
             .next_back()
             .unwrap_or(0)),
-        Err(e) => Err(e.as_db_error().unwrap_or_else(|| panic!("{sql}: {e:?}")).clone()),
+        Err(e) => Err(Box::new(e.as_db_error().unwrap_or_else(|| panic!("{sql}: {e:?}")).clone())),
     }
 }
 

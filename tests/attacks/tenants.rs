@@ -65,7 +65,7 @@ fn another_organization_reaches_nothing() {
         format!("INSERT INTO leadguard.team_member (team_id, member_id) VALUES ({crew}, {alice})"),
         format!("INSERT INTO leadguard.member_role (member_id, role) VALUES ({alice}, 'view_only')"),
         "INSERT INTO leadguard.role (name, capabilities) VALUES ('king', '{all_records}')".to_string(),
-        format!("INSERT INTO leadguard.role (org_id, name, level_cap) VALUES (1, 'view_only2', 'read')"),
+        "INSERT INTO leadguard.role (org_id, name, level_cap) VALUES (1, 'view_only2', 'read')".to_string(),
         "UPDATE leadguard.organization SET name = 'ours now'".to_string(),
         // logins
         format!("UPDATE leadguard.member SET db_role = '{}' WHERE id = {agent_id}", db.role("alice")),

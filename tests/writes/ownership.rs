@@ -107,3 +107,28 @@ fn triggers_of_the_table_do_not_lift_the_rules() {
     }
     assert_eq!(leads(&db, "carl"), set("9 10"));
 }
+
+#[test]
+fn a_trigger_does_not_raise_a_level() {
+    let db = Db::new("own_trigger_level");
+    org(&db);
+    let carl = member(&mut db.admin(), "carl");
+    // The row stays readable to carl, so only a look at what was finally stored can tell that he took it over.
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "CREATE FUNCTION crm.take() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.owner_id := {carl}; RETURN NEW; END $$;
+             CREATE TRIGGER zzz_take BEFORE UPDATE ON crm.lead FOR EACH ROW WHEN (NEW.name = 'take') EXECUTE FUNCTION crm.take()"
+        ),
+    );
+    accepted(
+        &mut db.connect("alice"),
+        "SELECT leadguard.share('crm.lead', '1', 'carl', 'edit'), leadguard.share('crm.lead', '2', 'carl', 'full')",
+    );
+    let mut session = db.connect("carl");
+    refused(&mut session, "UPDATE crm.lead SET name = 'take' WHERE id = 1", "42501");
+    assert_eq!(accepted(&mut session, "UPDATE crm.lead SET name = 'keep' WHERE id = 1"), 1);
+    assert_eq!(level(&db, "carl", "1"), "edit");
+    assert_eq!(accepted(&mut session, "UPDATE crm.lead SET name = 'take' WHERE id = 2"), 1);
+    assert_eq!(level(&db, "carl", "2"), "full");
+}
