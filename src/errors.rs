@@ -50,9 +50,7 @@ pub(crate) fn not_a_trigger() -> ! {
 }
 
 pub(crate) fn bug(what: &str) -> ! {
-    failure("XX000", format!("leadguard: {what}"))
-        .hint("This is a bug in leadguard, please report it.")
-        .raise()
+    failure("XX000", format!("leadguard: {what}")).hint("This is a bug in leadguard, please report it.").raise()
 }
 
 /// A write by a session without a member.

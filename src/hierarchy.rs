@@ -84,8 +84,11 @@ impl Hierarchy {
 
     fn texts(&self) -> &Texts {
         self.texts.get_or_init(|| Texts {
-            lock: self.text("SELECT revision FROM leadguard.hierarchy_revision WHERE hierarchy = '{hierarchy}' FOR UPDATE"),
-            bump: self.text("UPDATE leadguard.hierarchy_revision SET revision = revision + 1 WHERE hierarchy = '{hierarchy}'"),
+            lock: self
+                .text("SELECT revision FROM leadguard.hierarchy_revision WHERE hierarchy = '{hierarchy}' FOR UPDATE"),
+            bump: self.text(
+                "UPDATE leadguard.hierarchy_revision SET revision = revision + 1 WHERE hierarchy = '{hierarchy}'",
+            ),
             changed_by_insert: self.text("SELECT 'moved', id FROM new_rows"),
             changed_by_update: self.text(include_str!("../sql/query/closure_changed_by_update.sql")),
             changed_by_delete: self.text("SELECT 'removed', id FROM old_rows"),
@@ -167,12 +170,10 @@ impl Change {
             _ => &texts.changed_by_delete,
         };
         let mut change = Change::default();
-        sql::query_once(text, &[], Sees::Now, &mut |row| {
-            match (row.text(0).as_deref(), row.int(1)) {
-                (Some("moved"), Some(id)) => change.moved.push(id),
-                (Some("removed"), Some(id)) => change.removed.push(id),
-                _ => change.access = true,
-            }
+        sql::query_once(text, &[], Sees::Now, &mut |row| match (row.text(0).as_deref(), row.int(1)) {
+            (Some("moved"), Some(id)) => change.moved.push(id),
+            (Some("removed"), Some(id)) => change.removed.push(id),
+            _ => change.access = true,
         });
         change
     }
@@ -210,7 +211,9 @@ impl Change {
         let mut ids = self.removed.clone();
         ids.extend(&self.moved);
         let mut more = Vec::new();
-        sql::query_once(&hierarchy.texts().dangling, &[Param::Ints(&ids)], Sees::Now, &mut |row| more.extend(row.int(0)));
+        sql::query_once(&hierarchy.texts().dangling, &[Param::Ints(&ids)], Sees::Now, &mut |row| {
+            more.extend(row.int(0))
+        });
         self.moved.extend(more);
         self.moved.sort_unstable();
         self.moved.dedup();
@@ -218,16 +221,19 @@ impl Change {
 
     fn check_organizations(&self, hierarchy: &Hierarchy) {
         let mut found = None;
-        sql::query_once(
-            &hierarchy.texts().other_organization,
-            &[Param::Ints(&self.moved)],
-            Sees::Now,
-            &mut |row| found = Some((row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default())),
-        );
+        sql::query_once(&hierarchy.texts().other_organization, &[Param::Ints(&self.moved)], Sees::Now, &mut |row| {
+            found = Some((row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default()))
+        });
         if let Some((child, parent)) = found {
-            failure("23514", format!("{} \"{child}\" and its {} \"{parent}\" belong to different organizations", hierarchy.name, hierarchy.parent_word))
-                .hint("Nothing crosses an organization.")
-                .raise();
+            failure(
+                "23514",
+                format!(
+                    "{} \"{child}\" and its {} \"{parent}\" belong to different organizations",
+                    hierarchy.name, hierarchy.parent_word
+                ),
+            )
+            .hint("Nothing crosses an organization.")
+            .raise();
         }
     }
 }

@@ -30,7 +30,11 @@ extension_sql_file!("../sql/install/10_directory.sql", name = "directory", requi
 extension_sql_file!("../sql/install/11_identity.sql", name = "identity", requires = ["directory"]);
 extension_sql_file!("../sql/install/12_records.sql", name = "records", requires = ["identity"]);
 extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["records"]);
-extension_sql_file!("../sql/install/31_identity_functions.sql", name = "identity_functions", requires = ["policy_functions"]);
+extension_sql_file!(
+    "../sql/install/31_identity_functions.sql",
+    name = "identity_functions",
+    requires = ["policy_functions"]
+);
 extension_sql_file!("../sql/install/50_protect.sql", name = "protect", requires = ["identity_functions"]);
 extension_sql_file!("../sql/install/60_grants_api.sql", name = "grants_api", requires = ["protect"]);
 extension_sql_file!("../sql/install/61_questions.sql", name = "questions", requires = ["grants_api"]);

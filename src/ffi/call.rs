@@ -60,10 +60,9 @@ impl Call {
         }
         let state = Box::into_raw(Box::new(make()));
         // SAFETY: the callback is allocated in the context whose reset it waits for.
-        let callback = unsafe {
-            pg_sys::MemoryContextAlloc((*flinfo).fn_mcxt, size_of::<pg_sys::MemoryContextCallback>())
-        }
-        .cast::<pg_sys::MemoryContextCallback>();
+        let callback =
+            unsafe { pg_sys::MemoryContextAlloc((*flinfo).fn_mcxt, size_of::<pg_sys::MemoryContextCallback>()) }
+                .cast::<pg_sys::MemoryContextCallback>();
         // SAFETY: freshly allocated and of the right size.
         unsafe {
             callback.write(pg_sys::MemoryContextCallback {

@@ -14,10 +14,7 @@ pub(crate) struct Report {
 
 /// Six bits for each character, as MAKE_SQLSTATE in elog.h does.
 pub(crate) fn sqlstate(code: &str) -> i32 {
-    code.bytes()
-        .take(5)
-        .enumerate()
-        .fold(0, |acc, (i, b)| acc | ((i32::from(b.wrapping_sub(b'0')) & 0x3f) << (6 * i)))
+    code.bytes().take(5).enumerate().fold(0, |acc, (i, b)| acc | ((i32::from(b.wrapping_sub(b'0')) & 0x3f) << (6 * i)))
 }
 
 fn copied(text: &str) -> *mut core::ffi::c_char {
@@ -51,8 +48,5 @@ pub(crate) fn error(report: &Report) -> ! {
 }
 
 pub(crate) fn notice(message: &str) {
-    throw(
-        &Report { code: "00000", message: message.to_owned(), detail: None, hint: None },
-        PgLogLevel::NOTICE as i32,
-    );
+    throw(&Report { code: "00000", message: message.to_owned(), detail: None, hint: None }, PgLogLevel::NOTICE as i32);
 }

@@ -172,7 +172,10 @@ unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _a
     use pg_sys::XactEvent as E;
     match event {
         E::XACT_EVENT_PRE_PREPARE => tell(Transaction::Preparing),
-        E::XACT_EVENT_COMMIT | E::XACT_EVENT_ABORT | E::XACT_EVENT_PREPARE | E::XACT_EVENT_PARALLEL_COMMIT
+        E::XACT_EVENT_COMMIT
+        | E::XACT_EVENT_ABORT
+        | E::XACT_EVENT_PREPARE
+        | E::XACT_EVENT_PARALLEL_COMMIT
         | E::XACT_EVENT_PARALLEL_ABORT => tell(Transaction::Ended),
         _ => {}
     }

@@ -25,13 +25,7 @@ impl Fingerprint {
 fn fingerprint(snapshot: *const pg_sys::SnapshotData) -> Fingerprint {
     // SAFETY: callers pass the active or latest snapshot, which is a valid MVCC snapshot.
     let s = unsafe { &*snapshot };
-    Fingerprint {
-        xmin: xid(s.xmin),
-        xmax: xid(s.xmax),
-        running: s.xcnt,
-        running_sub: s.subxcnt,
-        command: s.curcid,
-    }
+    Fingerprint { xmin: xid(s.xmin), xmax: xid(s.xmax), running: s.xcnt, running_sub: s.subxcnt, command: s.curcid }
 }
 
 fn xid(id: pg_sys::TransactionId) -> u32 {

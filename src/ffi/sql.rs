@@ -65,8 +65,7 @@ impl Row {
     fn datum(&self, column: i32) -> Option<pg_sys::Datum> {
         let mut is_null = false;
         // SAFETY: tuple and descriptor come from the live SPI result.
-        let datum =
-            unsafe { pg_sys::SPI_getbinval(self.tuple, self.descriptor, column + 1, &mut is_null) };
+        let datum = unsafe { pg_sys::SPI_getbinval(self.tuple, self.descriptor, column + 1, &mut is_null) };
         (!is_null).then_some(datum)
     }
 

@@ -153,8 +153,7 @@ impl Row {
     pub(crate) fn value(&self, column: Column) -> Value<'_> {
         let mut is_null = false;
         // SAFETY: tuple and descriptor belong together.
-        let datum =
-            unsafe { pg_sys::heap_getattr(self.tuple, column.number, self.descriptor, &mut is_null) };
+        let datum = unsafe { pg_sys::heap_getattr(self.tuple, column.number, self.descriptor, &mut is_null) };
         if is_null { Value::Null } else { value_of(datum, column.kind) }
     }
 

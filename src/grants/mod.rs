@@ -92,7 +92,11 @@ fn share(
 fn team_add(target: Option<Oid>, record: Option<&str>, member: Option<&str>, level: Option<&str>) {
     let right = Right::find("team_add", target, record);
     let holder = Holder::Member(required(member, "the member"));
-    give(&right, holder, &Grant { kind: "record_team", level: parse_level(level), reason: None, until: None, retained: false });
+    give(
+        &right,
+        holder,
+        &Grant { kind: "record_team", level: parse_level(level), reason: None, until: None, retained: false },
+    );
 }
 
 fn give(right: &Right, holder: Holder, grant: &Grant) {

@@ -49,7 +49,13 @@ impl Move {
 /// caller's own UPDATE privilege. Errors: 42501 (no right, no such record), 22023 (arguments, unknown owner or
 /// territory).
 #[pg_extern(sql = false)]
-fn reassign(target: Option<Oid>, record: Option<&str>, owner: Option<&str>, territory: Option<&str>, reason: Option<&str>) {
+fn reassign(
+    target: Option<Oid>,
+    record: Option<&str>,
+    owner: Option<&str>,
+    territory: Option<&str>,
+    reason: Option<&str>,
+) {
     // For the audit trail of a later version; callers should not have to change then.
     let _ = reason;
     for _ in 0..ATTEMPTS {
@@ -91,9 +97,8 @@ fn update(right: &Right, owner: Option<&Move>, territory: Option<&Move>) -> bool
         if let Some(column) = column {
             params.push(Param::Text(text.as_deref()));
             let (value, number) = (format!("{}::pg_catalog.text", column.quoted), params.len());
-            conditions.push(format!(
-                "({value} OPERATOR(pg_catalog.=) ${number} OR ({value} IS NULL AND ${number} IS NULL))"
-            ));
+            conditions
+                .push(format!("({value} OPERATOR(pg_catalog.=) ${number} OR ({value} IS NULL AND ${number} IS NULL))"));
         }
     }
     let text = format!("UPDATE {} SET {} WHERE {}", target.relation, sets.join(", "), conditions.join(" AND "));

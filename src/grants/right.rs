@@ -66,9 +66,9 @@ impl Right {
 
     /// An active member of the record's organization. One answer for all others: nobody learns who is where.
     pub(super) fn active_member(&self, key: &str) -> i64 {
-        self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active", key).unwrap_or_else(|| {
-            bad_argument(format!("\"{key}\" is no active member of the organization of the record")).raise()
-        })
+        self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active", key).unwrap_or_else(
+            || bad_argument(format!("\"{key}\" is no active member of the organization of the record")).raise(),
+        )
     }
 
     /// A member of the record's organization, active or not: what somebody left behind can be taken back.
@@ -79,9 +79,8 @@ impl Right {
     }
 
     pub(super) fn team(&self, key: &str) -> i64 {
-        self.holder("SELECT id FROM leadguard.team WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
-            bad_argument(format!("\"{key}\" is no team of the organization of the record")).raise()
-        })
+        self.holder("SELECT id FROM leadguard.team WHERE key = $1 AND org_id = $2", key)
+            .unwrap_or_else(|| bad_argument(format!("\"{key}\" is no team of the organization of the record")).raise())
     }
 
     pub(super) fn territory(&self, key: &str) -> i64 {

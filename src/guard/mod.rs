@@ -15,8 +15,8 @@ use crate::ffi::trigger::{Column, Operation, Row, TriggerCall};
 use crate::model::level::Level;
 use crate::model::value::{Kind, Value};
 use crate::names;
-use crate::visibility::subject::{Mapped, Member, Subject, Table};
 use crate::visibility;
+use crate::visibility::subject::{Mapped, Member, Subject, Table};
 use pgrx::pg_sys::{Datum, Oid};
 use rules::{Changed, named};
 use std::cell::RefCell;
@@ -59,8 +59,7 @@ fn passes(subject: &Subject, table: Option<&Table>) -> bool {
         return false;
     }
     let role = session::session_role();
-    session::bypasses_row_security(role)
-        || table.is_some_and(|t| !t.force && session::owns_relation(t.target, role))
+    session::bypasses_row_security(role) || table.is_some_and(|t| !t.force && session::owns_relation(t.target, role))
 }
 
 /// BEFORE STATEMENT: refuses even a statement that meets no row.
@@ -127,9 +126,12 @@ impl Columns {
 /// A renamed or retyped column fails closed.
 fn required(row: &Row, name: &str, table: &Table) -> Column {
     row.column(name).unwrap_or_else(|| {
-        refused(format!("{} has no usable column \"{name}\" any more, on which its protection relies", names::shown(table.target)))
-            .hint("Run leadguard.unprotect and leadguard.protect with the new column names.")
-            .raise()
+        refused(format!(
+            "{} has no usable column \"{name}\" any more, on which its protection relies",
+            names::shown(table.target)
+        ))
+        .hint("Run leadguard.unprotect and leadguard.protect with the new column names.")
+        .raise()
     })
 }
 
@@ -239,7 +241,9 @@ impl Write<'_> {
         let level = self.level(&old);
         let differs = |column: Option<Column>| column.is_some_and(|c| old.value(c) != new.value(c));
         let changed = Changed {
-            fixed: differs(Some(self.columns.id)) || differs(self.columns.creator) || differs(self.columns.organization),
+            fixed: differs(Some(self.columns.id))
+                || differs(self.columns.creator)
+                || differs(self.columns.organization),
             owner: differs(self.columns.owner),
             territory: differs(self.columns.territory),
         };
@@ -280,10 +284,14 @@ impl Write<'_> {
             refused(format!("{} on {table} meets a row that is not visible", self.trigger.operation().name())).raise();
         }
         let record = row.text(self.columns.id);
-        refused(format!("{} of record {record} of {table} refused for \"{}\"", self.trigger.operation().name(), self.member.key))
-            .detail(format!("The level on this record is {}; {} is needed.", level.name(), needed.name()))
-            .hint(format!("leadguard.explain_access({}, {}) tells why.", names::literal(&table), names::literal(&record)))
-            .raise()
+        refused(format!(
+            "{} of record {record} of {table} refused for \"{}\"",
+            self.trigger.operation().name(),
+            self.member.key
+        ))
+        .detail(format!("The level on this record is {}; {} is needed.", level.name(), needed.name()))
+        .hint(format!("leadguard.explain_access({}, {}) tells why.", names::literal(&table), names::literal(&record)))
+        .raise()
     }
 
     /// The level in the state that the statement sees, or in the newest one if that is lower: a statement that

@@ -81,8 +81,11 @@ pub(crate) fn on_transaction(event: Transaction) {
         Transaction::Preparing => {
             // A prepared transaction would keep the hierarchy locked, or the identity, without its session.
             if ACTING.get().is_some() || HIERARCHY_TOUCHED.get() {
-                failure(crate::errors::NOT_YET, "cannot PREPARE a transaction that has a member identity or changed a hierarchy")
-                    .raise();
+                failure(
+                    crate::errors::NOT_YET,
+                    "cannot PREPARE a transaction that has a member identity or changed a hierarchy",
+                )
+                .raise();
             }
         }
         Transaction::Ended => {
@@ -175,12 +178,7 @@ fn act_as(member_key: Option<&str>) -> i64 {
             .raise();
     }
     refuse_while_in_use();
-    set_acting(Some(Acting {
-        member,
-        role,
-        sub: session::subtransaction(),
-        since: session::statement_time(),
-    }));
+    set_acting(Some(Acting { member, role, sub: session::subtransaction(), since: session::statement_time() }));
     member
 }
 

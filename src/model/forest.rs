@@ -31,7 +31,10 @@ pub enum Under {
 pub enum Broken {
     /// Roots of the components on the cycle, in order upwards.
     Cycle(Vec<i64>),
-    TooDeep { id: i64, depth: i64 },
+    TooDeep {
+        id: i64,
+        depth: i64,
+    },
 }
 
 /// Checks a change; `max_depth` is the longest allowed chain of steps.
@@ -88,10 +91,7 @@ mod tests {
 
     #[test]
     fn depths_add_up_along_components() {
-        let change = [
-            moved(3, Under::Component { root: 2, below: 1 }, 2),
-            moved(2, Under::Kept { depth: 4 }, 1),
-        ];
+        let change = [moved(3, Under::Component { root: 2, below: 1 }, 2), moved(2, Under::Kept { depth: 4 }, 1)];
         // 2 at 5, 3 at 5 + 1 + 1 = 7, its deepest at 9.
         assert_eq!(check(&change, 9), Ok(()));
         assert_eq!(check(&change, 8), Err(Broken::TooDeep { id: 3, depth: 9 }));

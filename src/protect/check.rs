@@ -39,12 +39,18 @@ pub(super) fn securable(relation: &Relation) {
     let wrong = |message: String, hint: &str| -> ! { failure(WRONG_KIND, message).hint(hint).raise() };
     match relation.kind.as_str() {
         "r" | "p" => {}
-        "v" => wrong(format!("{name} is a view"), "Protect the tables it reads and create it WITH (security_invoker = true)."),
+        "v" => wrong(
+            format!("{name} is a view"),
+            "Protect the tables it reads and create it WITH (security_invoker = true).",
+        ),
         "m" => wrong(
             format!("{name} is a materialized view"),
             "It holds a copy that row security does not cover; protect its tables and use a plain view.",
         ),
-        "f" => wrong(format!("{name} is a foreign table"), "Row security has no effect on foreign tables; protect the table where it lives."),
+        "f" => wrong(
+            format!("{name} is a foreign table"),
+            "Row security has no effect on foreign tables; protect the table where it lives.",
+        ),
         _ => wrong(format!("{name} is not a table"), "Ordinary and partitioned tables can be protected."),
     }
     if relation.system {
@@ -54,7 +60,10 @@ pub(super) fn securable(relation: &Relation) {
         wrong(format!("{name} is a temporary table"), "Protect tables that outlive the session.");
     }
     if let Some(root) = &relation.partition_of {
-        wrong(format!("{name} is a partition of {root}"), &format!("Protect {root}; its partitions are protected with it."));
+        wrong(
+            format!("{name} is a partition of {root}"),
+            &format!("Protect {root}; its partitions are protected with it."),
+        );
     }
     if relation.is_child || relation.has_children {
         wrong(
@@ -96,9 +105,12 @@ fn supported<'a>(relation: &Relation, columns: &'a [Column], part: &str, name: &
             .raise()
     };
     if column.kind.is_none() {
-        bad_argument(format!("column \"{name}\" of {} has type {}, which cannot be mapped as {part}", relation.name, column.type_name))
-            .hint("Supported are smallint, integer, bigint, text, varchar, uuid and domains over them.")
-            .raise();
+        bad_argument(format!(
+            "column \"{name}\" of {} has type {}, which cannot be mapped as {part}",
+            relation.name, column.type_name
+        ))
+        .hint("Supported are smallint, integer, bigint, text, varchar, uuid and domains over them.")
+        .raise();
     }
     if column.generated {
         bad_argument(format!("column \"{name}\" of {} is generated and cannot be mapped as {part}", relation.name))

@@ -106,7 +106,10 @@ fn revocation(target: Option<Oid>, roles: Option<&[String]>, keep: &[String]) ->
             &[Param::Int(target.map(|t| i64::from(t.to_u32()))), Param::Text(roles.as_deref()), Param::Texts(keep)],
             Sees::Now,
             &mut |row| {
-                found.push((row.oid(5).unwrap_or(Oid::INVALID), [0, 1, 2, 3, 4].map(|i| row.text(i).unwrap_or_default())));
+                found.push((
+                    row.oid(5).unwrap_or(Oid::INVALID),
+                    [0, 1, 2, 3, 4].map(|i| row.text(i).unwrap_or_default()),
+                ));
             },
         )
     });
@@ -155,7 +158,9 @@ fn column_privileges(relation: Oid, grantees: &str, privileges: &str) -> Vec<Ste
 #[pgrx::pg_extern(sql = false)]
 fn grant_tables(role_names: Vec<String>, mode: &str) {
     if !["person", "analyst", "trusted"].contains(&mode) {
-        bad_argument(format!("unknown mode \"{mode}\" of a login role")).hint("Possible values: person, analyst, trusted.").raise();
+        bad_argument(format!("unknown mode \"{mode}\" of a login role"))
+            .hint("Possible values: person, analyst, trusted.")
+            .raise();
     }
     as_extension(|| {
         let unknown = sql::first_text(

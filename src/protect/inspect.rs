@@ -33,27 +33,22 @@ impl Relation {
 
 pub(super) fn relation(oid: Oid) -> Option<Relation> {
     let mut found = None;
-    sql::query(
-        include_str!("../../sql/query/protect_relation.sql"),
-        &[Param::Oid(oid)],
-        Sees::Now,
-        &mut |row| {
-            found = Some(Relation {
-                oid,
-                kind: row.text(0).unwrap_or_default(),
-                schema: row.text(1).unwrap_or_default(),
-                plain_name: row.text(2).unwrap_or_default(),
-                name: row.text(3).unwrap_or_default(),
-                quoted_schema: row.text(4).unwrap_or_default(),
-                temporary: row.bool(5),
-                system: row.bool(6),
-                partition_of: row.text(7),
-                is_child: row.bool(8),
-                has_children: row.bool(9),
-                schema_oid: row.oid(10).unwrap_or(Oid::INVALID),
-            });
-        },
-    );
+    sql::query(include_str!("../../sql/query/protect_relation.sql"), &[Param::Oid(oid)], Sees::Now, &mut |row| {
+        found = Some(Relation {
+            oid,
+            kind: row.text(0).unwrap_or_default(),
+            schema: row.text(1).unwrap_or_default(),
+            plain_name: row.text(2).unwrap_or_default(),
+            name: row.text(3).unwrap_or_default(),
+            quoted_schema: row.text(4).unwrap_or_default(),
+            temporary: row.bool(5),
+            system: row.bool(6),
+            partition_of: row.text(7),
+            is_child: row.bool(8),
+            has_children: row.bool(9),
+            schema_oid: row.oid(10).unwrap_or(Oid::INVALID),
+        });
+    });
     found
 }
 
@@ -74,24 +69,19 @@ pub(super) struct Column {
 
 pub(super) fn columns(oid: Oid) -> Vec<Column> {
     let mut columns = Vec::new();
-    sql::query(
-        include_str!("../../sql/query/protect_columns.sql"),
-        &[Param::Oid(oid)],
-        Sees::Now,
-        &mut |row| {
-            columns.push(Column {
-                name: row.text(0).unwrap_or_default(),
-                kind: row.oid(1).and_then(kind_of),
-                type_name: row.text(2).unwrap_or_default(),
-                not_null: row.bool(3),
-                generated: row.bool(4),
-                unique: row.bool(5),
-                in_primary_key: row.bool(6),
-                is_primary_key: row.bool(7),
-                indexed: row.bool(8),
-            });
-        },
-    );
+    sql::query(include_str!("../../sql/query/protect_columns.sql"), &[Param::Oid(oid)], Sees::Now, &mut |row| {
+        columns.push(Column {
+            name: row.text(0).unwrap_or_default(),
+            kind: row.oid(1).and_then(kind_of),
+            type_name: row.text(2).unwrap_or_default(),
+            not_null: row.bool(3),
+            generated: row.bool(4),
+            unique: row.bool(5),
+            in_primary_key: row.bool(6),
+            is_primary_key: row.bool(7),
+            indexed: row.bool(8),
+        });
+    });
     columns
 }
 
@@ -181,39 +171,25 @@ fn members(root: Oid, only_new: bool) -> Vec<Member> {
 
 fn policies(relation: Oid) -> Vec<Policy> {
     let mut policies = Vec::new();
-    sql::query(
-        include_str!("../../sql/query/protect_policies.sql"),
-        &[Param::Oid(relation)],
-        Sees::Now,
-        &mut |row| {
-            policies.push(Policy {
-                name: row.text(1).unwrap_or_default(),
-                permissive: row.bool(2),
-                command: row.text(3).unwrap_or_default(),
-                roles: row.text(4).unwrap_or_default(),
-                using: row.text(5),
-                check: row.text(6),
-                comment: row.text(7),
-            });
-        },
-    );
+    sql::query(include_str!("../../sql/query/protect_policies.sql"), &[Param::Oid(relation)], Sees::Now, &mut |row| {
+        policies.push(Policy {
+            name: row.text(1).unwrap_or_default(),
+            permissive: row.bool(2),
+            command: row.text(3).unwrap_or_default(),
+            roles: row.text(4).unwrap_or_default(),
+            using: row.text(5),
+            check: row.text(6),
+            comment: row.text(7),
+        });
+    });
     policies
 }
 
 fn triggers(relation: Oid) -> Vec<Trigger> {
     let mut triggers = Vec::new();
-    sql::query(
-        include_str!("../../sql/query/protect_triggers.sql"),
-        &[Param::Oid(relation)],
-        Sees::Now,
-        &mut |row| {
-            triggers.push(Trigger {
-                name: row.text(0).unwrap_or_default(),
-                always: row.bool(1),
-                cloned: row.bool(2),
-            });
-        },
-    );
+    sql::query(include_str!("../../sql/query/protect_triggers.sql"), &[Param::Oid(relation)], Sees::Now, &mut |row| {
+        triggers.push(Trigger { name: row.text(0).unwrap_or_default(), always: row.bool(1), cloned: row.bool(2) });
+    });
     triggers
 }
 

@@ -64,7 +64,11 @@ pub(super) fn patience() -> Vec<Step> {
     if current.as_deref() != Some("0") {
         return Vec::new();
     }
-    vec![Step::new("lock_timeout", "SET LOCAL lock_timeout = '5s'", "Gives up rather than make everybody wait behind a busy table.")]
+    vec![Step::new(
+        "lock_timeout",
+        "SET LOCAL lock_timeout = '5s'",
+        "Gives up rather than make everybody wait behind a busy table.",
+    )]
 }
 
 /// The relation, held so that nobody else changes its definition between looking and acting. Not a step: a
@@ -142,10 +146,8 @@ fn conversion(tree: &[Member], existing: Existing, undo: &mut Undo) -> Vec<Step>
     }
     let mut steps = Vec::new();
     for (member, policy) in permissive {
-        undo.permissive.push(Converted {
-            relation: (!member.is_root).then(|| member.name.clone()),
-            policy: policy.name.clone(),
-        });
+        undo.permissive
+            .push(Converted { relation: (!member.is_root).then(|| member.name.clone()), policy: policy.name.clone() });
         let reason = "Narrows what leadguard allows; as a permissive policy it would have no effect.";
         steps.extend(undo::with_mode(&member.name, policy, false, reason));
     }
@@ -243,8 +245,12 @@ fn register(request: &Request, relation: &Relation, mapping: &Mapping, undo: &Un
         request.force,
         literal(&undo.to_json())
     );
-    Step::new("register", statement, "The guards and the questions find the mapping here; unprotect finds how the table was.")
-        .by_extension()
+    Step::new(
+        "register",
+        statement,
+        "The guards and the questions find the mapping here; unprotect finds how the table was.",
+    )
+    .by_extension()
 }
 
 /// The steps of unprotect, run unless it is a dry run.

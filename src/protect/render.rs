@@ -51,12 +51,8 @@ impl Protection {
             .collect::<Vec<_>>()
             .join(" AND ");
         let or_null = |name: Option<String>| name.unwrap_or_else(|| "NULL::bigint".to_owned());
-        let arguments = format!(
-            "{target}, {id}, {}, {}, {}",
-            or_null(owner),
-            or_null(territory),
-            or_null(organization)
-        );
+        let arguments =
+            format!("{target}, {id}, {}, {}, {}", or_null(owner), or_null(territory), or_null(organization));
         Protection { mapped, mapped_id, arguments, force }
     }
 

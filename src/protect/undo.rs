@@ -73,7 +73,8 @@ impl Undo {
     }
 
     pub(super) fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| crate::errors::bug("the state before protect cannot be written down"))
+        serde_json::to_string(self)
+            .unwrap_or_else(|_| crate::errors::bug("the state before protect cannot be written down"))
     }
 
     pub(super) fn from_json(text: &str) -> Undo {
@@ -85,8 +86,7 @@ impl Undo {
 pub(super) fn with_mode(relation: &str, policy: &Policy, permissive: bool, reason: &str) -> Vec<Step> {
     let name = quote(&policy.name);
     let mode = if permissive { "PERMISSIVE" } else { "RESTRICTIVE" };
-    let mut create =
-        format!("CREATE POLICY {name} ON {relation} AS {mode} FOR {} TO {}", policy.command, policy.roles);
+    let mut create = format!("CREATE POLICY {name} ON {relation} AS {mode} FOR {} TO {}", policy.command, policy.roles);
     if let Some(using) = &policy.using {
         create.push_str(&format!(" USING ({using})"));
     }
@@ -112,7 +112,9 @@ pub(super) fn steps(relation: &Relation, undo: &Undo) -> Vec<Step> {
     steps.extend(permissive_again(&tree, undo));
     for index in &undo.indexes {
         match inspect::index_on(relation.oid, index) {
-            Some(name) => steps.push(Step::new("index", format!("DROP INDEX {name}"), "protect had created the index.")),
+            Some(name) => {
+                steps.push(Step::new("index", format!("DROP INDEX {name}"), "protect had created the index."))
+            }
             None => notice(&format!("index \"{index}\" of {} is gone or was renamed; it is left alone", relation.name)),
         }
     }

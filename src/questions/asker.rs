@@ -68,8 +68,8 @@ impl Asker {
     pub(crate) fn find() -> Asker {
         let subject = subject(Sees::Statement);
         // Within a superuser's SECURITY DEFINER function the session still is the member that called it.
-        let superuser = identity::is_superuser()
-            && (subject.member.is_none() || session::is_superuser(session::session_role()));
+        let superuser =
+            identity::is_superuser() && (subject.member.is_none() || session::is_superuser(session::session_role()));
         if subject.member.is_none() && !superuser {
             refused("questions about access are refused: this session is no member")
                 .hint(

@@ -27,7 +27,14 @@ impl Line {
 const HIDDEN: &str = "(hidden)";
 
 /// The answer about a record. `paths` is empty for one that is not there, or that the asking one cannot read.
-pub(crate) fn record(asker: &Asker, about: &About, target: &Target, found: Option<&Record>, paths: Vec<Reached>, action: Action) -> Vec<Line> {
+pub(crate) fn record(
+    asker: &Asker,
+    about: &About,
+    target: &Target,
+    found: Option<&Record>,
+    paths: Vec<Reached>,
+    action: Action,
+) -> Vec<Line> {
     let mut paths = paths;
     paths.sort_by_key(|r| Reverse((r.strength(), Reverse((r.through, r.territory)))));
     let allowed = paths.first().is_some_and(|best| about.may(action, best.level));
@@ -47,7 +54,10 @@ pub(crate) fn record(asker: &Asker, about: &About, target: &Target, found: Optio
     }
     for path in Path::ALL.into_iter().filter(|p| p.exists_in(target)) {
         if !paths.iter().any(|r| r.path == path) {
-            lines.push(Line::reason(path.name(), if about.active { tried(path) } else { "counts for active members only" }));
+            lines.push(Line::reason(
+                path.name(),
+                if about.active { tried(path) } else { "counts for active members only" },
+            ));
         }
     }
     if found.is_some_and(|record| record.organization != Some(about.org_id)) {
@@ -142,7 +152,8 @@ fn detail(asker: &Asker, reached: &Reached, level: Level) -> String {
         text.push_str(", retained");
     }
     // What was written about somebody else's grant is for those who administer it.
-    if let Some(reason) = reached.reason.as_ref().filter(|_| asker.administers() || asker.id() == Some(reached.through)) {
+    if let Some(reason) = reached.reason.as_ref().filter(|_| asker.administers() || asker.id() == Some(reached.through))
+    {
         text.push_str(&format!(" ({reason})"));
     }
     if level < reached.given {

@@ -70,7 +70,12 @@ type Explanation = TableIterator<
 
 /// Why a member may, or may not, do something with a record. Who may ask and errors: as can.
 #[pg_extern(sql = false)]
-fn explain_access(target: Option<Oid>, record: Option<&str>, member: Option<&str>, action: Option<&str>) -> Explanation {
+fn explain_access(
+    target: Option<Oid>,
+    record: Option<&str>,
+    member: Option<&str>,
+    action: Option<&str>,
+) -> Explanation {
     let asker = Asker::find();
     let action = parse_action(action);
     let target = Target::find(target, Sees::Statement);
@@ -85,9 +90,7 @@ fn explain_access(target: Option<Oid>, record: Option<&str>, member: Option<&str
             .unwrap_or_default();
         explain::record(&asker, &about, &target, found.as_ref(), paths, action)
     };
-    TableIterator::new(
-        lines.into_iter().map(|l| (l.path, l.via, l.level.map(str::to_owned), l.decisive, l.detail)),
-    )
+    TableIterator::new(lines.into_iter().map(|l| (l.path, l.via, l.level.map(str::to_owned), l.decisive, l.detail)))
 }
 
 /// A superuser who is no member must say about whom.
@@ -110,9 +113,13 @@ fn who_can(action: Option<&str>, target: Option<Oid>, record: Option<&str>) -> M
         creators(&asker, &target)
     } else {
         let found = asker.read(&target, required(record, "the record"));
-        found.map(|found| strongest(&asker, action, paths::reached(&target, &found, None, Sees::Statement))).unwrap_or_default()
+        found
+            .map(|found| strongest(&asker, action, paths::reached(&target, &found, None, Sees::Statement)))
+            .unwrap_or_default()
     };
-    TableIterator::new(rows.into_iter().map(|(key, level, path)| (key, level.name().to_owned(), path.name().to_owned())))
+    TableIterator::new(
+        rows.into_iter().map(|(key, level, path)| (key, level.name().to_owned(), path.name().to_owned())),
+    )
 }
 
 /// The strongest path of every member whom the asking one may know and whose level suffices.

@@ -176,8 +176,11 @@ pub(crate) fn everything(asker: &Asker, about: &About, target: &Target) -> Vec<F
     let mut values = Vec::new();
     let mut arms = Vec::new();
     if !reach.all_records {
-        let columns =
-            [(target.owner.as_ref(), &reach.owners), (target.territory.as_ref(), &reach.territories), (Some(&target.id), &reach.grants)];
+        let columns = [
+            (target.owner.as_ref(), &reach.owners),
+            (target.territory.as_ref(), &reach.territories),
+            (Some(&target.id), &reach.grants),
+        ];
         for (column, ways) in columns {
             if let Some(column) = column.filter(|_| !ways.is_empty()) {
                 values.push(Values::of(ways, column.kind));

@@ -201,8 +201,7 @@ fn resolve(value: Option<&str>, kind: Kind, organization: Option<i64>, keyed: &K
     }
     let params = [Param::Text(Some(value)), Param::Int(organization)];
     as_extension(|| {
-        sql::first_int(keyed.exact, &params, sees).or_else(|| {
-            (kind == Kind::Uuid).then(|| sql::first_int(keyed.as_uuid, &params, sees)).flatten()
-        })
+        sql::first_int(keyed.exact, &params, sees)
+            .or_else(|| (kind == Kind::Uuid).then(|| sql::first_int(keyed.as_uuid, &params, sees)).flatten())
     })
 }

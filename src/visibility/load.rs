@@ -17,23 +17,18 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
     let mut capabilities: Vec<String> = Vec::new();
     let mut level_cap: Option<Level> = None;
     as_extension(|| {
-        sql::query(
-            include_str!("../../sql/query/member.sql"),
-            &[Param::Int(Some(id))],
-            Sees::Statement,
-            &mut |row| {
-                member = row.int(0).map(|org_id| Member {
-                    id,
-                    key: row.text(1).unwrap_or_default(),
-                    org_id,
-                    org_key: row.text(2).unwrap_or_default(),
-                    name: row.text(4).unwrap_or_default(),
-                    guest: row.text(3).as_deref() == Some("guest"),
-                    level_cap: None,
-                    capabilities: Vec::new(),
-                });
-            },
-        );
+        sql::query(include_str!("../../sql/query/member.sql"), &[Param::Int(Some(id))], Sees::Statement, &mut |row| {
+            member = row.int(0).map(|org_id| Member {
+                id,
+                key: row.text(1).unwrap_or_default(),
+                org_id,
+                org_key: row.text(2).unwrap_or_default(),
+                name: row.text(4).unwrap_or_default(),
+                guest: row.text(3).as_deref() == Some("guest"),
+                level_cap: None,
+                capabilities: Vec::new(),
+            });
+        });
         sql::query(
             include_str!("../../sql/query/member_roles.sql"),
             &[Param::Int(Some(id))],

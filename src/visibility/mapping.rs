@@ -37,8 +37,11 @@ pub(crate) fn require(table: &Table) {
         )
     });
     if !policy.is_some_and(|text| text.ends_with(&format!("::regclass, {expected})"))) {
-        refused(format!("the mapped columns of {} are not those that its policies read any more", names::shown(table.target)))
-            .hint("A column was renamed or a policy replaced. Run leadguard.unprotect and leadguard.protect again.")
-            .raise();
+        refused(format!(
+            "the mapped columns of {} are not those that its policies read any more",
+            names::shown(table.target)
+        ))
+        .hint("A column was renamed or a policy replaced. Run leadguard.unprotect and leadguard.protect again.")
+        .raise();
     }
 }

@@ -42,10 +42,7 @@ impl Site {
     fn new(call: &Call, target: Oid, find: Find, state: State) -> Site {
         let bound = bind(target, find, state);
         EXECUTING.set(EXECUTING.get() + 1);
-        Site {
-            kinds: [1, 2, 3, 4].map(|index| call.argument_kind(index)),
-            bound: RefCell::new(Rc::new(bound)),
-        }
+        Site { kinds: [1, 2, 3, 4].map(|index| call.argument_kind(index)), bound: RefCell::new(Rc::new(bound)) }
     }
 }
 

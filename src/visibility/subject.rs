@@ -182,9 +182,7 @@ impl Subject {
             return territory;
         }
         let granted = match row.id {
-            (id, Some(kind)) => {
-                self.grants(member, table.target, kind).get(&id).copied().unwrap_or_default()
-            }
+            (id, Some(kind)) => self.grants(member, table.target, kind).get(&id).copied().unwrap_or_default(),
             _ => Level::None,
         };
         territory.max(granted)
@@ -223,15 +221,9 @@ thread_local! {
 }
 
 fn find(of: Of, state: Fingerprint) -> Rc<Subject> {
-    let key = Key {
-        of,
-        state,
-        time: session::statement_time(),
-        role: session::session_role(),
-        serial: identity::serial(),
-    };
-    let held =
-        SUBJECTS.with_borrow(|subjects| subjects.iter().find(|(k, _)| *k == key).map(|(_, s)| Rc::clone(s)));
+    let key =
+        Key { of, state, time: session::statement_time(), role: session::session_role(), serial: identity::serial() };
+    let held = SUBJECTS.with_borrow(|subjects| subjects.iter().find(|(k, _)| *k == key).map(|(_, s)| Rc::clone(s)));
     held.unwrap_or_else(|| {
         let subject = Rc::new(match of {
             Of::Statement => Subject::load(of),

@@ -1,10 +1,10 @@
 //! Large loads and reorganisations: one set-based pass, in any order.
 
-use crate::tree::{Tree, BOTH, MEMBERS};
+use crate::tree::{BOTH, MEMBERS, Tree};
 use leadguard_tests::*;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use rand::SeedableRng;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,9 @@ fn copy_of_100000_in_random_order() {
             tree.sound(&mut admin);
         }
         // A subtree of 11,111 nodes moves.
-        timed(&format!("move of a large subtree of {}", tree.table), || accepted(&mut admin, &tree.moved(2, "11")).to_string().len());
+        timed(&format!("move of a large subtree of {}", tree.table), || {
+            accepted(&mut admin, &tree.moved(2, "11")).to_string().len()
+        });
         tree.sound(&mut admin);
     }
 }

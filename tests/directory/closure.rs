@@ -15,7 +15,10 @@ fn insert_one_by_one_and_together() {
             accepted(&mut admin, &tree.insert(node));
             tree.sound(&mut admin);
         }
-        let found = rows(&mut admin, &format!("SELECT ancestor_id, depth FROM {} WHERE descendant_id = 4 ORDER BY depth", tree.closure));
+        let found = rows(
+            &mut admin,
+            &format!("SELECT ancestor_id, depth FROM {} WHERE descendant_id = 4 ORDER BY depth", tree.closure),
+        );
         assert_eq!(found, [["4", "0"], ["2", "1"], ["1", "2"]].map(|r| r.map(str::to_string).to_vec()).to_vec());
         let one_by_one = tree.pairs(&mut admin);
         accepted(&mut admin, &format!("DELETE FROM {}", tree.table));
@@ -33,7 +36,9 @@ fn move_detach_and_attach_touch_only_the_pairs_that_change() {
     let mut admin = db.admin();
     for tree in BOTH {
         accepted(&mut admin, &tree.insert(FOREST));
-        for (id, parent) in [(2, "3"), (2, "NULL"), (2, "11"), (11, "6"), (10, "1"), (6, "10"), (3, "2"), (4, "1"), (4, "1")] {
+        for (id, parent) in
+            [(2, "3"), (2, "NULL"), (2, "11"), (11, "6"), (10, "1"), (6, "10"), (3, "2"), (4, "1"), (4, "1")]
+        {
             tree.touches_only_what_changes(&mut admin, &tree.moved(id, parent));
         }
         // Between two siblings the pairs with their common ancestors stay as they are.
@@ -49,7 +54,8 @@ fn an_update_of_other_columns_touches_no_pair() {
     let mut admin = db.admin();
     for tree in BOTH {
         accepted(&mut admin, &tree.insert(FOREST));
-        let picture = format!("SELECT md5(string_agg(format('%s %s', xmin, ctid), ',' ORDER BY ctid)) FROM {}", tree.closure);
+        let picture =
+            format!("SELECT md5(string_agg(format('%s %s', xmin, ctid), ',' ORDER BY ctid)) FROM {}", tree.closure);
         let before = scalar(&mut admin, &picture);
         accepted(&mut admin, &format!("UPDATE {} SET name = name || '!'", tree.table));
         accepted(&mut admin, &format!("UPDATE {} SET {p} = {p}", tree.table, p = tree.parent));
@@ -93,7 +99,13 @@ fn delete_leaf_subtree_and_manager() {
         let state = code(&mut admin, &format!("DELETE FROM {} WHERE id = 1", tree.table));
         assert!(["ok", "23503"].contains(&state.as_str()), "{state}");
         tree.sound(&mut admin);
-        accepted(&mut admin, &format!("WITH gone AS (DELETE FROM {} WHERE id IN (10, 11) RETURNING id) SELECT count(*) FROM gone", tree.table));
+        accepted(
+            &mut admin,
+            &format!(
+                "WITH gone AS (DELETE FROM {} WHERE id IN (10, 11) RETURNING id) SELECT count(*) FROM gone",
+                tree.table
+            ),
+        );
         tree.sound(&mut admin);
     }
 }
@@ -127,7 +139,13 @@ fn a_changed_id_takes_its_pairs_along() {
         accepted(&mut admin, &format!("UPDATE {} SET id = id + 1000, {p} = {p} + 1000", tree.table, p = tree.parent));
         tree.sound(&mut admin);
         // Two nodes exchange ids.
-        let state = code(&mut admin, &format!("UPDATE {} SET id = CASE id WHEN 1040 THEN 1005 ELSE 1040 END WHERE id IN (1005, 1040)", tree.table));
+        let state = code(
+            &mut admin,
+            &format!(
+                "UPDATE {} SET id = CASE id WHEN 1040 THEN 1005 ELSE 1040 END WHERE id IN (1005, 1040)",
+                tree.table
+            ),
+        );
         assert!(["ok", "23505"].contains(&state.as_str()), "{state}");
         tree.sound(&mut admin);
         let state = code(&mut admin, &format!("UPDATE {} SET id = 5000 WHERE id = 1001", tree.table));
@@ -147,7 +165,13 @@ fn on_conflict_and_merge() {
         tree.sound(&mut admin);
         assert_eq!(scalar(&mut admin, &format!("SELECT {parent} FROM {table} WHERE id = 4")), "2");
         // Some rows are new, some move, in one statement.
-        accepted(&mut admin, &format!("{} ON CONFLICT (id) DO UPDATE SET {parent} = excluded.{parent}", tree.insert("4>11, 2>21, 30>2, 20")));
+        accepted(
+            &mut admin,
+            &format!(
+                "{} ON CONFLICT (id) DO UPDATE SET {parent} = excluded.{parent}",
+                tree.insert("4>11, 2>21, 30>2, 20")
+            ),
+        );
         tree.sound(&mut admin);
         if scalar(&mut admin, "SHOW server_version_num").parse::<i32>().expect("a version") < 150000 {
             continue;

@@ -1,12 +1,12 @@
 //! Sessions that move subtrees and read at the same time: the closure ends sound, and every reader sees exactly what
 //! the snapshot of the statement says.
 
-use crate::tree::{Tree, BOTH, MEMBERS, TERRITORIES};
+use crate::tree::{BOTH, MEMBERS, TERRITORIES, Tree};
 use leadguard_tests::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const MEMBER_COUNT: i64 = 60;
@@ -19,7 +19,9 @@ fn company(random: &mut StdRng) -> Db {
     let mut admin = db.admin();
     let boss = db.create_role("boss");
     let mut nodes = |tree: Tree, count: i64| {
-        let list: Vec<String> = (1..=count).map(|id| if id < 4 { id.to_string() } else { format!("{id}>{}", random.random_range(1..id)) }).collect();
+        let list: Vec<String> = (1..=count)
+            .map(|id| if id < 4 { id.to_string() } else { format!("{id}>{}", random.random_range(1..id)) })
+            .collect();
         tree.insert(&list.join(", "))
     };
     let (members, territories) = (nodes(MEMBERS, MEMBER_COUNT), nodes(TERRITORIES, TERRITORY_COUNT));
@@ -53,9 +55,11 @@ fn mover(mut session: Client, seed: u64, stop: Arc<AtomicBool>, done: Arc<Atomic
         let level = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"][random.random_range(0..3)];
         let mut state = code(&mut session, &format!("BEGIN ISOLATION LEVEL {level}"));
         for _ in 0..random.random_range(1..4) {
-            let (tree, count) = if random.random_bool(0.5) { (MEMBERS, MEMBER_COUNT) } else { (TERRITORIES, TERRITORY_COUNT) };
+            let (tree, count) =
+                if random.random_bool(0.5) { (MEMBERS, MEMBER_COUNT) } else { (TERRITORIES, TERRITORY_COUNT) };
             let id = random.random_range(1..=count);
-            let parent = if random.random_bool(0.1) { "NULL".to_string() } else { random.random_range(1..=count).to_string() };
+            let parent =
+                if random.random_bool(0.1) { "NULL".to_string() } else { random.random_range(1..=count).to_string() };
             if parent == id.to_string() {
                 continue;
             }
@@ -151,9 +155,7 @@ fn crosswise_moves_do_not_deadlock() {
         accepted(&mut one, &format!("BEGIN; {}", tree.moved(1, "3")));
         let waiting = pid(&mut two);
         let (first, second) = (tree.moved(2, "4"), tree.moved(1, "NULL"));
-        let other = std::thread::spawn(move || {
-            ["BEGIN", &first, &second, "COMMIT"].map(|sql| code(&mut two, sql))
-        });
+        let other = std::thread::spawn(move || ["BEGIN", &first, &second, "COMMIT"].map(|sql| code(&mut two, sql)));
         assert!(blocked(&mut admin, waiting), "writers of one hierarchy take turns");
         accepted(&mut one, &tree.moved(2, "3"));
         accepted(&mut one, "COMMIT");

@@ -19,7 +19,10 @@ fn a_cycle_is_refused_and_its_members_named() {
     for tree in BOTH {
         let (table, parent) = (tree.table, tree.parent);
         accepted(&mut admin, &tree.insert("1, 2>1, 3>2, 4>3, 9>1"));
-        let before = scalar(&mut admin, &format!("SELECT md5(string_agg(c::text, ',' ORDER BY c::text)) FROM {} AS c", tree.closure));
+        let before = scalar(
+            &mut admin,
+            &format!("SELECT md5(string_agg(c::text, ',' ORDER BY c::text)) FROM {} AS c", tree.closure),
+        );
         cycle(&mut admin, &tree.moved(1, "2"), &["n1", "n2"]);
         cycle(&mut admin, &tree.moved(2, "4"), &["n2", "n3", "n4"]);
         cycle(&mut admin, &format!("UPDATE {table} SET {parent} = 4 WHERE id IN (1, 9)"), &["n1", "n2", "n3", "n4"]);
@@ -31,7 +34,10 @@ fn a_cycle_is_refused_and_its_members_named() {
         );
         cycle(&mut admin, &tree.insert("20>21, 21>22, 22>20"), &["n20", "n21", "n22"]);
         assert_eq!(
-            scalar(&mut admin, &format!("SELECT md5(string_agg(c::text, ',' ORDER BY c::text)) FROM {} AS c", tree.closure)),
+            scalar(
+                &mut admin,
+                &format!("SELECT md5(string_agg(c::text, ',' ORDER BY c::text)) FROM {} AS c", tree.closure)
+            ),
             before
         );
         // One thing different: no cycle.
@@ -82,7 +88,10 @@ fn a_parent_in_another_organization_is_refused() {
     let globex = scalar(&mut admin, "SELECT id FROM leadguard.organization WHERE key = 'globex'");
     for tree in BOTH {
         let foreign = |id: i64, parent: &str| {
-            format!("INSERT INTO {} (id, org_id, key, name, {}) VALUES ({id}, {globex}, 'n{id}', 'n', {parent})", tree.table, tree.parent)
+            format!(
+                "INSERT INTO {} (id, org_id, key, name, {}) VALUES ({id}, {globex}, 'n{id}', 'n', {parent})",
+                tree.table, tree.parent
+            )
         };
         let not_there = |admin: &mut Client, sql: &str| {
             let state = code(admin, sql);

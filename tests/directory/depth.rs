@@ -1,6 +1,6 @@
 //! The depth limit: a chain of n members has n²/2 pairs, so a deep one is refused, and quickly.
 
-use crate::tree::{Tree, BOTH, MEMBERS};
+use crate::tree::{BOTH, MEMBERS, Tree};
 use leadguard_tests::*;
 use std::time::{Duration, Instant};
 

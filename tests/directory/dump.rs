@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const WHO: [&str; 18] = [
-    "ceo", "vp", "vp2", "mona", "alice", "anton", "viewer", "bob", "carl", "tina", "tom", "ted", "tess", "bea", "amy", "loner", "admin",
-    "report",
+    "ceo", "vp", "vp2", "mona", "alice", "anton", "viewer", "bob", "carl", "tina", "tom", "ted", "tess", "bea", "amy",
+    "loner", "admin", "report",
 ];
 
 /// A directory with something in every table, and two protected tables.
@@ -55,9 +55,19 @@ fn visible(roles: &Db, database: &str) -> BTreeMap<&'static str, (BTreeSet<Strin
 
 /// The contents of every table that the extension gives to `pg_dump`, and of the closures.
 fn directory(admin: &mut Client) -> BTreeMap<String, Vec<Vec<String>>> {
-    let mut tables = ids(admin, "SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'leadguard'");
+    let mut tables =
+        ids(admin, "SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'leadguard'");
     assert!(!tables.is_empty());
-    for table in ["member_closure", "territory_closure", "protected", "organization", "member", "territory", "member_role", "role"] {
+    for table in [
+        "member_closure",
+        "territory_closure",
+        "protected",
+        "organization",
+        "member",
+        "territory",
+        "member_role",
+        "role",
+    ] {
         tables.insert(format!("leadguard.{table}"));
     }
     let mut contents = BTreeMap::new();
@@ -161,7 +171,9 @@ fn life_goes_on(db: &Db, copy: &Db) {
 
 #[test]
 fn a_plain_dump_comes_back() {
-    comes_back("p", |copy, file| run(copy.tool("psql", "postgres").args(["-Xq", "-v", "ON_ERROR_STOP=1", "-d", copy.name(), "-f"]).arg(file)));
+    comes_back("p", |copy, file| {
+        run(copy.tool("psql", "postgres").args(["-Xq", "-v", "ON_ERROR_STOP=1", "-d", copy.name(), "-f"]).arg(file))
+    });
 }
 
 #[test]
@@ -173,13 +185,17 @@ fn a_plain_dump_comes_back_in_one_transaction() {
 
 #[test]
 fn a_custom_dump_comes_back() {
-    comes_back("c", |copy, file| run(copy.tool("pg_restore", "postgres").args(["--exit-on-error", "-d", copy.name()]).arg(file)));
+    comes_back("c", |copy, file| {
+        run(copy.tool("pg_restore", "postgres").args(["--exit-on-error", "-d", copy.name()]).arg(file))
+    });
 }
 
 #[test]
 fn a_custom_dump_comes_back_in_sections() {
     comes_back("c", |copy, file| {
-        for section in [&["--section=pre-data", "--section=data", "--exit-on-error"][..], &["--section=post-data", "-j", "3"]] {
+        for section in
+            [&["--section=pre-data", "--section=data", "--exit-on-error"][..], &["--section=post-data", "-j", "3"]]
+        {
             run(copy.tool("pg_restore", "postgres").args(section).args(["-d", copy.name()]).arg(file));
         }
     });
@@ -225,7 +241,11 @@ fn a_restored_dump_dumps_the_same_again() {
     // Only the order of rows within a table may differ, and a random mark of newer pg_dump versions.
     let lines = |file: &Scratch| {
         let text = std::fs::read_to_string(&file.0).expect("the dump is text");
-        let mut lines: Vec<String> = text.lines().filter(|l| !l.starts_with("\\restrict") && !l.starts_with("\\unrestrict")).map(str::to_string).collect();
+        let mut lines: Vec<String> = text
+            .lines()
+            .filter(|l| !l.starts_with("\\restrict") && !l.starts_with("\\unrestrict"))
+            .map(str::to_string)
+            .collect();
         lines.sort();
         lines
     };
@@ -242,6 +262,10 @@ fn the_dump_holds_no_closure_and_no_shipped_row() {
         assert!(!text.contains(&format!("COPY leadguard.{table} ")), "{table} is dumped");
     }
     assert!(text.contains("COPY leadguard.member "));
-    let roles = text.split("COPY leadguard.role ").nth(1).and_then(|t| t.split("\\.\n").next()).expect("roles are dumped");
-    assert!(roles.contains("dispatcher") && !roles.contains("administrator") && !roles.contains("view_only"), "{roles}");
+    let roles =
+        text.split("COPY leadguard.role ").nth(1).and_then(|t| t.split("\\.\n").next()).expect("roles are dumped");
+    assert!(
+        roles.contains("dispatcher") && !roles.contains("administrator") && !roles.contains("view_only"),
+        "{roles}"
+    );
 }

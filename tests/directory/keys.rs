@@ -49,7 +49,10 @@ fn a_key_is_not_reused_while_owners_are_named_by_it() {
             assert!(gone.starts_with("23") || gone == "42501", "{gone}");
             return;
         }
-        not_done(admin, &format!("INSERT INTO leadguard.member (key, name, db_role) VALUES ('carl', 'C', '{}')", db.role("carl")));
+        not_done(
+            admin,
+            &format!("INSERT INTO leadguard.member (key, name, db_role) VALUES ('carl', 'C', '{}')", db.role("carl")),
+        );
         accepted(admin, "INSERT INTO leadguard.member (key, name) VALUES ('carl2', 'C')");
     };
     reuse(&mut admin);

@@ -90,7 +90,9 @@ fn a_role_that_is_nobody_does_not_even_see_the_schema() {
     let db = two_companies("dir_stranger");
     db.create_role("stranger");
     let mut stranger = db.connect("stranger");
-    for statement in ["SELECT key FROM leadguard.member", "SELECT * FROM leadguard.member_closure", WORK[0], WORK[2], WORK[5]] {
+    for statement in
+        ["SELECT key FROM leadguard.member", "SELECT * FROM leadguard.member_closure", WORK[0], WORK[2], WORK[5]]
+    {
         refused(&mut stranger, statement, "42501");
     }
     // With the schema opened by mistake the tables still stay closed.
@@ -179,8 +181,20 @@ fn shipped_roles_and_internals_belong_to_the_superuser() {
         assert!(["ok", "42501"].contains(&state.as_str()), "{state}: {statement}");
         assert_eq!(rows(&mut admin, "SELECT r::text FROM leadguard.role AS r ORDER BY 1"), before, "{statement}");
     }
-    refused(&mut session, "INSERT INTO leadguard.role (name, org_id, capabilities) VALUES ('mine', NULL, '{administer}')", "42501");
-    for table in ["member_closure", "territory_closure", "hierarchy_revision", "role_binding", "login_role", "protected_table", "record_grant"] {
+    refused(
+        &mut session,
+        "INSERT INTO leadguard.role (name, org_id, capabilities) VALUES ('mine', NULL, '{administer}')",
+        "42501",
+    );
+    for table in [
+        "member_closure",
+        "territory_closure",
+        "hierarchy_revision",
+        "role_binding",
+        "login_role",
+        "protected_table",
+        "record_grant",
+    ] {
         for statement in [format!("DELETE FROM leadguard.{table}"), format!("TRUNCATE leadguard.{table}")] {
             refused(&mut session, &statement, "42501");
         }

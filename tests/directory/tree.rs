@@ -11,7 +11,8 @@ pub struct Tree {
 }
 
 pub const MEMBERS: Tree = Tree { table: "leadguard.member", parent: "manager_id", closure: "leadguard.member_closure" };
-pub const TERRITORIES: Tree = Tree { table: "leadguard.territory", parent: "parent_id", closure: "leadguard.territory_closure" };
+pub const TERRITORIES: Tree =
+    Tree { table: "leadguard.territory", parent: "parent_id", closure: "leadguard.territory_closure" };
 pub const BOTH: [Tree; 2] = [MEMBERS, TERRITORIES];
 
 impl Tree {
@@ -50,7 +51,13 @@ impl Tree {
     #[track_caller]
     pub fn sound(&self, admin: &mut Client) {
         let found = rows(admin, &self.differences());
-        assert!(found.is_empty(), "{}: {} differences, first {:?}", self.closure, found.len(), &found[..found.len().min(5)]);
+        assert!(
+            found.is_empty(),
+            "{}: {} differences, first {:?}",
+            self.closure,
+            found.len(),
+            &found[..found.len().min(5)]
+        );
         let told = rows(admin, "SELECT * FROM leadguard.verify_closure()");
         assert!(told.is_empty(), "verify_closure: {told:?}");
     }

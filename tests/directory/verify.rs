@@ -24,7 +24,9 @@ fn tampering_is_found_and_repaired() {
     for tree in BOTH {
         let closure = tree.closure;
         let tampering = [
-            format!("DELETE FROM {closure} WHERE (ancestor_id, descendant_id) = (SELECT ancestor_id, descendant_id FROM {closure} WHERE depth = 2 LIMIT 1)"),
+            format!(
+                "DELETE FROM {closure} WHERE (ancestor_id, descendant_id) = (SELECT ancestor_id, descendant_id FROM {closure} WHERE depth = 2 LIMIT 1)"
+            ),
             format!("DELETE FROM {closure} WHERE depth = 0"),
             format!("DELETE FROM {closure}"),
             format!(

@@ -5,7 +5,7 @@
 #[path = "../../src/model/mod.rs"]
 mod model;
 
-use model::forest::{check, Broken, Moved, Under};
+use model::forest::{Broken, Moved, Under, check};
 use proptest::prelude::*;
 use std::collections::HashMap;
 

@@ -14,7 +14,9 @@ const SOUTH: &str = "a0000000-0000-4000-8000-000000000002";
 /// boss > rep; peer; tara owns north > south; root is administrator.
 fn cast(db: &Db) {
     let mut admin = db.admin();
-    for (short, key, manager) in [("boss", BOSS, ""), ("rep", REP, BOSS), ("peer", PEER, ""), ("tara", TARA, ""), ("root", ROOT, "")] {
+    for (short, key, manager) in
+        [("boss", BOSS, ""), ("rep", REP, BOSS), ("peer", PEER, ""), ("tara", TARA, ""), ("root", ROOT, "")]
+    {
         let role = db.create_role(short);
         accepted(
             &mut admin,
@@ -36,11 +38,7 @@ fn cast(db: &Db) {
 
 /// How a column of this type names a row of the directory table `m`.
 fn reference(kind: &str, alias: &str) -> String {
-    if kind.starts_with("int") {
-        format!("{alias}.id::{kind}")
-    } else {
-        format!("{alias}.key::{kind}")
-    }
+    if kind.starts_with("int") { format!("{alias}.id::{kind}") } else { format!("{alias}.key::{kind}") }
 }
 
 /// Three records: 1 owned by rep, 2 owned by peer in south, 3 owned by nobody.
@@ -50,7 +48,9 @@ fn table(admin: &mut Client, id_kind: &str, owner_kind: &str, territory_kind: &s
         "text" => format!("L-{n} ÄÖ%s"),
         _ => n.to_string(),
     };
-    let values = [(1, REP, ""), (2, PEER, SOUTH), (3, "", "")].map(|(n, o, t)| format!("('{}', '{o}', '{t}')", id(n))).join(", ");
+    let values = [(1, REP, ""), (2, PEER, SOUTH), (3, "", "")]
+        .map(|(n, o, t)| format!("('{}', '{o}', '{t}')", id(n)))
+        .join(", ");
     accepted(
         admin,
         &format!(
@@ -90,19 +90,34 @@ fn story(db: &Db, id_kind: &str, owner_kind: &str, territory_kind: &str) {
     assert_eq!(level_in(&mut rep, "crm.t", &two), "read", "{label}");
     accepted(&mut peer, &format!("SELECT leadguard.team_add('crm.t', '{two}', '{REP}', 'edit')"));
     assert_eq!(level_in(&mut boss, "crm.t", &two), "edit", "{label}");
-    accepted(&mut peer, &format!("SELECT leadguard.team_remove('crm.t', '{two}', '{REP}'), leadguard.unshare('crm.t', '{two}', '{REP}')"));
+    accepted(
+        &mut peer,
+        &format!(
+            "SELECT leadguard.team_remove('crm.t', '{two}', '{REP}'), leadguard.unshare('crm.t', '{two}', '{REP}')"
+        ),
+    );
     sees("boss", &[&one]);
 
     let created = if id_kind == "uuid" { "c0000000-0000-4000-8000-00000000000f" } else { "77" };
     let owner = scalar(&mut rep, &format!("INSERT INTO crm.t (id, name) VALUES ('{created}', 'n') RETURNING owner"));
     let me = reference(owner_kind, "m");
-    assert_eq!(owner, scalar(&mut admin, &format!("SELECT {me} FROM leadguard.member AS m WHERE key = '{REP}'")), "{label}");
-    accepted(&mut rep, &format!("SELECT leadguard.reassign('crm.t', '{created}', owner => '{PEER}', territory => '{NORTH}')"));
+    assert_eq!(
+        owner,
+        scalar(&mut admin, &format!("SELECT {me} FROM leadguard.member AS m WHERE key = '{REP}'")),
+        "{label}"
+    );
+    accepted(
+        &mut rep,
+        &format!("SELECT leadguard.reassign('crm.t', '{created}', owner => '{PEER}', territory => '{NORTH}')"),
+    );
     let created = created.to_string();
     sees("rep", &[&one]);
     sees("peer", &[&two, &created]);
     sees("tara", &[&two, &created]);
-    let can = rows(&mut db.connect("root"), &format!("SELECT member, level FROM leadguard.who_can('read', 'crm.t', '{created}')"));
+    let can = rows(
+        &mut db.connect("root"),
+        &format!("SELECT member, level FROM leadguard.who_can('read', 'crm.t', '{created}')"),
+    );
     assert!(can.len() >= 3, "{label}: {can:?}");
     accepted(&mut admin, "SELECT leadguard.unprotect('crm.t'); DROP SCHEMA crm CASCADE");
 }

@@ -2,7 +2,8 @@
 
 use leadguard_tests::*;
 
-const DEAL: &str = "leadguard.share('crm.lead', '1', 'carl', 'edit', reason => 'deal registration 7', retained => true)";
+const DEAL: &str =
+    "leadguard.share('crm.lead', '1', 'carl', 'edit', reason => 'deal registration 7', retained => true)";
 
 /// Alice's lead 1 with carl on a retained grant; bob inherits it.
 fn deal(name: &str) -> Db {
@@ -78,7 +79,10 @@ fn o16_a_plain_share_does_not_replace_a_retained_grant() {
     let db = deal("o16_weaker");
     let mut alice = db.connect("alice");
     // Sharing again, weaker and for a moment, must not be a way to take a deal registration away.
-    let _ = code(&mut alice, "SELECT leadguard.share('crm.lead', '1', 'carl', 'read', until => clock_timestamp() + interval '1 second')");
+    let _ = code(
+        &mut alice,
+        "SELECT leadguard.share('crm.lead', '1', 'carl', 'read', until => clock_timestamp() + interval '1 second')",
+    );
     let _ = code(&mut alice, "SELECT leadguard.share('crm.lead', '1', 'carl', 'read')");
     let _ = code(&mut alice, "SELECT leadguard.unshare('crm.lead', '1', 'carl')");
     accepted(&mut alice, "SELECT pg_sleep(1.1)");
@@ -122,9 +126,12 @@ fn o18_the_highest_level_wins_in_any_order() {
     let db = Db::new("o18_highest");
     org(&db);
     let mut alice = db.connect("alice");
-    for (id, team, share, expected) in
-        [("1", "read", "edit", "edit"), ("2", "edit", "read", "edit"), ("3", "full", "read", "full"), ("4", "read", "full", "full")]
-    {
+    for (id, team, share, expected) in [
+        ("1", "read", "edit", "edit"),
+        ("2", "edit", "read", "edit"),
+        ("3", "full", "read", "full"),
+        ("4", "read", "full", "full"),
+    ] {
         accepted(&mut alice, &format!("SELECT leadguard.team_add('crm.lead', '{id}', 'carl', '{team}')"));
         accepted(&mut alice, &format!("SELECT leadguard.share('crm.lead', '{id}', 'carl', '{share}')"));
         assert_eq!(level(&db, "carl", id), expected);

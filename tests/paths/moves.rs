@@ -56,7 +56,10 @@ fn o19_prepared_statements_and_wide_plans_follow() {
     org(&db);
     let mut admin = db.admin();
     let mut bob = db.connect("bob");
-    accepted(&mut bob, "PREPARE mine AS SELECT id FROM crm.lead; PREPARE one (bigint) AS SELECT id FROM crm.lead WHERE id = $1");
+    accepted(
+        &mut bob,
+        "PREPARE mine AS SELECT id FROM crm.lead; PREPARE one (bigint) AS SELECT id FROM crm.lead WHERE id = $1",
+    );
     for _ in 0..7 {
         assert_eq!(ids(&mut bob, "EXECUTE mine"), set("9 10"));
         assert_eq!(ids(&mut bob, "EXECUTE one(1)"), set(""));
@@ -117,7 +120,10 @@ fn o19_roles_owners_and_members_of_territories_count_at_once() {
     let mut ted = db.connect("ted");
     let question = "SELECT id FROM crm.lead";
     assert_eq!(ids(&mut ted, question), set(""));
-    accepted(&mut admin, "UPDATE leadguard.territory SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'ted') WHERE key = 'bern'");
+    accepted(
+        &mut admin,
+        "UPDATE leadguard.territory SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'ted') WHERE key = 'bern'",
+    );
     assert_eq!(ids(&mut ted, question), set("12"));
     accepted(
         &mut admin,

@@ -20,7 +20,8 @@ fn mixed_case_and_quoted_names() {
                                     id => 'Id', owner => 'Owner''s "Id"', territory => 'Terr%s $1')"#,
     );
     let read = r#"SELECT "Id" FROM "Sales 'Dept'"."Lead ""Table""; --""#;
-    for (who, expected) in [("alice", "1"), ("mona", "1"), ("bob", "2"), ("tess", "3"), ("ted", ""), ("admin", "1 2 3")] {
+    for (who, expected) in [("alice", "1"), ("mona", "1"), ("bob", "2"), ("tess", "3"), ("ted", ""), ("admin", "1 2 3")]
+    {
         assert_eq!(ids(&mut db.connect(who), read), set(expected), "{who}");
     }
     let mut alice = db.connect("alice");
@@ -106,7 +107,8 @@ fn partitions_are_no_way_around_when_named_directly() {
     people(&db);
     let mut admin = db.admin();
     accepted(&mut admin, PARTITIONED);
-    let leaves = [("lead_eu", "11 111"), ("lead_eu_old", "11"), ("lead_eu_new", "111"), ("lead_us", "12"), ("lead_rest", "13")];
+    let leaves =
+        [("lead_eu", "11 111"), ("lead_eu_old", "11"), ("lead_eu_new", "111"), ("lead_us", "12"), ("lead_rest", "13")];
     let role = db.role("carl");
     for (leaf, _) in leaves {
         accepted(&mut admin, &format!("GRANT ALL ON crm.{leaf} TO \"{role}\""));
@@ -115,8 +117,16 @@ fn partitions_are_no_way_around_when_named_directly() {
     let mut rest = db.admin();
     for (leaf, expected) in leaves {
         assert_eq!(ids(&mut carl, &format!("SELECT id FROM crm.{leaf}")), set(expected), "{leaf}");
-        assert_eq!(allowed(&mut carl, &format!("UPDATE crm.{leaf} SET name = 'x'")), expected.split(' ').count() as u64, "{leaf}");
-        assert_eq!(allowed(&mut carl, &format!("DELETE FROM crm.{leaf}")), expected.split(' ').count() as u64, "{leaf}");
+        assert_eq!(
+            allowed(&mut carl, &format!("UPDATE crm.{leaf} SET name = 'x'")),
+            expected.split(' ').count() as u64,
+            "{leaf}"
+        );
+        assert_eq!(
+            allowed(&mut carl, &format!("DELETE FROM crm.{leaf}")),
+            expected.split(' ').count() as u64,
+            "{leaf}"
+        );
         refused(&mut carl, &format!("TRUNCATE crm.{leaf}"), "42501");
     }
     let alice = member(&mut rest, "alice");

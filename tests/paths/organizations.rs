@@ -49,7 +49,14 @@ fn two_organizations_in_one_table_never_meet() {
     let db = two_tenants("orgs");
     // 3: owned by a member of the other organization; 4 and 8: in a territory of the other one; 5: of none at all.
     let expected = [
-        ("alice", "1"), ("mona", "1"), ("ceo", "1"), ("admin", "1 4"), ("tess", ""), ("tom", ""), ("gus", "2"), ("gabe", "2 7"),
+        ("alice", "1"),
+        ("mona", "1"),
+        ("ceo", "1"),
+        ("admin", "1 4"),
+        ("tess", ""),
+        ("tom", ""),
+        ("gus", "2"),
+        ("gabe", "2 7"),
         ("gina", "2 3 6 7 8"),
     ];
     for (who, ids) in expected {
@@ -91,7 +98,9 @@ fn grants_do_not_cross_organizations() {
 fn rows_stay_in_their_organization() {
     let db = two_tenants("orgs_writes");
     let mut admin = db.admin();
-    let org = |admin: &mut Client, key: &str| scalar(admin, &format!("SELECT id FROM leadguard.organization WHERE key = '{key}'"));
+    let org = |admin: &mut Client, key: &str| {
+        scalar(admin, &format!("SELECT id FROM leadguard.organization WHERE key = '{key}'"))
+    };
     let (ours, theirs) = (org(&mut admin, "default"), org(&mut admin, "globex"));
     let mut alice = db.connect("alice");
     refused(&mut alice, &format!("INSERT INTO crm.lead (org_id, name) VALUES ({theirs}, 'n')"), "42501");
@@ -116,7 +125,14 @@ fn an_insert_without_organization_belongs_to_the_inserters() {
     let made = rows(&mut db.connect("gus"), "INSERT INTO crm.lead (name) VALUES ('n') RETURNING id, org_id, owner_id");
     let mut admin = db.admin();
     let gus = member(&mut admin, "gus").to_string();
-    assert_eq!(made, vec![vec!["101".to_string(), scalar(&mut admin, "SELECT id FROM leadguard.organization WHERE key = 'globex'"), gus]]);
+    assert_eq!(
+        made,
+        vec![vec![
+            "101".to_string(),
+            scalar(&mut admin, "SELECT id FROM leadguard.organization WHERE key = 'globex'"),
+            gus
+        ]]
+    );
     assert_eq!(leads(&db, "gabe"), set("2 7 101"));
     assert_eq!(leads(&db, "admin"), set("1 4"));
 }
@@ -147,7 +163,8 @@ fn a_table_without_organization_column_belongs_to_one() {
     refused(&mut db.connect("alice"), "INSERT INTO crm.lead VALUES (9)", "42501");
     accepted(&mut db.connect("gus"), "INSERT INTO crm.lead VALUES (9)");
     accepted(&mut admin, "CREATE TABLE crm.other (LIKE crm.lead INCLUDING ALL)");
-    let state = code(&mut admin, "SELECT leadguard.protect('crm.other', id => 'id', owner => 'owner_id', org_key => 'nobody')");
+    let state =
+        code(&mut admin, "SELECT leadguard.protect('crm.other', id => 'id', owner => 'owner_id', org_key => 'nobody')");
     assert_ne!(state, "ok", "an organization that does not exist");
 }
 

@@ -48,7 +48,8 @@ fn o13_creator_alone_gives_nothing() {
     );
     let alice = member(&mut admin, "alice").to_string();
     let anton = member(&mut admin, "anton");
-    let created = rows(&mut db.connect("alice"), "INSERT INTO crm.lead (name) VALUES ('n') RETURNING id, owner_id, created_by");
+    let created =
+        rows(&mut db.connect("alice"), "INSERT INTO crm.lead (name) VALUES ('n') RETURNING id, owner_id, created_by");
     assert_eq!(created, vec![vec!["1".to_string(), alice.clone(), alice]]);
     assert_eq!(level(&db, "alice", "1"), "full");
     accepted(&mut admin, &format!("UPDATE crm.lead SET owner_id = {anton}"));
@@ -61,9 +62,22 @@ fn o14_nobody_else_sees_the_lead() {
     let db = Db::new("o14");
     org(&db);
     let expected = [
-        ("ceo", "1 2 3 4 5 6 7 8 9 10"), ("vp", "1 2 3 4 5 6 7 8"), ("vp2", "9 10"), ("mona", "1 2 3 4 5 6 7 8"),
-        ("alice", "1 2 3 4 5"), ("anton", "6 7 8"), ("viewer", ""), ("bob", "9 10"), ("carl", "9 10"), ("tina", "11 12"),
-        ("tom", "11 12"), ("ted", ""), ("tess", "11 12"), ("bea", "12"), ("amy", "15"), ("loner", "11 12 14 15"),
+        ("ceo", "1 2 3 4 5 6 7 8 9 10"),
+        ("vp", "1 2 3 4 5 6 7 8"),
+        ("vp2", "9 10"),
+        ("mona", "1 2 3 4 5 6 7 8"),
+        ("alice", "1 2 3 4 5"),
+        ("anton", "6 7 8"),
+        ("viewer", ""),
+        ("bob", "9 10"),
+        ("carl", "9 10"),
+        ("tina", "11 12"),
+        ("tom", "11 12"),
+        ("ted", ""),
+        ("tess", "11 12"),
+        ("bea", "12"),
+        ("amy", "15"),
+        ("loner", "11 12 14 15"),
         ("admin", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15"),
     ];
     for (who, ids) in expected {

@@ -29,8 +29,14 @@ fn share_ends_at_its_time() {
     let db = Db::new("share_until");
     org(&db);
     let mut alice = db.connect("alice");
-    accepted(&mut alice, "SELECT leadguard.share('crm.lead', '1', 'carl', 'edit', until => clock_timestamp() + interval '2 seconds')");
-    accepted(&mut alice, "SELECT leadguard.share('crm.lead', '2', 'carl', 'edit', until => clock_timestamp() + interval '1 hour')");
+    accepted(
+        &mut alice,
+        "SELECT leadguard.share('crm.lead', '1', 'carl', 'edit', until => clock_timestamp() + interval '2 seconds')",
+    );
+    accepted(
+        &mut alice,
+        "SELECT leadguard.share('crm.lead', '2', 'carl', 'edit', until => clock_timestamp() + interval '1 hour')",
+    );
     // One transaction: the time of the statement counts, not the one of the transaction.
     let mut carl = db.connect("carl");
     accepted(&mut carl, "BEGIN; SELECT 1");
@@ -48,10 +54,16 @@ fn share_can_be_prolonged_and_changed() {
     let db = Db::new("share_again");
     org(&db);
     let mut alice = db.connect("alice");
-    accepted(&mut alice, "SELECT leadguard.share('crm.lead', '1', 'carl', 'read', until => clock_timestamp() + interval '1 second')");
+    accepted(
+        &mut alice,
+        "SELECT leadguard.share('crm.lead', '1', 'carl', 'read', until => clock_timestamp() + interval '1 second')",
+    );
     accepted(&mut alice, "SELECT pg_sleep(1.1)");
     assert_eq!(level(&db, "carl", "1"), "none");
-    accepted(&mut alice, "SELECT leadguard.share('crm.lead', '1', 'carl', 'edit', until => clock_timestamp() + interval '1 hour')");
+    accepted(
+        &mut alice,
+        "SELECT leadguard.share('crm.lead', '1', 'carl', 'edit', until => clock_timestamp() + interval '1 hour')",
+    );
     assert_eq!(level(&db, "carl", "1"), "edit");
 }
 

@@ -1,7 +1,7 @@
 //! Writes a generated world into a test database, and the SQL of single rows that the edits use as well.
 
 use crate::world::*;
-use leadguard_tests::{accepted, Client, Db};
+use leadguard_tests::{Client, Db, accepted};
 
 pub fn login(number: usize) -> String {
     format!("p{number}")
@@ -58,7 +58,8 @@ fn directory(db: &Db, admin: &mut Client, world: &World) {
         let members: Vec<i64> = world.members_of(*org).into_iter().rev().collect();
         let rows: Vec<String> = members.iter().map(|id| member_row(db, world, *id)).collect();
         accepted(admin, &format!("{MEMBER_INSERT} {}", rows.join(", ")));
-        let rows: Vec<String> = world.territories_of(*org).into_iter().rev().map(|id| territory_row(world, id)).collect();
+        let rows: Vec<String> =
+            world.territories_of(*org).into_iter().rev().map(|id| territory_row(world, id)).collect();
         accepted(admin, &format!("{TERRITORY_INSERT} {}", rows.join(", ")));
     }
     for (id, team) in &world.teams {
@@ -90,7 +91,8 @@ fn directory(db: &Db, admin: &mut Client, world: &World) {
     }
 }
 
-pub const MEMBER_INSERT: &str = "INSERT INTO leadguard.member (id, org_id, key, name, kind, manager_id, db_role, active) VALUES";
+pub const MEMBER_INSERT: &str =
+    "INSERT INTO leadguard.member (id, org_id, key, name, kind, manager_id, db_role, active) VALUES";
 
 pub fn member_row(db: &Db, world: &World, id: i64) -> String {
     let m = &world.members[&id];

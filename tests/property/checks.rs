@@ -6,10 +6,10 @@ use crate::reference::{self, ACTIONS};
 use crate::sessions::Sessions;
 use crate::tally::met;
 use crate::world::*;
+use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
-use leadguard_tests::rand::Rng;
-use leadguard_tests::{code, rows, Client};
+use leadguard_tests::{Client, code, rows};
 use std::collections::BTreeSet;
 
 /// Everything that one round looks at, for random members, tables and records.
@@ -51,7 +51,9 @@ pub fn compare(world: &World, member: Option<i64>, table: usize, found: &BTreeSe
             n if n == table.records.len() => "set: all",
             _ => "set: some",
         });
-        for (path, _) in member.into_iter().flat_map(|m| found.iter().filter_map(move |id| only_path(world, m, table, id))) {
+        for (path, _) in
+            member.into_iter().flat_map(|m| found.iter().filter_map(move |id| only_path(world, m, table, id)))
+        {
             met(format!("decisive: {path}"));
         }
         return;
@@ -142,7 +144,8 @@ fn what_can(rng: &mut StdRng, admin: &mut Client, world: &World, table: &Table) 
         literal(&world.members[&member].key),
         literal(&table.shape.name)
     );
-    let found: Vec<(String, String)> = rows(admin, &question).into_iter().map(|r| (r[0].clone(), r[1].clone())).collect();
+    let found: Vec<(String, String)> =
+        rows(admin, &question).into_iter().map(|r| (r[0].clone(), r[1].clone())).collect();
     let listed: BTreeSet<(String, String)> = found.iter().cloned().collect();
     let expected: BTreeSet<(String, String)> = table
         .records
@@ -164,7 +167,8 @@ fn can(rng: &mut StdRng, sessions: &mut Sessions, world: &World, table: &Table) 
         let (action, need) = *ACTIONS.choose(rng).expect("action");
         let other = any_member(rng, world);
         let key = literal(&world.members[&other].key);
-        let does = |member: i64, level: Level| reference::level(world, member, table, &record).is_some_and(|l| l >= level);
+        let does =
+            |member: i64, level: Level| reference::level(world, member, table, &record).is_some_and(|l| l >= level);
         let question = format!("SELECT leadguard.can('{action}', {target}, {}, {key})", literal(&record));
         assert_eq!(answer(&mut sessions.admin, &question), yes(does(other, need)), "superuser: {question}");
 
@@ -211,7 +215,8 @@ fn explain(rng: &mut StdRng, admin: &mut Client, world: &World, table: &Table, r
         literal(record),
         literal(&world.members[&member].key)
     );
-    let found: BTreeSet<(String, String)> = rows(admin, &question).into_iter().map(|r| (r[0].clone(), r[1].clone())).collect();
+    let found: BTreeSet<(String, String)> =
+        rows(admin, &question).into_iter().map(|r| (r[0].clone(), r[1].clone())).collect();
     let expected: BTreeSet<(String, String)> = reference::paths(world, member, table, record)
         .into_iter()
         .map(|(path, level)| (path.to_string(), (level as usize + 1).to_string()))

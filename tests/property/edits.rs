@@ -1,14 +1,14 @@
 //! Random changes of the directory, as SQL and on the values at once. A change that must be refused leaves the
 //! values as they were and says which SQLSTATE is due.
 
-use crate::build::{self, login, member_row, MEMBER_INSERT, TERRITORY_INSERT};
+use crate::build::{self, MEMBER_INSERT, TERRITORY_INSERT, login, member_row};
 use crate::generate::{self, chance, pick, some};
 use crate::record_edits;
 use crate::world::*;
+use leadguard_tests::Db;
+use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
-use leadguard_tests::rand::Rng;
-use leadguard_tests::Db;
 
 pub struct Step {
     pub sql: String,
@@ -44,7 +44,12 @@ pub fn edit(rng: &mut StdRng, db: &Db, world: &mut World) -> Vec<Step> {
 }
 
 /// Applies `change` unless it closes a circle; the statement is the same in both cases.
-fn unless_cycle(world: &mut World, change: impl Fn(&mut World), sql: String, also: &'static [&'static str]) -> Vec<Step> {
+fn unless_cycle(
+    world: &mut World,
+    change: impl Fn(&mut World),
+    sql: String,
+    also: &'static [&'static str],
+) -> Vec<Step> {
     let mut after = world.clone();
     change(&mut after);
     if after.members_cycle() || after.territories_cycle() {
@@ -179,7 +184,9 @@ fn enrol(rng: &mut StdRng, db: &Db, world: &mut World, org: i64) -> Vec<Step> {
 
 fn foreign_manager(rng: &mut StdRng, world: &World, org: i64) -> Vec<Step> {
     let strangers: Vec<i64> = world.members.iter().filter(|(_, m)| m.org != org).map(|(id, _)| *id).collect();
-    let (Some(member), Some(manager)) = (pick(rng, &world.members_of(org)), pick(rng, &strangers)) else { return vec![] };
+    let (Some(member), Some(manager)) = (pick(rng, &world.members_of(org)), pick(rng, &strangers)) else {
+        return vec![];
+    };
     let sql = format!("UPDATE leadguard.member SET manager_id = {manager} WHERE id = {member}");
     vec![Step { sql, refused: &["23"] }]
 }
@@ -252,9 +259,11 @@ fn territory_comes_or_goes(rng: &mut StdRng, world: &mut World, org: i64) -> Vec
         .filter(|id| {
             let key = &world.territories[id].key;
             !world.territories.values().any(|t| t.parent == Some(*id))
-                && !world.tables.iter().flat_map(|t| t.records.values()).any(|r| {
-                    r.territory.as_ref().is_some_and(|t| *t == id.to_string() || t == key)
-                })
+                && !world
+                    .tables
+                    .iter()
+                    .flat_map(|t| t.records.values())
+                    .any(|r| r.territory.as_ref().is_some_and(|t| *t == id.to_string() || t == key))
         })
         .collect();
     let Some(id) = pick(rng, &free) else { return vec![] };
@@ -283,7 +292,11 @@ fn flip_active(rng: &mut StdRng, world: &mut World, org: i64) -> Vec<Step> {
         member.active = !member.active || chance(rng, 30);
     }
     let active: Vec<i64> = flipped.iter().copied().filter(|id| world.members[id].active).collect();
-    vec![step(format!("UPDATE leadguard.member SET active = id IN ({}) WHERE id IN ({})", list(&active), list(&flipped)))]
+    vec![step(format!(
+        "UPDATE leadguard.member SET active = id IN ({}) WHERE id IN ({})",
+        list(&active),
+        list(&flipped)
+    ))]
 }
 
 fn team_members(rng: &mut StdRng, world: &mut World, org: i64) -> Vec<Step> {
@@ -292,8 +305,10 @@ fn team_members(rng: &mut StdRng, world: &mut World, org: i64) -> Vec<Step> {
     let members = &mut world.teams.get_mut(&id).expect("team").members;
     members.retain(|m| !leave.contains(m));
     members.extend(&enter);
-    let mut steps =
-        vec![step(format!("DELETE FROM leadguard.team_member WHERE team_id = {id} AND member_id IN ({})", list(&leave)))];
+    let mut steps = vec![step(format!(
+        "DELETE FROM leadguard.team_member WHERE team_id = {id} AND member_id IN ({})",
+        list(&leave)
+    ))];
     steps.extend(joins("team_member (team_id, member_id)", id, &enter));
     steps
 }

@@ -2,9 +2,9 @@
 //! keeping one of them matters. A sparse start lets real faults pass for thousands of rounds.
 
 use crate::world::*;
+use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
-use leadguard_tests::rand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 
 const ROLES: [&str; 6] = ["administrator", "view_only", "hr", "dispatcher", "auditor", "careful"];
@@ -225,7 +225,8 @@ pub fn grant(rng: &mut StdRng, world: &mut World, number: usize) -> Option<usize
         Holder::Member(pick(rng, &world.members_of(org))?)
     };
     let level = *Level::ALL.choose(rng).expect("level");
-    let until = if share { *[Until::Always, Until::Future, Until::Past].choose(rng).expect("until") } else { Until::Always };
+    let until =
+        if share { *[Until::Always, Until::Future, Until::Past].choose(rng).expect("until") } else { Until::Always };
     let retained = share && chance(rng, 25);
     if world.tables[number].grant(&record, share, holder, retained).is_some() {
         return None;

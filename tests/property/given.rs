@@ -5,12 +5,12 @@ use crate::build::login;
 use crate::checks::describe;
 use crate::generate::{chance, pick};
 use crate::reference;
-use crate::sessions::{sqlstate, Sessions};
+use crate::sessions::{Sessions, sqlstate};
 use crate::tally::met;
 use crate::world::*;
+use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
-use leadguard_tests::rand::Rng;
 
 pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World) {
     let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
@@ -42,7 +42,14 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World) {
             if changed.grant(&record, share, holder, false).is_some() {
                 return;
             }
-            changed.grants.push(Grant { record: record.clone(), share, holder, level, until: Until::Always, retained: false });
+            changed.grants.push(Grant {
+                record: record.clone(),
+                share,
+                holder,
+                level,
+                until: Until::Always,
+                retained: false,
+            });
             if share {
                 format!("SELECT leadguard.share({target}, {id}, {key}, '{}', 'given in a test')", level.name())
             } else {

@@ -19,9 +19,9 @@ mod writes;
 
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::{Rng, SeedableRng};
-use leadguard_tests::{seed, Db};
+use leadguard_tests::{Db, seed};
 use sessions::Sessions;
-use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// 2,000 rounds take about two and a half minutes on two cores.
 const ROUNDS: u32 = 2_000;

@@ -1,12 +1,12 @@
 //! Random changes of records and grants by a superuser, and what members themselves give away.
 
 use crate::build::{holder_argument, insert_grant, insert_record};
-use crate::edits::{step, Step};
+use crate::edits::{Step, step};
 use crate::generate::{self, chance, pick};
 use crate::world::*;
+use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
-use leadguard_tests::rand::Rng;
 
 pub fn edit(rng: &mut StdRng, world: &mut World) -> Vec<Step> {
     let number = rng.random_range(0..world.tables.len());

@@ -153,7 +153,14 @@ pub fn writes(world: &World, member: Option<i64>) -> bool {
 
 /// May `member` insert this record? His own name stands for an empty owner. Outside of what he reaches, owner and
 /// territory need `assign`, and with it the new row need not be readable: a dispatcher creates records for others.
-pub fn may_insert(world: &World, member: i64, table: &Table, new: &Record, owner: Option<i64>, territory: Option<i64>) -> bool {
+pub fn may_insert(
+    world: &World,
+    member: i64,
+    table: &Table,
+    new: &Record,
+    owner: Option<i64>,
+    territory: Option<i64>,
+) -> bool {
     if !writes(world, Some(member)) || world.members[&member].org != new.org {
         return false;
     }

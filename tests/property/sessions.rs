@@ -2,11 +2,11 @@
 //! a session remembers from earlier rounds is there to go stale.
 
 use crate::build::login;
-use crate::world::{literal, World, LOGINS};
+use crate::world::{LOGINS, World, literal};
 use leadguard_tests::postgres::{self, Statement};
-use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::Rng;
-use leadguard_tests::{accepted, rows, Client, Db};
+use leadguard_tests::rand::rngs::StdRng;
+use leadguard_tests::{Client, Db, accepted, rows};
 use std::collections::{BTreeSet, HashMap};
 
 pub struct Sessions {
@@ -52,7 +52,8 @@ impl Sessions {
                 let statement = self.prepared.entry((number, table)).or_insert_with(|| {
                     client.prepare(&format!("SELECT id::text FROM {name}")).unwrap_or_else(|e| panic!("prepare: {e:?}"))
                 });
-                let found = client.query(&*statement, &[]).unwrap_or_else(|e| panic!("prepared query on {name}: {e:?}"));
+                let found =
+                    client.query(&*statement, &[]).unwrap_or_else(|e| panic!("prepared query on {name}: {e:?}"));
                 unique(found.iter().map(|row| row.get(0)).collect())
             }
             3 if !t.shape.partitions.is_empty() => {
@@ -65,7 +66,12 @@ impl Sessions {
             5 => {
                 let found = texts(client, &format!("SELECT a.id::text FROM {name} AS a JOIN {name} AS b USING (id)"));
                 let counted = texts(client, &format!("SELECT count(*) FROM {name}"));
-                assert_eq!(counted, BTreeSet::from([found.len().to_string()]), "count(*) of {name} for {}", login(number));
+                assert_eq!(
+                    counted,
+                    BTreeSet::from([found.len().to_string()]),
+                    "count(*) of {name} for {}",
+                    login(number)
+                );
                 found
             }
             6 => {

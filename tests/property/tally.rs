@@ -15,11 +15,33 @@ pub fn met(what: impl Into<String>) {
 /// What every run of at least this many rounds meets, by a wide margin.
 const ENOUGH_ROUNDS: u32 = 500;
 const MUST_MEET: [&str; 27] = [
-    "set: some", "set: none", "set: all", "decisive: admin", "decisive: own", "decisive: manager", "decisive: record_team",
-    "decisive: record_team_manager", "decisive: share", "decisive: territory", "decisive: territory_ancestor",
-    "decisive: territory_manager", "write: 0", "write: 1", "write: 42501", "insert: 1", "insert: 42501", "hand over: 1",
-    "hand over: 42501", "about others: t", "about others: 42501", "act_as: ok", "act_as: 28000", "given: ok", "given: 42501",
-    "edit: ok", "edit: LG001",
+    "set: some",
+    "set: none",
+    "set: all",
+    "decisive: admin",
+    "decisive: own",
+    "decisive: manager",
+    "decisive: record_team",
+    "decisive: record_team_manager",
+    "decisive: share",
+    "decisive: territory",
+    "decisive: territory_ancestor",
+    "decisive: territory_manager",
+    "write: 0",
+    "write: 1",
+    "write: 42501",
+    "insert: 1",
+    "insert: 42501",
+    "hand over: 1",
+    "hand over: 42501",
+    "about others: t",
+    "about others: 42501",
+    "act_as: ok",
+    "act_as: 28000",
+    "given: ok",
+    "given: 42501",
+    "edit: ok",
+    "edit: LG001",
 ];
 
 pub fn report(rounds: u32) {

@@ -3,22 +3,24 @@
 
 use crate::build::login;
 use crate::checks::{self, compare};
-use crate::edits::{edit, Step};
+use crate::edits::{Step, edit};
 use crate::generate::{chance, pick};
 use crate::reference;
-use crate::sessions::{sqlstate, texts, Sessions};
+use crate::sessions::{Sessions, sqlstate, texts};
 use crate::tally::met;
 use crate::world::*;
+use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::{IndexedRandom, SliceRandom};
-use leadguard_tests::rand::Rng;
-use leadguard_tests::{accepted, rows, Client, Db};
+use leadguard_tests::{Client, Db, accepted, rows};
 
 fn apply(admin: &mut Client, steps: &[Step], in_transaction: bool) {
     for step in steps {
         if step.refused.is_empty() {
             met("edit: ok");
-            admin.simple_query(&step.sql).unwrap_or_else(|e| panic!("refused, but it is right: {:?}\n{}", e.as_db_error(), step.sql));
+            admin
+                .simple_query(&step.sql)
+                .unwrap_or_else(|e| panic!("refused, but it is right: {:?}\n{}", e.as_db_error(), step.sql));
             continue;
         }
         if in_transaction {
@@ -29,7 +31,12 @@ fn apply(admin: &mut Client, steps: &[Step], in_transaction: bool) {
             Err(e) => {
                 let state = sqlstate(&e);
                 met(format!("edit: {state}"));
-                assert!(step.refused.iter().any(|code| state.starts_with(code)), "{state} instead of {:?}: {}", step.refused, step.sql);
+                assert!(
+                    step.refused.iter().any(|code| state.starts_with(code)),
+                    "{state} instead of {:?}: {}",
+                    step.refused,
+                    step.sql
+                );
             }
         }
         if in_transaction {
@@ -99,7 +106,8 @@ pub fn round(rng: &mut StdRng, db: &Db, sessions: &mut Sessions, world: &mut Wor
 }
 
 fn reads(sessions: &mut Sessions, world: &World, reader: usize, table: usize, what: &str) {
-    let found = texts(&mut sessions.people[reader], &format!("SELECT id::text FROM {}", world.tables[table].shape.name));
+    let found =
+        texts(&mut sessions.people[reader], &format!("SELECT id::text FROM {}", world.tables[table].shape.name));
     compare(world, world.logins[reader], table, &found, what);
 }
 
@@ -131,7 +139,8 @@ pub fn own_changes(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World)
     let administers: Vec<usize> = (0..LOGINS)
         .filter(|l| {
             world.logins[*l].is_some_and(|m| {
-                let (member, only_administers) = (&world.members[&m], reference::has(world, m, |r| r.1) && !reference::has(world, m, |r| r.0));
+                let (member, only_administers) =
+                    (&world.members[&m], reference::has(world, m, |r| r.1) && !reference::has(world, m, |r| r.0));
                 member.active && only_administers && member.kind == "person" && reference::writes(world, Some(m))
             })
         })
@@ -185,7 +194,8 @@ fn reorganize(rng: &mut StdRng, world: &mut World, me: i64) -> (String, bool) {
             world.territories_of(org).into_iter().filter(|t| !world.territories[t].members.contains(&me)).collect();
         if let Some(territory) = pick(rng, &free) {
             world.territories.get_mut(&territory).expect("territory").members.insert(me);
-            let sql = format!("INSERT INTO leadguard.territory_member (territory_id, member_id) VALUES ({territory}, {me})");
+            let sql =
+                format!("INSERT INTO leadguard.territory_member (territory_id, member_id) VALUES ({territory}, {me})");
             return (sql, false);
         }
     }

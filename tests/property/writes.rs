@@ -4,13 +4,13 @@ use crate::build::{insert, login};
 use crate::checks::describe;
 use crate::generate::{chance, pick};
 use crate::reference;
-use crate::sessions::{sqlstate, Sessions};
+use crate::sessions::{Sessions, sqlstate};
 use crate::tally::met;
 use crate::world::*;
 use leadguard_tests::postgres::SimpleQueryMessage;
-use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::Rng;
-use leadguard_tests::{accepted, Client};
+use leadguard_tests::rand::rngs::StdRng;
+use leadguard_tests::{Client, accepted};
 
 /// "42501" or another SQLSTATE, otherwise the number of rows that changed; nothing stays.
 fn probe(client: &mut Client, sql: &str) -> String {
@@ -105,7 +105,8 @@ fn inserts(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     let asking = &world.members[&me];
     let org = if table.shape.org_column { asking.org } else { table.shape.org };
     // The member must be nameable in the table, because an empty owner or creator becomes himself.
-    if [table.shape.owner, table.shape.creator].into_iter().flatten().any(|kind| kind.value(me, &asking.key).is_none()) {
+    if [table.shape.owner, table.shape.creator].into_iter().flatten().any(|kind| kind.value(me, &asking.key).is_none())
+    {
         return;
     }
     let owner_id = table.shape.owner.and_then(|kind| {

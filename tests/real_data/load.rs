@@ -1,7 +1,7 @@
 //! Loads the data twice: once as protected tables with pg_test_config/real_data.sql, as a user would, and once as
 //! bare text for the computation that the result is compared with.
 
-use leadguard_tests::{accepted, rows, Client, Db};
+use leadguard_tests::{Client, Db, accepted, rows};
 use std::io::Write;
 use std::path::Path;
 
@@ -56,9 +56,8 @@ fn copy(admin: &mut Client, table: &str, file: &Path) {
     let columns: Vec<String> =
         reader.headers().expect("a first line").iter().map(|name| format!("\"{name}\" text")).collect();
     accepted(admin, &format!("CREATE TABLE raw.{table} ({})", columns.join(", ")));
-    let mut sink = admin
-        .copy_in(&format!("COPY raw.{table} FROM STDIN WITH (FORMAT csv, HEADER)"))
-        .expect("COPY starts");
+    let mut sink =
+        admin.copy_in(&format!("COPY raw.{table} FROM STDIN WITH (FORMAT csv, HEADER)")).expect("COPY starts");
     sink.write_all(&std::fs::read(file).expect("the file can be read")).expect("COPY takes the file");
     sink.finish().unwrap_or_else(|e| panic!("{}: {e:?}", file.display()));
 }

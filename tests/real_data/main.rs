@@ -4,7 +4,7 @@
 
 mod load;
 
-use leadguard_tests::{accepted, rows, scalar, shared_data, Client, Db};
+use leadguard_tests::{Client, Db, accepted, rows, scalar, shared_data};
 use load::Person;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,10 @@ fn real_data_every_member_sees_exactly_what_the_files_say() {
     assert!(merged > with_move, "the merger gave nobody access: {with_move} pairs before, {merged} after");
 
     // Whoever loses the reports keeps what other paths give, and nothing else.
-    accepted(&mut admin, "UPDATE raw.boss SET boss = NULL WHERE boss IN ('Rocco Neubert', 'olist-sr-head', 'Cara Losch')");
+    accepted(
+        &mut admin,
+        "UPDATE raw.boss SET boss = NULL WHERE boss IN ('Rocco Neubert', 'olist-sr-head', 'Cara Losch')",
+    );
     accepted(
         &mut admin,
         "UPDATE leadguard.member AS m SET manager_id = NULL
@@ -73,7 +76,8 @@ fn input_is_whole(admin: &mut Client, people: &[Person]) {
     );
     // The same people on both sides, or a member could be left out of the comparison.
     let keys: BTreeSet<String> = people.iter().map(|p| p.key.clone()).collect();
-    let raw: BTreeSet<String> = rows(admin, "SELECT person FROM raw.boss").into_iter().map(|row| row[0].clone()).collect();
+    let raw: BTreeSet<String> =
+        rows(admin, "SELECT person FROM raw.boss").into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(keys, raw);
     assert_eq!(scalar(admin, "SELECT count(*) FROM leadguard.member"), keys.len().to_string());
 }

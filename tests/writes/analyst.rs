@@ -73,7 +73,11 @@ fn an_analyst_never_writes_a_lead() {
         for write in WRITES {
             refused(&mut report, write, "42501");
         }
-        for call in ["reassign('crm.lead', '1', owner => 'anton')", "share('crm.lead', '1', 'anton')", "team_add('crm.lead', '1', 'anton')"] {
+        for call in [
+            "reassign('crm.lead', '1', owner => 'anton')",
+            "share('crm.lead', '1', 'anton')",
+            "team_add('crm.lead', '1', 'anton')",
+        ] {
             refused(&mut report, &format!("SELECT leadguard.{call}"), "42501");
         }
         assert_eq!(stored(&mut admin, "crm.lead"), before);
@@ -123,7 +127,10 @@ fn only_superusers_register_analysts() {
     for who in ["alice", "admin"] {
         refused(&mut db.connect(who), &call, "42501");
     }
-    for bad in [format!("SELECT leadguard.analyst('{role}', 'nobody')"), "SELECT leadguard.analyst('no_such_role', 'mona')".to_string()] {
+    for bad in [
+        format!("SELECT leadguard.analyst('{role}', 'nobody')"),
+        "SELECT leadguard.analyst('no_such_role', 'mona')".to_string(),
+    ] {
         let state = code(&mut db.admin(), &bad);
         assert!(["22023", "42704", "28000"].contains(&state.as_str()), "{state}: {bad}");
     }

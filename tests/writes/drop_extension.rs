@@ -11,7 +11,10 @@ fn secured(name: &str) -> Db {
     let stranger = db.create_role("stranger");
     accepted(
         &mut db.admin(),
-        &format!("{}; GRANT USAGE ON SCHEMA crm TO \"{stranger}\"; GRANT ALL ON crm.lead TO \"{stranger}\"", protect("")),
+        &format!(
+            "{}; GRANT USAGE ON SCHEMA crm TO \"{stranger}\"; GRANT ALL ON crm.lead TO \"{stranger}\"",
+            protect("")
+        ),
     );
     assert_eq!(leads(&db, "alice"), set("1"));
     db

@@ -30,9 +30,18 @@ fn an_owner_is_oneself_or_somebody_below() {
     org(&db);
     let mut admin = db.admin();
     for (who, owner, expected) in [
-        ("alice", "", "ok"), ("alice", "alice", "ok"), ("mona", "alice", "ok"), ("ceo", "carl", "ok"), ("vp", "anton", "ok"),
-        ("alice", "anton", "42501"), ("alice", "mona", "42501"), ("mona", "carl", "42501"), ("viewer", "viewer", "42501"),
-        ("loner", "alice", "42501"), ("tina", "ted", "ok"), ("ted", "tina", "42501"),
+        ("alice", "", "ok"),
+        ("alice", "alice", "ok"),
+        ("mona", "alice", "ok"),
+        ("ceo", "carl", "ok"),
+        ("vp", "anton", "ok"),
+        ("alice", "anton", "42501"),
+        ("alice", "mona", "42501"),
+        ("mona", "carl", "42501"),
+        ("viewer", "viewer", "42501"),
+        ("loner", "alice", "42501"),
+        ("tina", "ted", "ok"),
+        ("ted", "tina", "42501"),
     ] {
         let sql = lead(&mut admin, owner, "");
         assert_eq!(code(&mut db.connect(who), &sql), expected, "{who} for {owner:?}");
@@ -45,9 +54,18 @@ fn a_territory_is_one_that_the_inserter_reaches() {
     org(&db);
     let mut admin = db.admin();
     for (who, place, expected) in [
-        ("tom", "dach", "ok"), ("tess", "dach", "ok"), ("tina", "dach", "ok"), ("tom", "bern", "ok"), ("bea", "bern", "ok"),
-        ("amy", "amer", "ok"), ("tom", "emea", "42501"), ("bea", "dach", "42501"), ("ted", "dach", "42501"),
-        ("alice", "dach", "42501"), ("amy", "dach", "42501"), ("alice", "", "ok"),
+        ("tom", "dach", "ok"),
+        ("tess", "dach", "ok"),
+        ("tina", "dach", "ok"),
+        ("tom", "bern", "ok"),
+        ("bea", "bern", "ok"),
+        ("amy", "amer", "ok"),
+        ("tom", "emea", "42501"),
+        ("bea", "dach", "42501"),
+        ("ted", "dach", "42501"),
+        ("alice", "dach", "42501"),
+        ("amy", "dach", "42501"),
+        ("alice", "", "ok"),
     ] {
         let sql = lead(&mut admin, "", place);
         assert_eq!(code(&mut db.connect(who), &sql), expected, "{who} in {place:?}");
@@ -82,7 +100,9 @@ fn an_owner_must_be_active_and_exist() {
     accepted(&mut admin, "UPDATE leadguard.member SET active = false WHERE key = 'alice'");
     for who in ["mona", "admin"] {
         let mut session = db.connect(who);
-        for sql in [&sql, "INSERT INTO crm.lead (owner_id) VALUES (0)", "INSERT INTO crm.lead (owner_id) VALUES (987654321)"] {
+        for sql in
+            [&sql, "INSERT INTO crm.lead (owner_id) VALUES (0)", "INSERT INTO crm.lead (owner_id) VALUES (987654321)"]
+        {
             let state = code(&mut session, sql);
             assert!(["42501", "23503", "23514", "22023"].contains(&state.as_str()), "{who}: {state}: {sql}");
         }
@@ -109,8 +129,13 @@ fn upsert_needs_the_right_to_update() {
     let db = Db::new("ins_upsert");
     org(&db);
     let mut alice = db.connect("alice");
-    accepted(&mut alice, "SELECT leadguard.share('crm.lead', '2', 'anton', 'read'), leadguard.share('crm.lead', '3', 'anton', 'edit')");
-    let upsert = |id: u8| format!("INSERT INTO crm.lead (id, name) VALUES ({id}, 'mine') ON CONFLICT (id) DO UPDATE SET name = 'mine'");
+    accepted(
+        &mut alice,
+        "SELECT leadguard.share('crm.lead', '2', 'anton', 'read'), leadguard.share('crm.lead', '3', 'anton', 'edit')",
+    );
+    let upsert = |id: u8| {
+        format!("INSERT INTO crm.lead (id, name) VALUES ({id}, 'mine') ON CONFLICT (id) DO UPDATE SET name = 'mine'")
+    };
     let mut anton = db.connect("anton");
     for (id, expected) in [(6, "ok"), (3, "ok"), (2, "42501"), (1, "42501"), (90, "ok")] {
         assert_eq!(code(&mut anton, &upsert(id)), expected, "lead {id}");

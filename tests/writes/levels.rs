@@ -19,7 +19,11 @@ fn update_needs_edit() {
     let db = shared("upd_level");
     let mut carl = db.connect("carl");
     let error = refused(&mut carl, "UPDATE crm.lead SET name = 'x' WHERE id = 1", "42501");
-    assert!(!error.message().is_empty() && !error.message().contains("row-level security policy"), "{}", error.message());
+    assert!(
+        !error.message().is_empty() && !error.message().contains("row-level security policy"),
+        "{}",
+        error.message()
+    );
     for (id, count) in [(2, 1), (3, 1), (4, 0), (9, 1)] {
         assert_eq!(accepted(&mut carl, &format!("UPDATE crm.lead SET name = 'x' WHERE id = {id}")), count, "lead {id}");
     }
@@ -124,7 +128,10 @@ fn other_statements_that_write_rows_obey_too() {
 fn a_cursor_writes_by_level() {
     let db = shared("upd_cursor");
     let mut carl = db.connect("carl");
-    accepted(&mut carl, "BEGIN; DECLARE c CURSOR FOR SELECT id FROM crm.lead WHERE id IN (1, 2) ORDER BY id; FETCH c; SAVEPOINT s");
+    accepted(
+        &mut carl,
+        "BEGIN; DECLARE c CURSOR FOR SELECT id FROM crm.lead WHERE id IN (1, 2) ORDER BY id; FETCH c; SAVEPOINT s",
+    );
     refused(&mut carl, "UPDATE crm.lead SET name = 'x' WHERE CURRENT OF c", "42501");
     accepted(&mut carl, "ROLLBACK TO s; FETCH c");
     assert_eq!(accepted(&mut carl, "UPDATE crm.lead SET name = 'x' WHERE CURRENT OF c"), 1);

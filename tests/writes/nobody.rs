@@ -69,7 +69,10 @@ fn a_trusted_connector_without_act_as_is_nobody() {
     accepted(&mut session, "BEGIN; SELECT leadguard.act_as('alice')");
     assert_eq!(ids(&mut session, "SELECT id FROM crm.lead"), set("1 2 3 4 5"));
     assert_eq!(accepted(&mut session, "UPDATE crm.lead SET name = 'x'"), 5);
-    assert_eq!(scalar(&mut session, "INSERT INTO crm.lead (name) VALUES ('n') RETURNING owner_id"), member(&mut db.admin(), "alice").to_string());
+    assert_eq!(
+        scalar(&mut session, "INSERT INTO crm.lead (name) VALUES ('n') RETURNING owner_id"),
+        member(&mut db.admin(), "alice").to_string()
+    );
     accepted(&mut session, "COMMIT");
     assert_eq!(ids(&mut session, "SELECT id FROM crm.lead"), set(""));
     refused(&mut session, "UPDATE crm.lead SET name = 'y' WHERE false", "42501");
@@ -98,7 +101,10 @@ fn replica_mode_of_a_superuser_is_the_only_thing_that_silences_ordinary_triggers
     org(&db);
     granted(&db, "stranger");
     // The guards fire always, so a session role of a replication tool gains nothing without being a superuser.
-    let modes = rows(&mut db.admin(), "SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'crm.lead'::regclass AND NOT tgisinternal");
+    let modes = rows(
+        &mut db.admin(),
+        "SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'crm.lead'::regclass AND NOT tgisinternal",
+    );
     assert!(!modes.is_empty() && modes.iter().all(|row| row[1] == "A"), "{modes:?}");
     refused(&mut db.connect("stranger"), "SET session_replication_role = replica", "42501");
 }

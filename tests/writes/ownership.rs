@@ -55,7 +55,13 @@ fn edit_is_not_enough_for_ownership() {
     refused(&mut carl, &place_in(&db, 1, "amer"), "42501");
     assert_eq!(accepted(&mut carl, "UPDATE crm.lead SET name = 'x' WHERE id = 1"), 1);
     // A value that stays the same is no change.
-    assert_eq!(accepted(&mut carl, "UPDATE crm.lead SET owner_id = owner_id, territory_id = territory_id, id = id WHERE id = 1"), 1);
+    assert_eq!(
+        accepted(
+            &mut carl,
+            "UPDATE crm.lead SET owner_id = owner_id, territory_id = territory_id, id = id WHERE id = 1"
+        ),
+        1
+    );
     refused(&mut db.connect("tom"), &place_in(&db, 11, "bern"), "42501");
 }
 
@@ -66,7 +72,11 @@ fn the_new_owner_must_exist_and_be_active() {
     let to_anton = owner(&db, 1, "anton");
     accepted(&mut db.admin(), "UPDATE leadguard.member SET active = false WHERE key = 'anton'");
     for who in ["mona", "admin"] {
-        for sql in [&to_anton, "UPDATE crm.lead SET owner_id = 0 WHERE id = 1", "UPDATE crm.lead SET owner_id = 987654321 WHERE id = 1"] {
+        for sql in [
+            &to_anton,
+            "UPDATE crm.lead SET owner_id = 0 WHERE id = 1",
+            "UPDATE crm.lead SET owner_id = 987654321 WHERE id = 1",
+        ] {
             let state = code(&mut db.connect(who), sql);
             assert!(["42501", "23503", "23514", "22023"].contains(&state.as_str()), "{who}: {state}: {sql}");
         }

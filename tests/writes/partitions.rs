@@ -40,7 +40,11 @@ fn guarded(db: &Db, partition: &str, first: i64) {
     for table in ["lead", partition] {
         let mine = format!("FROM crm.{table} WHERE id IN ({first}, {second})");
         assert_eq!(ids(&mut alice, &format!("SELECT id {mine}")), set(&first.to_string()), "{table}");
-        assert_eq!(allowed(&mut alice, &format!("UPDATE crm.{table} SET name = 'x' WHERE id IN ({first}, {second})")), 1, "{table}");
+        assert_eq!(
+            allowed(&mut alice, &format!("UPDATE crm.{table} SET name = 'x' WHERE id IN ({first}, {second})")),
+            1,
+            "{table}"
+        );
         assert_eq!(allowed(&mut alice, &format!("DELETE {mine}")), 1, "{table}");
         refused(&mut alice, &format!("TRUNCATE crm.{table}"), "42501");
         refused(&mut db.connect("viewer"), &format!("UPDATE crm.{table} SET name = 'x' WHERE false"), "42501");

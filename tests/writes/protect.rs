@@ -32,13 +32,21 @@ fn a_dry_run_changes_nothing_and_tells_everything() {
     let before = snapshot(&mut admin, "crm.lead");
     let told = rows(
         &mut admin,
-        &format!("SELECT step, kind, statement, reason FROM leadguard.protect('crm.lead', {ARGUMENTS}, dry_run => true) ORDER BY step"),
+        &format!(
+            "SELECT step, kind, statement, reason FROM leadguard.protect('crm.lead', {ARGUMENTS}, dry_run => true) ORDER BY step"
+        ),
     );
     same(&before, &snapshot(&mut admin, "crm.lead"));
     assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.protected"), "0");
     assert!(told.iter().all(|row| row.iter().all(|text| !text.is_empty() && text != "∅")), "{told:?}");
     let statements = told.iter().map(|row| row[2].as_str()).collect::<Vec<_>>().join("\n");
-    for part in ["CREATE INDEX CONCURRENTLY", "ENABLE ROW LEVEL SECURITY", "FORCE ROW LEVEL SECURITY", "CREATE POLICY", "CREATE TRIGGER"] {
+    for part in [
+        "CREATE INDEX CONCURRENTLY",
+        "ENABLE ROW LEVEL SECURITY",
+        "FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY",
+        "CREATE TRIGGER",
+    ] {
         assert!(statements.to_uppercase().contains(part), "{part} is missing:\n{statements}");
     }
     accepted(&mut admin, &protect(""));
@@ -51,7 +59,10 @@ fn a_dry_run_changes_nothing_and_tells_everything() {
 fn the_steps_of_a_dry_run_are_a_working_migration() {
     let db = plain("dry_migration");
     let mut admin = db.admin();
-    let steps = rows(&mut admin, &format!("SELECT statement FROM leadguard.protect('crm.lead', {ARGUMENTS}, dry_run => true) ORDER BY step"));
+    let steps = rows(
+        &mut admin,
+        &format!("SELECT statement FROM leadguard.protect('crm.lead', {ARGUMENTS}, dry_run => true) ORDER BY step"),
+    );
     accepted(&mut admin, &protect(""));
     let secured = snapshot(&mut admin, "crm.lead");
     accepted(&mut admin, "SELECT leadguard.unprotect('crm.lead')");
@@ -59,7 +70,8 @@ fn the_steps_of_a_dry_run_are_a_working_migration() {
         accepted(&mut admin, &step[0]);
     }
     same(&secured, &snapshot(&mut admin, "crm.lead"));
-    for (who, expected) in [("alice", "1"), ("mona", "1"), ("bob", "2"), ("tess", "3"), ("ted", ""), ("admin", "1 2 3")] {
+    for (who, expected) in [("alice", "1"), ("mona", "1"), ("bob", "2"), ("tess", "3"), ("ted", ""), ("admin", "1 2 3")]
+    {
         assert_eq!(leads(&db, who), set(expected), "{who}");
     }
     assert_eq!(level(&db, "tess", "3"), "edit");
@@ -82,7 +94,10 @@ fn indexes_are_created_required_or_left() {
     accepted(&mut admin, "SELECT leadguard.unprotect('crm.lead')");
     assert_eq!(scalar(&mut admin, count), "1");
     // Indexes that are there already are neither doubled nor taken away.
-    accepted(&mut admin, "CREATE INDEX mine ON crm.lead (owner_id); CREATE INDEX mine_too ON crm.lead (territory_id, amount)");
+    accepted(
+        &mut admin,
+        "CREATE INDEX mine ON crm.lead (owner_id); CREATE INDEX mine_too ON crm.lead (territory_id, amount)",
+    );
     accepted(&mut admin, &protect(", indexes => 'require'"));
     accepted(&mut admin, "SELECT leadguard.unprotect('crm.lead')");
     accepted(&mut admin, &protect(""));
@@ -111,7 +126,11 @@ fn permissive_policies_of_the_customer_are_named_or_made_restrictive() {
     same(&before, &snapshot(&mut admin, "crm.lead"));
 
     accepted(&mut admin, &protect(", existing => 'restrictive'"));
-    assert_eq!(leads(&db, "admin"), set("1"), "2 is hidden by the restrictive policy, 3 by the one that was permissive");
+    assert_eq!(
+        leads(&db, "admin"),
+        set("1"),
+        "2 is hidden by the restrictive policy, 3 by the one that was permissive"
+    );
     assert_eq!(leads(&db, "alice"), set("1"));
     assert_eq!(leads(&db, "carl"), set(""));
     accepted(&mut admin, "SELECT leadguard.unprotect('crm.lead')");
@@ -137,7 +156,12 @@ fn a_later_permissive_policy_widens_nothing() {
     let mut admin = db.admin();
     accepted(&mut admin, &protect(""));
     let role = db.role("alice");
-    accepted(&mut admin, &format!("CREATE POLICY aaa ON crm.lead USING (true) WITH CHECK (true); CREATE POLICY zzz ON crm.lead TO \"{role}\" USING (true)"));
+    accepted(
+        &mut admin,
+        &format!(
+            "CREATE POLICY aaa ON crm.lead USING (true) WITH CHECK (true); CREATE POLICY zzz ON crm.lead TO \"{role}\" USING (true)"
+        ),
+    );
     assert_eq!(leads(&db, "alice"), set("1"));
     let mut alice = db.connect("alice");
     assert_eq!(accepted(&mut alice, "UPDATE crm.lead SET name = 'x' WHERE id = 2"), 0);
@@ -149,7 +173,9 @@ pub fn owned_by_dba(db: &Db) {
     let dba = db.create_role("dba");
     accepted(
         &mut db.admin(),
-        &format!("GRANT USAGE ON SCHEMA leadguard TO \"{dba}\"; GRANT ALL ON SCHEMA crm TO \"{dba}\"; ALTER TABLE crm.lead OWNER TO \"{dba}\""),
+        &format!(
+            "GRANT USAGE ON SCHEMA leadguard TO \"{dba}\"; GRANT ALL ON SCHEMA crm TO \"{dba}\"; ALTER TABLE crm.lead OWNER TO \"{dba}\""
+        ),
     );
 }
 
@@ -195,7 +221,10 @@ fn the_view_lists_what_is_secured_and_how() {
     let mut admin = db.admin();
     accepted(&mut admin, &protect(""));
     assert_eq!(
-        rows(&mut admin, "SELECT target, preset, columns->>'id', columns->>'owner', columns->>'territory' FROM leadguard.protected"),
+        rows(
+            &mut admin,
+            "SELECT target, preset, columns->>'id', columns->>'owner', columns->>'territory' FROM leadguard.protected"
+        ),
         vec![["crm.lead", "sales_hierarchy", "id", "owner_id", "territory_id"].map(str::to_string).to_vec()]
     );
     accepted(&mut admin, "ALTER TABLE crm.lead RENAME TO prospect");

@@ -6,7 +6,10 @@ use leadguard_tests::*;
 fn the_owner_and_her_managers_give_a_lead_to_anybody() {
     let db = Db::new("reassign");
     org(&db);
-    accepted(&mut db.connect("alice"), "SELECT leadguard.reassign('crm.lead', '1', owner => 'carl', reason => 'holidays')");
+    accepted(
+        &mut db.connect("alice"),
+        "SELECT leadguard.reassign('crm.lead', '1', owner => 'carl', reason => 'holidays')",
+    );
     assert_eq!(leads(&db, "alice"), set("2 3 4 5"));
     assert_eq!(level(&db, "carl", "1"), "full");
     accepted(&mut db.connect("mona"), "SELECT leadguard.reassign('crm.lead', '2', 'loner')");
@@ -71,7 +74,8 @@ pub fn answer(client: &mut Client, sql: &str, record: &str) -> Vec<String> {
     let state = code(client, sql);
     assert_ne!(state, "ok", "{sql}");
     let error = refused(client, sql, &state);
-    let words = [Some(error.message()), error.detail(), error.hint()].map(|part| part.unwrap_or("").replace(record, "?"));
+    let words =
+        [Some(error.message()), error.detail(), error.hint()].map(|part| part.unwrap_or("").replace(record, "?"));
     [vec![state], words.to_vec()].concat()
 }
 

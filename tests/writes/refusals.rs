@@ -32,7 +32,11 @@ fn what_is_no_table_is_refused() {
         no(&mut admin, &format!("'{what}', id => 'id', owner => 'owner_id'"), &WRONG);
     }
     for what in ["leadguard.member", "leadguard.record_grant", "pg_catalog.pg_class"] {
-        no(&mut admin, &format!("'{what}', id => 'oid', owner => 'oid'"), &["22023", "42809", "42703", "0A000", "55000", "42501"]);
+        no(
+            &mut admin,
+            &format!("'{what}', id => 'oid', owner => 'oid'"),
+            &["22023", "42809", "42703", "0A000", "55000", "42501"],
+        );
     }
     no(&mut admin, "NULL, id => 'id', owner => 'owner_id'", &["22023", "22004"]);
     accepted(&mut admin, "SELECT leadguard.protect('crm.lead', id => 'id', owner => 'owner_id')");
@@ -78,7 +82,9 @@ fn missing_columns_and_wrong_types_are_named() {
     }
     for kind in ["jsonb", "numeric", "timestamptz", "boolean", "float8", "int8[]", "bytea", "point"] {
         accepted(&mut admin, &format!("CREATE TABLE crm.t (id bigint PRIMARY KEY, who {kind}, owner_id bigint)"));
-        for role in ["owner => 'who'", "owner => 'owner_id', territory => 'who'", "owner => 'owner_id', creator => 'who'"] {
+        for role in
+            ["owner => 'who'", "owner => 'owner_id', territory => 'who'", "owner => 'owner_id', creator => 'who'"]
+        {
             let error = no(&mut admin, &format!("'crm.t', id => 'id', {role}"), &WRONG);
             assert!(format!("{error:?}").contains("who"), "{error:?}");
         }
@@ -95,11 +101,21 @@ fn missing_columns_and_wrong_types_are_named() {
 fn arguments_of_later_versions_are_refused_as_such() {
     let db = plain("ref_later");
     let mut admin = db.admin();
-    accepted(&mut admin, "ALTER TABLE crm.lead ADD extra text, ADD at timestamptz; CREATE TABLE crm.account (id bigint PRIMARY KEY)");
+    accepted(
+        &mut admin,
+        "ALTER TABLE crm.lead ADD extra text, ADD at timestamptz; CREATE TABLE crm.account (id bigint PRIMARY KEY)",
+    );
     let before = snapshot(&mut admin, "crm.lead");
     for extra in [
-        "stage => 'extra'", "status => 'extra'", "sensitive => 'extra'", "segment => 'extra'", "archived_at => 'at'",
-        "archived_by => 'extra'", "team => 'extra'", "parent => 'crm.account'", "parent_column => 'extra'",
+        "stage => 'extra'",
+        "status => 'extra'",
+        "sensitive => 'extra'",
+        "segment => 'extra'",
+        "archived_at => 'at'",
+        "archived_by => 'extra'",
+        "team => 'extra'",
+        "parent => 'crm.account'",
+        "parent_column => 'extra'",
         "parent => 'crm.account', parent_column => 'owner_id'",
     ] {
         let error = no(&mut admin, &format!("'crm.lead', id => 'id', owner => 'owner_id', {extra}"), &["0A000"]);
@@ -117,10 +133,20 @@ fn arguments_of_later_versions_are_refused_as_such() {
 fn unknown_words_are_refused() {
     let db = plain("ref_words");
     let mut admin = db.admin();
-    for extra in ["existing => 'ignore'", "indexes => 'some'", "preset => 'mine'", "org_key => 'nobody'", "existing => NULL", "indexes => NULL"] {
+    for extra in [
+        "existing => 'ignore'",
+        "indexes => 'some'",
+        "preset => 'mine'",
+        "org_key => 'nobody'",
+        "existing => NULL",
+        "indexes => NULL",
+    ] {
         no(&mut admin, &format!("'crm.lead', id => 'id', owner => 'owner_id', {extra}"), &["22023", "42704"]);
     }
-    accepted(&mut admin, "SELECT leadguard.protect('crm.lead', id => 'id', owner => 'owner_id', existing => 'refuse', indexes => 'create', org_key => 'default')");
+    accepted(
+        &mut admin,
+        "SELECT leadguard.protect('crm.lead', id => 'id', owner => 'owner_id', existing => 'refuse', indexes => 'create', org_key => 'default')",
+    );
 }
 
 #[test]
@@ -156,7 +182,10 @@ fn inheritance_is_no_way_around() {
     let db = plain("ref_inherit");
     let mut admin = db.admin();
     let carl = member(&mut admin, "carl");
-    accepted(&mut admin, "CREATE TABLE crm.child () INHERITS (crm.lead); INSERT INTO crm.child SELECT 11, owner_id FROM crm.lead WHERE id = 1");
+    accepted(
+        &mut admin,
+        "CREATE TABLE crm.child () INHERITS (crm.lead); INSERT INTO crm.child SELECT 11, owner_id FROM crm.lead WHERE id = 1",
+    );
     if code(&mut admin, "SELECT leadguard.protect('crm.lead', id => 'id', owner => 'owner_id')") == "ok" {
         inherited_rows_are_guarded(&db, carl);
         return;
@@ -185,5 +214,13 @@ fn inherited_rows_are_guarded(db: &Db, carl: i64) {
         let _ = code(&mut session, &format!("UPDATE crm.{table} SET name = 'taken', owner_id = {carl} WHERE id > 10"));
         let _ = code(&mut session, &format!("DELETE FROM crm.{table} WHERE id > 10"));
     }
-    assert_eq!(scalar(&mut admin, &format!("SELECT count(*) FROM crm.lead WHERE id > 10 AND owner_id <> {carl} AND name IS DISTINCT FROM 'taken'")), "1");
+    assert_eq!(
+        scalar(
+            &mut admin,
+            &format!(
+                "SELECT count(*) FROM crm.lead WHERE id > 10 AND owner_id <> {carl} AND name IS DISTINCT FROM 'taken'"
+            )
+        ),
+        "1"
+    );
 }

@@ -3,7 +3,8 @@
 use crate::reassign::answer;
 use leadguard_tests::*;
 
-const GIVE: [&str; 2] = ["leadguard.share('crm.lead', 'ID', 'WHO', 'LEVEL')", "leadguard.team_add('crm.lead', 'ID', 'WHO', 'LEVEL')"];
+const GIVE: [&str; 2] =
+    ["leadguard.share('crm.lead', 'ID', 'WHO', 'LEVEL')", "leadguard.team_add('crm.lead', 'ID', 'WHO', 'LEVEL')"];
 
 fn give(call: &str, id: &str, who: &str, level: &str) -> String {
     format!("SELECT {}", call.replace("ID", id).replace("WHO", who).replace("LEVEL", level))
@@ -23,7 +24,11 @@ fn giving_needs_full() {
             let mut session = db.connect(who);
             for (id, expected) in [("1", "42501"), ("2", "42501"), ("3", "ok"), ("4", "42501"), ("9", "ok")] {
                 for level in ["read", "edit", "full"] {
-                    assert_eq!(code(&mut session, &give(call, id, "amy", level)), expected, "{who} {call} {id} {level}");
+                    assert_eq!(
+                        code(&mut session, &give(call, id, "amy", level)),
+                        expected,
+                        "{who} {call} {id} {level}"
+                    );
                 }
             }
         }
@@ -65,7 +70,11 @@ fn the_grantee_is_active_and_of_the_same_organization() {
     for call in GIVE {
         let unknown = answer(&mut alice, &give(call, "1", "nobody_of_us", "read"), "nobody_of_us");
         assert!(["22023", "42501"].contains(&unknown[0].as_str()), "{unknown:?}");
-        assert_eq!(answer(&mut alice, &give(call, "1", "gus", "read"), "gus"), unknown, "another organization says nothing about its people");
+        assert_eq!(
+            answer(&mut alice, &give(call, "1", "gus", "read"), "gus"),
+            unknown,
+            "another organization says nothing about its people"
+        );
         assert_eq!(answer(&mut alice, &give(call, "1", "ted", "read"), "ted")[0], unknown[0]);
         accepted(&mut alice, &give(call, "1", "tess", "read"));
     }
@@ -75,7 +84,10 @@ fn the_grantee_is_active_and_of_the_same_organization() {
 fn bad_arguments_are_refused() {
     let db = Db::new("give_args");
     org(&db);
-    accepted(&mut db.admin(), "INSERT INTO leadguard.team (key, name, access) VALUES ('red', 'Red', 'own'); CREATE TABLE crm.plain (id int PRIMARY KEY)");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.team (key, name, access) VALUES ('red', 'Red', 'own'); CREATE TABLE crm.plain (id int PRIMARY KEY)",
+    );
     let mut alice = db.connect("alice");
     for call in [
         "leadguard.share('crm.lead', '1', 'carl', 'none')",
@@ -126,10 +138,16 @@ fn shares_and_the_sales_team_are_taken_away_separately() {
     let db = Db::new("take_one");
     org(&db);
     let mut alice = db.connect("alice");
-    accepted(&mut alice, "SELECT leadguard.share('crm.lead', '1', 'carl', 'read'), leadguard.team_add('crm.lead', '1', 'carl', 'edit')");
+    accepted(
+        &mut alice,
+        "SELECT leadguard.share('crm.lead', '1', 'carl', 'read'), leadguard.team_add('crm.lead', '1', 'carl', 'edit')",
+    );
     accepted(&mut alice, "SELECT leadguard.team_remove('crm.lead', '1', 'carl')");
     assert_eq!(level(&db, "carl", "1"), "read");
-    accepted(&mut alice, "SELECT leadguard.team_add('crm.lead', '1', 'carl', 'edit'), leadguard.unshare('crm.lead', '1', 'carl')");
+    accepted(
+        &mut alice,
+        "SELECT leadguard.team_add('crm.lead', '1', 'carl', 'edit'), leadguard.unshare('crm.lead', '1', 'carl')",
+    );
     assert_eq!(level(&db, "carl", "1"), "edit");
     // Taking away what is not there is no error worth stopping for, and takes nothing else.
     let _ = code(&mut alice, "SELECT leadguard.unshare('crm.lead', '1', 'carl')");
@@ -141,7 +159,10 @@ fn a_rolled_back_grant_was_never_given() {
     let db = Db::new("give_rollback");
     org(&db);
     let mut alice = db.connect("alice");
-    accepted(&mut alice, "BEGIN; SELECT leadguard.share('crm.lead', '1', 'carl'); SAVEPOINT s; SELECT leadguard.team_add('crm.lead', '2', 'carl')");
+    accepted(
+        &mut alice,
+        "BEGIN; SELECT leadguard.share('crm.lead', '1', 'carl'); SAVEPOINT s; SELECT leadguard.team_add('crm.lead', '2', 'carl')",
+    );
     accepted(&mut alice, "ROLLBACK TO s; COMMIT");
     assert_eq!(leads(&db, "carl"), set("1 9 10"));
     accepted(&mut alice, "BEGIN; SELECT leadguard.unshare('crm.lead', '1', 'carl'); ROLLBACK");
@@ -153,7 +174,10 @@ fn grants_of_two_records_do_not_wait_for_each_other() {
     let db = Db::new("give_parallel");
     org(&db);
     let (mut alice, mut mona) = (db.connect("alice"), db.connect("mona"));
-    accepted(&mut alice, "BEGIN; SELECT leadguard.share('crm.lead', '1', 'carl'); SELECT leadguard.team_add('crm.lead', '2', 'carl')");
+    accepted(
+        &mut alice,
+        "BEGIN; SELECT leadguard.share('crm.lead', '1', 'carl'); SELECT leadguard.team_add('crm.lead', '2', 'carl')",
+    );
     accepted(&mut mona, "SET statement_timeout = '5s'");
     accepted(&mut mona, "SELECT leadguard.share('crm.lead', '3', 'carl'), leadguard.team_add('crm.lead', '6', 'carl')");
     assert_eq!(leads(&db, "carl"), set("3 6 9 10"));

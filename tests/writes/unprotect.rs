@@ -147,7 +147,8 @@ fn a_dry_run_changes_nothing() {
     let picture = snapshot(&mut admin, "crm.lead");
     accepted(&mut admin, &protect(""));
     let secured = snapshot(&mut admin, "crm.lead");
-    let steps = rows(&mut admin, "SELECT statement FROM leadguard.unprotect('crm.lead', dry_run => true) ORDER BY step");
+    let steps =
+        rows(&mut admin, "SELECT statement FROM leadguard.unprotect('crm.lead', dry_run => true) ORDER BY step");
     assert!(!steps.is_empty());
     same(&secured, &snapshot(&mut admin, "crm.lead"));
     for step in steps {
