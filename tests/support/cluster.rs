@@ -71,25 +71,22 @@ impl Server {
     fn ready_template(&self, client: &mut Client) {
         let installed: String = client.query_one(INSTALLED_SCRIPT, &[]).expect("installed script").get(0);
         let found: Option<Option<String>> = client
-            .query_opt(
-                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1",
-                &[&TEMPLATE],
-            )
+            .query_opt("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1", &[&TEMPLATE])
             .expect("look for the template")
             .map(|row| row.get(0));
         if found == Some(Some(installed.clone())) {
             return;
         }
-        client.batch_execute(&format!("DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")).expect("drop the old template");
+        client
+            .batch_execute(&format!("DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)"))
+            .expect("drop the old template");
         client.batch_execute(&format!("CREATE DATABASE {TEMPLATE} TEMPLATE template0")).expect("create the template");
         let mut inside = self.connect("postgres", TEMPLATE);
         inside.batch_execute("CREATE EXTENSION leadguard").unwrap_or_else(|e| {
             panic!("CREATE EXTENSION leadguard: {}", e.as_db_error().map_or(e.to_string(), |d| d.to_string()))
         });
         drop(inside);
-        client
-            .batch_execute(&format!("COMMENT ON DATABASE {TEMPLATE} IS '{installed}'"))
-            .expect("label the template");
+        client.batch_execute(&format!("COMMENT ON DATABASE {TEMPLATE} IS '{installed}'")).expect("label the template");
     }
 
     /// Removes databases and roles of test processes that no longer run (killed, or out of memory).

@@ -28,8 +28,11 @@ impl Db {
         // process make it unique among all test processes on this server.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let short: String =
-            name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).take(20).collect();
+        let short: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+            .take(20)
+            .collect();
         let db = Db { name: format!("lg_{short}_{number}_p{}", std::process::id()) };
         server().create_database(&db.name, with_extension);
         db
@@ -58,7 +61,8 @@ impl Db {
     pub fn create_role(&self, short: &str) -> String {
         let full = self.role(short);
         let mut client = server().connect("postgres", "postgres");
-        let exists = client.query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&full]).expect("look for the role");
+        let exists =
+            client.query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&full]).expect("look for the role");
         if exists.is_some() {
             server().remove_role(&mut client, &full);
         }

@@ -1,14 +1,14 @@
 //! The cast of most tests and small ways to change it.
 
-use crate::ask::{accepted, scalar};
 use crate::Db;
+use crate::ask::{accepted, scalar};
 use postgres::Client;
 use std::path::PathBuf;
 
 /// Keys of everybody in `org.sql`.
 const CAST: [&str; 17] = [
-    "ceo", "vp", "vp2", "mona", "alice", "anton", "viewer", "bob", "carl", "tina", "tom", "ted", "tess", "bea", "amy", "loner",
-    "admin",
+    "ceo", "vp", "vp2", "mona", "alice", "anton", "viewer", "bob", "carl", "tina", "tom", "ted", "tess", "bea", "amy",
+    "loner", "admin",
 ];
 
 /// Members, login roles and territories of `org.sql`, no table yet.
@@ -65,13 +65,14 @@ fn id(admin: &mut Client, table: &str, key: &str) -> i64 {
 /// The folder with the CSV files of real companies: `LEADGUARD_DATA`, or `../shared/data` beside the repository.
 /// Without it the tests on real input skip, and say so.
 pub fn shared_data() -> Option<PathBuf> {
-    let path = std::env::var_os("LEADGUARD_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-        PathBuf::from,
-    );
+    let path = std::env::var_os("LEADGUARD_DATA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
     if path.is_dir() {
         return Some(path);
     }
-    println!("skipped: no real data in {} (set LEADGUARD_DATA to the folder with maven-crm and olist-funnel)", path.display());
+    println!(
+        "skipped: no real data in {} (set LEADGUARD_DATA to the folder with maven-crm and olist-funnel)",
+        path.display()
+    );
     None
 }

@@ -1,7 +1,7 @@
 //! What the server really lets a connection see and do, found out by trying.
 
-use crate::ask::{accepted, code, ids, rows, scalar};
 use crate::Db;
+use crate::ask::{accepted, code, ids, rows, scalar};
 use postgres::Client;
 use std::collections::BTreeSet;
 
@@ -46,7 +46,11 @@ pub fn level_in(client: &mut Client, table: &str, id: &str) -> &'static str {
         "edit" => ["t", "t", "f"],
         _ => ["t", "t", "t"],
     };
-    assert_eq!(told, vec![expected.map(str::to_string).to_vec()], "can() differs from what was possible ({found}) on {table} {id}");
+    assert_eq!(
+        told,
+        vec![expected.map(str::to_string).to_vec()],
+        "can() differs from what was possible ({found}) on {table} {id}"
+    );
     found
 }
 
@@ -66,5 +70,8 @@ fn may(client: &mut Client, sql: &str) -> bool {
 /// A picture of the stored leads that changes with any write to them, even one that changes no value.
 #[track_caller]
 pub fn stored(admin: &mut Client, table: &str) -> String {
-    scalar(admin, &format!("SELECT md5(string_agg(format('%s %s %s', ctid, xmin, xmax), ',' ORDER BY ctid)) FROM {table}"))
+    scalar(
+        admin,
+        &format!("SELECT md5(string_agg(format('%s %s %s', ctid, xmin, xmax), ',' ORDER BY ctid)) FROM {table}"),
+    )
 }

@@ -9,15 +9,15 @@ mod level;
 mod wait;
 
 pub use ask::{accepted, allowed, code, ids, refused, rows, scalar, set};
-pub use cluster::{server, Server};
+pub use cluster::{Server, server};
 pub use db::Db;
 pub use fixture::{enlist, member, org, people, place, shared_data, territory};
 pub use level::{leads, level, level_in, stored};
 pub use wait::{blocked, pid};
 
 pub use postgres;
-pub use postgres::error::DbError;
 pub use postgres::Client;
+pub use postgres::error::DbError;
 pub use rand;
 
 /// The seed of a random test: `LEADGUARD_TEST_SEED` to repeat a run, otherwise a new one. Printed either way.

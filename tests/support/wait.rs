@@ -13,7 +13,9 @@ pub fn pid(client: &mut Client) -> i32 {
 pub fn blocked(admin: &mut Client, pid: i32) -> bool {
     let until = Instant::now() + Duration::from_secs(5);
     while Instant::now() < until {
-        if !rows(admin, &format!("SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock'")).is_empty() {
+        if !rows(admin, &format!("SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock'"))
+            .is_empty()
+        {
             return true;
         }
         std::thread::sleep(Duration::from_millis(20));
