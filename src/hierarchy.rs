@@ -15,6 +15,7 @@ use crate::guc;
 use crate::identity;
 use crate::model::forest::{self, Broken, Moved, Under};
 use pgrx::pg_sys::Datum;
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 /// The texts of one hierarchy's queries.
@@ -31,7 +32,7 @@ struct Texts {
     describe: String,
     apply: String,
     clear: String,
-    chain: String,
+    node: String,
 }
 
 pub(crate) struct Hierarchy {
@@ -99,7 +100,7 @@ impl Hierarchy {
             describe: self.text(include_str!("../sql/query/closure_describe.sql")),
             apply: self.text(include_str!("../sql/query/closure_apply.sql")),
             clear: self.text("DELETE FROM {closure}"),
-            chain: self.text(include_str!("../sql/query/closure_chain.sql")),
+            node: self.text("SELECT key, {parent} FROM {table} WHERE id = $1"),
         })
     }
 
@@ -262,7 +263,7 @@ fn refuse(hierarchy: &Hierarchy, broken: &Broken) -> ! {
                 .raise()
         }
         Broken::TooDeep { id, depth } => {
-            let key = chain(hierarchy, *id, 1).pop().unwrap_or_default();
+            let (key, _) = node(hierarchy, *id);
             failure(TOO_DEEP, format!("the change makes a chain of {depth} levels below the top"))
                 .detail(format!("leadguard.max_depth is {}; the chain runs through \"{key}\".", guc::max_depth()))
                 .hint("A chain of n needs n*n/2 closure pairs. A superuser can raise leadguard.max_depth.")
@@ -271,32 +272,38 @@ fn refuse(hierarchy: &Hierarchy, broken: &Broken) -> ! {
     }
 }
 
-/// The keys on the way up from a node, at most `limit`.
-fn chain(hierarchy: &Hierarchy, from: i64, limit: i64) -> Vec<String> {
-    let mut keys = Vec::new();
-    sql::query_once(
-        &hierarchy.texts().chain,
-        &[Param::Int(Some(from)), Param::Int(Some(limit))],
-        Sees::Now,
-        &mut |row| keys.extend(row.text(0)),
-    );
-    keys
+/// Key and parent of a node.
+fn node(hierarchy: &Hierarchy, id: i64) -> (String, Option<i64>) {
+    let mut found = (String::new(), None);
+    sql::query_once(&hierarchy.texts().node, &[Param::Int(Some(id))], Sees::Now, &mut |row| {
+        found = (row.text(0).unwrap_or_default(), row.int(1));
+    });
+    found
 }
 
-/// Names the members of a cycle; a long one is cut.
+/// Names the members of the cycle that the way up from a node ends in; a long one is cut.
 fn cycle(hierarchy: &Hierarchy, from: i64) -> Vec<String> {
+    const WALKED: usize = 10_000;
     const SHOWN: usize = 20;
-    let mut keys = chain(hierarchy, from, 10_000);
-    if let Some(first) = keys.first().cloned() {
-        if let Some(again) = keys.iter().skip(1).position(|k| *k == first) {
-            keys.truncate(again + 2);
-        }
-        if keys.len() > SHOWN {
-            keys.truncate(SHOWN);
-            keys.push("...".to_owned());
-            keys.push(first);
-        }
+    let mut way: Vec<(i64, String)> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut at = Some(from);
+    while let Some(id) = at
+        && seen.insert(id)
+        && way.len() < WALKED
+    {
+        let (key, parent) = node(hierarchy, id);
+        way.push((id, key));
+        at = parent;
     }
+    let start = way.iter().position(|(id, _)| Some(*id) == at).unwrap_or(0);
+    let mut keys: Vec<String> = way.into_iter().skip(start).map(|(_, key)| key).collect();
+    let first = keys.first().cloned();
+    if keys.len() > SHOWN {
+        keys.truncate(SHOWN);
+        keys.push("...".to_owned());
+    }
+    keys.extend(first);
     keys
 }
 
