@@ -151,7 +151,7 @@ pub fn writes(world: &World, member: Option<i64>) -> bool {
     member.is_some_and(|m| world.members.get(&m).is_some_and(|x| x.active) && cap(world, m) > Level::Read)
 }
 
-/// May `member` insert this record? His own name stands for an empty owner. Outside of what he reaches, owner and
+/// May `member` insert this record? His own name stands for an empty owner; anybody else must be active. Outside of what he reaches, owner and
 /// territory need `assign`, and with it the new row need not be readable: a dispatcher creates records for others.
 pub fn may_insert(
     world: &World,
@@ -167,7 +167,7 @@ pub fn may_insert(
     let assigns = has(world, member, |r| r.2);
     let owner_ok = owner.is_none_or(|o| {
         let known = world.members[&o].org == new.org && world.members[&o].active;
-        o == member || above(world, member, o) || (assigns && known)
+        o == member || (known && (above(world, member, o) || assigns))
     });
     let territory_ok = territory.is_none_or(|t| reaches_territory(world, member, t) || assigns);
     owner_ok && territory_ok && (assigns || would_read(world, member, table, new))
