@@ -4,11 +4,17 @@ use crate::ffi::session;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 static MAX_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(64);
+static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 static ALLOW_UNPATCHED_SERVER: GucSetting<bool> = GucSetting::<bool>::new(false);
 
 /// The longest chain of managers or parent territories. A chain of n needs n²/2 pairs.
 pub(crate) fn max_depth() -> i64 {
     i64::from(MAX_DEPTH.get())
+}
+
+/// How much a session keeps of what members reach. 0: nothing outlives the place where it is used.
+pub(crate) fn cache_bytes() -> usize {
+    usize::try_from(CACHE_SIZE.get()).unwrap_or(0) * 1024
 }
 
 pub(crate) fn allow_unpatched_server() -> bool {
@@ -26,6 +32,16 @@ pub(crate) fn register() {
         GucContext::Suset,
         GucFlags::NOT_WHILE_SEC_REST,
     );
+    GucRegistry::define_int_guc(
+        c"leadguard.cache_size",
+        c"Memory in which a session keeps what members reach.",
+        c"The sets of the members that the session worked for, most recently used first. 0 keeps nothing. See leadguard.cache().",
+        &CACHE_SIZE,
+        0,
+        i32::MAX / 1024,
+        GucContext::Userset,
+        GucFlags::UNIT_KB,
+    );
     GucRegistry::define_bool_guc(
         c"leadguard.allow_unpatched_server",
         c"Lets protect work on a server below the security floor.",
@@ -34,5 +50,6 @@ pub(crate) fn register() {
         GucContext::Suset,
         GucFlags::NOT_WHILE_SEC_REST,
     );
+    crate::identity::workers::register();
     session::reserve_prefix(c"leadguard");
 }

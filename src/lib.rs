@@ -19,6 +19,7 @@ mod hierarchy;
 mod identity;
 mod model;
 mod names;
+mod planner;
 mod protect;
 mod questions;
 mod visibility;
@@ -35,10 +36,12 @@ extension_sql_file!(
     name = "identity_functions",
     requires = ["policy_functions"]
 );
-extension_sql_file!("../sql/install/50_protect.sql", name = "protect", requires = ["identity_functions"]);
+extension_sql_file!("../sql/install/32_plan_functions.sql", name = "plan_functions", requires = ["identity_functions"]);
+extension_sql_file!("../sql/install/50_protect.sql", name = "protect", requires = ["plan_functions"]);
 extension_sql_file!("../sql/install/60_grants_api.sql", name = "grants_api", requires = ["protect"]);
 extension_sql_file!("../sql/install/61_questions.sql", name = "questions", requires = ["grants_api"]);
-extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["questions"]);
+extension_sql_file!("../sql/install/62_operations.sql", name = "operations", requires = ["questions"]);
+extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["operations"]);
 extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["directory_triggers"], finalize);
 
 #[pg_guard]
@@ -47,5 +50,7 @@ extern "C-unwind" fn _PG_init() {
     ffi::session::on_transaction(|event| {
         identity::on_transaction(event);
         visibility::subject::on_transaction(event);
+        planner::plans::on_transaction(event);
     });
+    ffi::index_cost::install();
 }

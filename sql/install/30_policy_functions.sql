@@ -2,8 +2,12 @@
 -- PUBLIC's: without it "no rows" would become "permission denied for function". They answer only about the
 -- asking member. Nothing is LEAKPROOF and nothing has a SET clause: it would cost 0.8 us per row.
 
+CREATE FUNCTION leadguard.visible_support(internal)
+RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'leadguard_visible_support';
+COMMENT ON FUNCTION leadguard.visible_support(internal) IS 'Planner support of leadguard.visible: the same condition as plans want it.';
 CREATE FUNCTION leadguard.visible(target regclass, id "any", owner "any", territory "any", organization "any")
-RETURNS boolean LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED COST 10
+RETURNS boolean LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE COST 10 SUPPORT leadguard.visible_support
 AS 'MODULE_PATHNAME', 'leadguard_visible';
 COMMENT ON FUNCTION leadguard.visible(regclass, "any", "any", "any", "any") IS
 'Policy: whether the asking member may read a row of a protected table, given its mapped columns (NULL for a column that is not mapped). False without identity. In the state that the statement sees.';

@@ -80,6 +80,19 @@ CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCA
 CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.team_member
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
 
+-- Plans hold who sees everything; when that changes they are made anew in every backend.
+CREATE FUNCTION leadguard.forget_plans()
+RETURNS trigger LANGUAGE c VOLATILE SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'leadguard_forget_plans';
+COMMENT ON FUNCTION leadguard.forget_plans() IS
+'Trigger AFTER STATEMENT: has every backend plan queries of protected tables anew once the transaction is committed.';
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.member_role
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.role
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.role_binding
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
+
 -- A trigger function keeps the plans of its first call; one made for a single changed row takes minutes for
 -- 50,000. Statements that join two transition tables are therefore EXECUTEd, and planned each time.
 

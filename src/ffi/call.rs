@@ -48,6 +48,46 @@ impl Call {
         }
     }
 
+    /// NULL as the result.
+    pub(crate) fn null(&self) -> pg_sys::Datum {
+        // SAFETY: fcinfo is live.
+        unsafe { (*self.fcinfo).isnull = true };
+        pg_sys::Datum::from(0usize)
+    }
+
+    /// A value of a column's type as the result; NULL when the type cannot hold it.
+    pub(crate) fn result(&self, value: &Value, kind: Kind) -> pg_sys::Datum {
+        datum_of(value, kind).unwrap_or_else(|| self.null())
+    }
+
+    /// An array of bigint, text or uuid, allocated to live as long as the call site. Integers are in ascending
+    /// order where the values are, which is how an index likes them.
+    pub(crate) fn array(&self, kind: Kind, values: &[Value]) -> pg_sys::Datum {
+        let kind = kind.family();
+        let (element, length, by_value, alignment) = match kind {
+            Kind::Text => (pg_sys::TEXTOID, -1, false, pg_sys::TYPALIGN_INT),
+            Kind::Uuid => (pg_sys::UUIDOID, 16, false, pg_sys::TYPALIGN_CHAR),
+            _ => (pg_sys::INT8OID, 8, true, pg_sys::TYPALIGN_DOUBLE),
+        };
+        // SAFETY: flinfo is live, and its memory context with it.
+        let context = unsafe { pg_sys::MemoryContextSwitchTo((*(*self.fcinfo).flinfo).fn_mcxt) };
+        let mut elements: Vec<pg_sys::Datum> = values.iter().filter_map(|value| datum_of(value, kind)).collect();
+        // SAFETY: the elements are datums of the element type.
+        let array = unsafe {
+            pg_sys::construct_array(
+                elements.as_mut_ptr(),
+                elements.len() as i32,
+                element,
+                length,
+                by_value,
+                alignment as core::ffi::c_char,
+            )
+        };
+        // SAFETY: the context that was current before; an error on the way makes Postgres choose another one.
+        unsafe { pg_sys::MemoryContextSwitchTo(context) };
+        pg_sys::Datum::from(array)
+    }
+
     /// State of this call site for this execution, made on the first call. It is dropped with the memory
     /// context that holds the expression, which all call sites of one execution share.
     pub(crate) fn state<T: 'static>(&self, make: impl FnOnce() -> T) -> *mut T {

@@ -1,10 +1,13 @@
 //! The C symbols that the install script names, for functions that need the raw call.
 
 use super::call::Call;
+use crate::planner;
+use crate::visibility::arm::Arm;
+use crate::visibility::policy;
 use pgrx::pg_sys;
 
 macro_rules! entries {
-    ($($info:ident, $symbol:ident => $body:path;)*) => {$(
+    ($($info:ident, $symbol:ident => $body:expr;)*) => {$(
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub extern "C-unwind" fn $info() -> &'static pg_sys::Pg_finfo_record {
@@ -19,19 +22,33 @@ macro_rules! entries {
         pub unsafe extern "C-unwind" fn $symbol(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
             // SAFETY: the guard turns panics into errors; fcinfo is what Postgres passed.
             unsafe {
-                pg_sys::submodules::panic::pgrx_extern_c_guard(|| $body(&Call::new(fcinfo)))
+                let body: fn(&Call) -> pg_sys::Datum = $body;
+                pg_sys::submodules::panic::pgrx_extern_c_guard(|| body(&Call::new(fcinfo)))
             }
         }
     )*};
 }
 
 entries! {
-    pg_finfo_leadguard_visible, leadguard_visible => crate::visibility::policy::visible;
-    pg_finfo_leadguard_still_visible, leadguard_still_visible => crate::visibility::policy::still_visible;
-    pg_finfo_leadguard_acceptable, leadguard_acceptable => crate::visibility::policy::acceptable;
+    pg_finfo_leadguard_visible, leadguard_visible => policy::visible;
+    pg_finfo_leadguard_still_visible, leadguard_still_visible => policy::still_visible;
+    pg_finfo_leadguard_acceptable, leadguard_acceptable => policy::acceptable;
+    pg_finfo_leadguard_visible_owners, leadguard_visible_owners => |call| policy::values(call, Arm::Owner);
+    pg_finfo_leadguard_visible_territories, leadguard_visible_territories => |call| policy::values(call, Arm::Territory);
+    pg_finfo_leadguard_visible_records, leadguard_visible_records => |call| policy::values(call, Arm::Record);
+    pg_finfo_leadguard_visible_organizations, leadguard_visible_organizations => |call| policy::values(call, Arm::Organization);
+    pg_finfo_leadguard_visible_from, leadguard_visible_from => policy::from;
+    pg_finfo_leadguard_visible_support, leadguard_visible_support => planner::visible;
+    pg_finfo_leadguard_visible_all_support, leadguard_visible_all_support => planner::gate;
+    pg_finfo_leadguard_visible_owner_support, leadguard_visible_owner_support => |call| planner::arm(call, Arm::Owner);
+    pg_finfo_leadguard_visible_territory_support, leadguard_visible_territory_support => |call| planner::arm(call, Arm::Territory);
+    pg_finfo_leadguard_visible_record_support, leadguard_visible_record_support => |call| planner::arm(call, Arm::Record);
+    pg_finfo_leadguard_visible_admin_support, leadguard_visible_admin_support => |call| planner::arm(call, Arm::Admin);
+    pg_finfo_leadguard_visible_organization_support, leadguard_visible_organization_support => |call| planner::arm(call, Arm::Organization);
     pg_finfo_leadguard_guard_statement, leadguard_guard_statement => crate::guard::statement;
     pg_finfo_leadguard_guard_row, leadguard_guard_row => crate::guard::row;
     pg_finfo_leadguard_guard_stored, leadguard_guard_stored => crate::guard::stored;
+    pg_finfo_leadguard_forget_plans, leadguard_forget_plans => planner::plans::forget_everywhere;
     pg_finfo_leadguard_closure_lock, leadguard_closure_lock => crate::hierarchy::lock;
     pg_finfo_leadguard_closure_maintain, leadguard_closure_maintain => crate::hierarchy::maintain;
 }

@@ -3,17 +3,29 @@
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
 //! compat   differences between the server versions
 //! entry    the C symbols that the install script names
+//! index_cost what finding rows by a set of values costs
+//! planner  requests of the planner and the expressions that answer them
+//! probe    the calls that run once for each row
 //! raise    errors with a SQLSTATE of our own
+//! scan     direct reads of the extension's own tables
 //! session  users, transactions, the switch to the extension's owner
+//! setting  settings that only the extension writes
 //! snapshot which state of the database a statement sees
 //! sql      queries with an explicit choice of snapshot
+//! statistics what the planner knows of columns and tables
 //! trigger  trigger calls, their rows and transition tables
 
 pub(crate) mod call;
 mod compat;
 mod entry;
+pub(crate) mod index_cost;
+pub(crate) mod planner;
+pub(crate) mod probe;
 pub(crate) mod raise;
+pub(crate) mod scan;
 pub(crate) mod session;
+pub(crate) mod setting;
 pub(crate) mod snapshot;
 pub(crate) mod sql;
+pub(crate) mod statistics;
 pub(crate) mod trigger;

@@ -63,6 +63,17 @@ pub(crate) fn subtransaction() -> u32 {
     unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
 
+/// The root of the partition tree that a partition belongs to.
+pub(crate) fn partition_root(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    use pgrx::IntoDatum;
+    // SAFETY: a catalog look-up; false for what is no relation.
+    if !unsafe { pg_sys::get_rel_relispartition(relation) } {
+        return None;
+    }
+    // SAFETY: the function takes one regclass.
+    unsafe { pgrx::direct_function_call(pg_sys::pg_partition_root, &[relation.into_datum()]) }
+}
+
 /// Microseconds since 2000-01-01 at the start of the client's statement.
 pub(crate) fn statement_time() -> i64 {
     // SAFETY: reads a backend variable.
@@ -137,6 +148,42 @@ pub(crate) fn set_local(name: &CStr, value: &CStr) {
             false,
         )
     };
+}
+
+/// How the plan cache knows a function.
+pub(crate) fn plan_cache_hash(function: pg_sys::Oid) -> u32 {
+    let none = pg_sys::Datum::from(0usize);
+    // SAFETY: the keys are those of this cache.
+    unsafe {
+        pg_sys::GetSysCacheHashValue(
+            pg_sys::SysCacheIdentifier::PROCOID as i32,
+            pg_sys::Datum::from(function),
+            none,
+            none,
+            none,
+        )
+    }
+}
+
+/// Has this backend's plans of queries that name the function made anew at their next use.
+pub(crate) fn forget_plans(hash: u32) {
+    // SAFETY: tells the registered caches, as a change of the function would; they only set flags.
+    unsafe { pg_sys::CallSyscacheCallbacks(pg_sys::SysCacheIdentifier::PROCOID as i32, hash) };
+}
+
+/// Has every backend make plans over a table anew once this transaction is committed.
+pub(crate) fn invalidate_relation(relation: pg_sys::Oid) {
+    // SAFETY: a catalog look-up.
+    if unsafe { pg_sys::get_rel_relkind(relation) } != 0 {
+        // SAFETY: the relation exists; sends a message at commit.
+        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
+    }
+}
+
+/// Whether this process computes a part of a query for another one.
+pub(crate) fn is_parallel_worker() -> bool {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::ParallelWorkerNumber >= 0 }
 }
 
 /// What happens to a (sub)transaction, for state that must not outlive it.

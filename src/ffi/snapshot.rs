@@ -6,7 +6,7 @@
 
 use pgrx::pg_sys;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Fingerprint {
     xmin: u32,
     xmax: u32,
@@ -30,6 +30,32 @@ fn fingerprint(snapshot: *const pg_sys::SnapshotData) -> Fingerprint {
 
 fn xid(id: pg_sys::TransactionId) -> u32 {
     id.into_inner()
+}
+
+/// The same functions without pgrx's guard, which costs more than they do: neither can raise.
+mod bare {
+    use pgrx::pg_sys;
+    unsafe extern "C-unwind" {
+        pub(super) fn ActiveSnapshotSet() -> bool;
+        pub(super) fn GetActiveSnapshot() -> *const pg_sys::SnapshotData;
+    }
+}
+
+/// Whether the running statement sees this state. For calls of every row.
+#[inline]
+pub(crate) fn is_active(state: &Fingerprint) -> bool {
+    // SAFETY: reads the snapshot stack.
+    if !unsafe { bare::ActiveSnapshotSet() } {
+        return false;
+    }
+    // SAFETY: a snapshot is active.
+    fingerprint(unsafe { bare::GetActiveSnapshot() }) == *state
+}
+
+/// Whether statements of this transaction keep seeing the state of its first one.
+pub(crate) fn is_fixed() -> bool {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
 }
 
 /// The state that the running statement sees, or None where no statement runs.

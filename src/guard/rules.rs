@@ -21,14 +21,14 @@ pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(
     if let (owner, Some(kind)) = row.owner
         && owner != Value::Null
         && owner != named(member.id, &member.key, kind)
-        && !((assigns || subject.owners(member, kind).contains(&owner)) && is_active_member(member, &owner, kind))
+        && !((assigns || subject.owners(kind).contains(&owner)) && is_active_member(member, &owner, kind))
     {
         return Err(refused("the owner of a new row must be the inserting member or somebody active below")
             .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
     }
     if let (territory, Some(kind)) = row.territory
         && territory != Value::Null
-        && !subject.territories(member, kind).contains(&territory)
+        && !subject.territories(kind).contains(&territory)
         && !(assigns && is_territory(member, &territory, kind))
     {
         return Err(refused("the territory of a new row must be one that the inserting member reaches, or empty")

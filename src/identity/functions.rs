@@ -1,6 +1,7 @@
 //! Questions about the session's own identity.
 
 use crate::ffi::session;
+use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
 use crate::visibility;
 use pgrx::datum::TimestampWithTimeZone;
@@ -36,6 +37,14 @@ fn is_guest() -> bool {
     visibility::statement().member.as_ref().is_some_and(|m| m.guest)
 }
 
+/// A name is no matter of access, so that the sets do not depend on it.
+fn name_of(member: i64) -> Option<String> {
+    session::as_extension(|| {
+        let text = "SELECT name FROM leadguard.member WHERE id = $1";
+        sql::first_text(text, &[Param::Int(Some(member))], Sees::Statement)
+    })
+}
+
 type Whoami = TableIterator<
     'static,
     (
@@ -64,10 +73,30 @@ fn whoami() -> Whoami {
     TableIterator::once((
         member.map(|m| m.id),
         member.map(|m| m.key.clone()),
-        member.map(|m| m.name.clone()),
+        member.and_then(|m| name_of(m.id)),
         member.map(|m| m.org_key.clone()),
         how,
         login,
         since.and_then(|s| TimestampWithTimeZone::try_from(s).ok()),
     ))
+}
+
+type Cache = TableIterator<
+    'static,
+    (
+        pgrx::name!(members, i64),
+        pgrx::name!(bytes, i64),
+        pgrx::name!(bytes_limit, i64),
+        pgrx::name!(hits, i64),
+        pgrx::name!(misses, i64),
+        pgrx::name!(evicted, i64),
+    ),
+>;
+
+/// What this session keeps of what members reach.
+#[pgrx::pg_extern(sql = false)]
+fn cache() -> Cache {
+    let usage = visibility::reach::usage();
+    let limit = i64::try_from(crate::guc::cache_bytes()).unwrap_or(i64::MAX);
+    TableIterator::once((usage.members, usage.bytes, limit, usage.hits, usage.misses, usage.evicted))
 }

@@ -6,15 +6,19 @@
 //! Tests: tests/attacks (identity), tests/paths.
 
 mod functions;
+pub(crate) mod workers;
 
 use crate::errors::{BAD_IDENTITY, IDENTITY_CHANGED, failure, refused};
+use crate::ffi::scan::{self, Equal};
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::planner::plans;
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How a login role is registered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Mode {
     Person,
     Analyst,
@@ -57,18 +61,24 @@ struct Acting {
 
 thread_local! {
     static ACTING: Cell<Option<Acting>> = const { Cell::new(None) };
-    static SERIAL: Cell<u64> = const { Cell::new(0) };
     static HIERARCHY_TOUCHED: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Not thread-local: it is read for every row, by the one thread that a backend has.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
 /// Changes with every change of identity, so that nothing resolved before is used after.
+#[inline]
 pub(crate) fn serial() -> u64 {
-    SERIAL.get()
+    SERIAL.load(Ordering::Relaxed)
 }
 
 fn set_acting(acting: Option<Acting>) {
+    if let Some(acting) = acting {
+        workers::tell(acting.member, acting.role);
+    }
     ACTING.set(acting);
-    SERIAL.set(SERIAL.get() + 1);
+    SERIAL.fetch_add(1, Ordering::Relaxed);
 }
 
 pub(crate) fn mark_hierarchy_touched() {
@@ -109,14 +119,12 @@ pub(crate) fn on_transaction(event: Transaction) {
 
 /// The registration of a login role. OID and name must both match: a recycled name inherits nothing.
 fn registration(role: Oid) -> Option<(Mode, Option<i64>)> {
+    let table = scan::Table::open(c"role_binding");
+    let (member, mode, name) = (table.column(c"member_id"), table.column(c"mode"), table.column(c"db_role"));
     let mut found = None;
-    session::as_extension(|| {
-        sql::query(
-            "SELECT member_id, mode, db_role FROM leadguard.role_binding WHERE role_oid = $1",
-            &[Param::Oid(role)],
-            Sees::Statement,
-            &mut |row| found = Some((row.int(0), row.text(1), row.text(2))),
-        )
+    table.scan(Some(c"role_binding_pkey"), &[(table.column(c"role_oid"), Equal::Oid(role))], |row| {
+        found = Some((row.int(member), row.text(mode), row.text(name)));
+        false
     });
     let (member, mode, name) = found?;
     if session::role_name(role)? != name? {
@@ -130,8 +138,12 @@ pub(crate) fn claimed() -> Option<Identity> {
     let role = session::session_role();
     match registration(role)? {
         (Mode::Trusted, _) => {
-            let acting = ACTING.get().filter(|a| a.role == role)?;
-            Some(Identity { member: acting.member, mode: Mode::Trusted })
+            let (member, bound_to) = if session::is_parallel_worker() {
+                workers::told()?
+            } else {
+                ACTING.get().map(|a| (a.member, a.role))?
+            };
+            (bound_to == role).then_some(Identity { member, mode: Mode::Trusted })
         }
         (mode, member) => Some(Identity { member: member?, mode }),
     }
@@ -179,6 +191,7 @@ fn act_as(member_key: Option<&str>) -> i64 {
     }
     refuse_while_in_use();
     set_acting(Some(Acting { member, role, sub: session::subtransaction(), since: session::statement_time() }));
+    plans::used_by(&crate::visibility::statement());
     member
 }
 

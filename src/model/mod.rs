@@ -1,5 +1,7 @@
 //! Algorithms and values. No Postgres, no SQL, no unsafe: tested by plain `cargo test`.
 
+pub mod estimate;
 pub mod forest;
+pub mod ids;
 pub mod level;
 pub mod value;

@@ -3,8 +3,8 @@
 //! An owner column may hold ids (smallint, integer, bigint) or keys (text, varchar, uuid); a set answers
 //! for whichever kind it was filled with.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use super::ids::IdSet;
+use std::collections::HashSet;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -28,12 +28,29 @@ impl Kind {
         matches!(self, Kind::Int2 | Kind::Int4 | Kind::Int8)
     }
 
+    /// Columns of one family share their sets.
+    pub fn family(self) -> Kind {
+        if self.is_int() { Kind::Int8 } else { self }
+    }
+
     /// Whether an id fits into a column of this kind.
     pub fn fits(self, id: i64) -> bool {
         match self {
             Kind::Int2 => i16::try_from(id).is_ok(),
             Kind::Int4 => i32::try_from(id).is_ok(),
             _ => true,
+        }
+    }
+}
+
+impl Value<'_> {
+    /// The canonical text form, as record grants name a record.
+    pub fn to_text(&self) -> Option<String> {
+        match self {
+            Value::Null => None,
+            Value::Int(id) => Some(id.to_string()),
+            Value::Text(text) => Some((*text).to_owned()),
+            Value::Uuid(bytes) => Some(uuid::Uuid::from_bytes(*bytes).to_string()),
         }
     }
 }
@@ -65,125 +82,71 @@ pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     Some(out)
 }
 
-/// A map from values to whatever is known of them; a set is a map to ().
+/// A set of the values of one column; it answers for the kind it was filled with.
 #[derive(Debug, Clone)]
-pub struct ValueMap<T> {
-    ints: HashMap<i64, T, BuildFast>,
-    texts: HashMap<Box<str>, T>,
-    uuids: HashMap<[u8; 16], T, BuildFast>,
+pub enum ValueSet {
+    Ids(IdSet),
+    Texts(HashSet<Box<str>>),
+    Uuids(HashSet<[u8; 16]>),
 }
 
-pub type ValueSet = ValueMap<()>;
-
-impl<T> Default for ValueMap<T> {
-    fn default() -> Self {
-        ValueMap { ints: HashMap::default(), texts: HashMap::default(), uuids: HashMap::default() }
-    }
-}
-
-impl<T> ValueMap<T> {
-    pub fn insert_int(&mut self, id: i64, value: T) {
-        self.ints.insert(id, value);
+impl ValueSet {
+    pub fn of_ids(ids: impl IntoIterator<Item = i64>) -> ValueSet {
+        ValueSet::Ids(ids.into_iter().collect())
     }
 
-    /// Adds a key as a column of `kind` would hold it; a key that such a column cannot hold is left out.
-    pub fn insert_key(&mut self, key: &str, kind: Kind, value: T) {
+    /// The keys as a column of `kind` would hold them; keys that such a column cannot hold are left out.
+    pub fn of_keys<'a>(keys: impl IntoIterator<Item = &'a str>, kind: Kind) -> ValueSet {
+        let keys = keys.into_iter();
         match kind {
-            Kind::Text => {
-                self.texts.insert(key.into(), value);
-            }
-            Kind::Uuid => {
-                if let Some(bytes) = parse_uuid(key) {
-                    self.uuids.insert(bytes, value);
-                }
-            }
-            _ => {
-                if let Some(id) = parse_int(key) {
-                    self.ints.insert(id, value);
-                }
-            }
+            Kind::Text => ValueSet::Texts(keys.map(Box::from).collect()),
+            Kind::Uuid => ValueSet::Uuids(keys.filter_map(parse_uuid).collect()),
+            _ => ValueSet::Ids(keys.filter_map(parse_int).collect()),
         }
     }
 
-    pub fn get(&self, value: &Value) -> Option<&T> {
-        match value {
-            Value::Null => None,
-            Value::Int(id) => self.ints.get(id),
-            Value::Text(text) => self.texts.get(*text),
-            Value::Uuid(bytes) => self.uuids.get(bytes),
-        }
+    /// The records that grants name: canonical forms only, as Value::to_text writes them.
+    pub fn of_records<'a>(records: impl IntoIterator<Item = &'a str>, kind: Kind) -> ValueSet {
+        let canonical = |record: &&str| kind != Kind::Uuid || !record.bytes().any(|b| b.is_ascii_uppercase());
+        ValueSet::of_keys(records.into_iter().filter(canonical), kind)
     }
 
+    #[inline]
     pub fn contains(&self, value: &Value) -> bool {
-        self.get(value).is_some()
-    }
-}
-
-/// Multiplicative hashing: ids come from our own tables or are looked up only, so nobody can flood a bucket
-/// of a stored set with rows of his own.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct BuildFast;
-
-impl std::hash::BuildHasher for BuildFast {
-    type Hasher = Fast;
-    fn build_hasher(&self) -> Fast {
-        Fast(0)
-    }
-}
-
-pub struct Fast(u64);
-
-impl std::hash::Hasher for Fast {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0u8; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word));
+        match (self, value) {
+            (ValueSet::Ids(ids), Value::Int(id)) => ids.contains(*id),
+            (ValueSet::Texts(texts), Value::Text(text)) => texts.contains(*text),
+            (ValueSet::Uuids(uuids), Value::Uuid(bytes)) => uuids.contains(bytes),
+            _ => false,
         }
     }
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-    fn write_i64(&mut self, word: i64) {
-        self.write_u64(word as u64);
-    }
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-}
 
-/// Keeps the highest value seen.
-pub fn keep_max<K: Eq + Hash, V: Ord, S: std::hash::BuildHasher>(map: &mut HashMap<K, V, S>, key: K, value: V) {
-    match map.entry(key) {
-        std::collections::hash_map::Entry::Occupied(mut held) => {
-            if *held.get() < value {
-                held.insert(value);
-            }
-        }
-        std::collections::hash_map::Entry::Vacant(free) => {
-            free.insert(value);
+    pub fn len(&self) -> u64 {
+        match self {
+            ValueSet::Ids(ids) => ids.len(),
+            ValueSet::Texts(texts) => texts.len() as u64,
+            ValueSet::Uuids(uuids) => uuids.len() as u64,
         }
     }
-}
 
-impl ValueMap<crate::model::level::Level> {
-    /// Adds a record's id in its text form, keeping the highest level.
-    pub fn keep_highest(&mut self, key: &str, kind: Kind, level: crate::model::level::Level) {
-        match kind {
-            Kind::Text => keep_max(&mut self.texts, key.into(), level),
-            Kind::Uuid => {
-                if let Some(bytes) = parse_uuid(key) {
-                    keep_max(&mut self.uuids, bytes, level);
-                }
+    /// All values; ids in ascending order.
+    pub fn values(&self) -> Box<dyn Iterator<Item = Value<'_>> + '_> {
+        match self {
+            ValueSet::Ids(ids) => Box::new(ids.iter().map(Value::Int)),
+            ValueSet::Texts(texts) => Box::new(texts.iter().map(|text| Value::Text(text))),
+            ValueSet::Uuids(uuids) => Box::new(uuids.iter().map(|bytes| Value::Uuid(*bytes))),
+        }
+    }
+
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        const SLOT: usize = 1; // of a hash table, beside the entry
+        match self {
+            ValueSet::Ids(ids) => ids.bytes(),
+            ValueSet::Texts(texts) => {
+                texts.capacity() * (size_of::<Box<str>>() + SLOT) + texts.iter().map(|t| t.len()).sum::<usize>()
             }
-            _ => {
-                if let Some(id) = parse_int(key) {
-                    keep_max(&mut self.ints, id, level);
-                }
-            }
+            ValueSet::Uuids(uuids) => uuids.capacity() * (16 + SLOT),
         }
     }
 }
@@ -211,10 +174,13 @@ mod tests {
 
     #[test]
     fn a_set_answers_for_its_kind_only() {
-        let mut set = ValueSet::default();
-        set.insert_key("7", Kind::Text, ());
-        assert!(set.contains(&Value::Text("7")));
-        assert!(!set.contains(&Value::Int(7)));
-        assert!(!set.contains(&Value::Null));
+        let texts = ValueSet::of_keys(["7"], Kind::Text);
+        assert!(texts.contains(&Value::Text("7")));
+        assert!(!texts.contains(&Value::Int(7)));
+        assert!(!texts.contains(&Value::Null));
+        let ids = ValueSet::of_keys(["7", "07", "x"], Kind::Int8);
+        assert!(ids.contains(&Value::Int(7)));
+        assert_eq!(ids.len(), 1);
+        assert!(ids.values().eq([Value::Int(7)]));
     }
 }

@@ -82,7 +82,7 @@ impl Asker {
             superuser,
             analyst: subject.mode == Some(Mode::Analyst),
             administers: superuser || subject.has_capability("administer"),
-            member: subject.member.clone(),
+            member: subject.member.as_deref().cloned(),
         }
     }
 

@@ -1,11 +1,14 @@
-//! The queries that fill a subject. All run as the extension's owner, read-only, in the active snapshot.
+//! The queries that fill a reach or a subject, in the active snapshot. What is not read directly runs as the
+//! extension's owner, read-only.
 
 use super::subject::{Member, Table};
-use crate::ffi::session::as_extension;
+use crate::ffi::scan::{self, Equal};
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::Mode;
+use crate::model::ids::IdSet;
 use crate::model::level::Level;
-use crate::model::value::{Kind, ValueMap, ValueSet};
+use crate::model::value::{Kind, ValueSet};
 use pgrx::pg_sys::Oid;
 
 /// Capabilities that only read: all that an analyst login may use.
@@ -23,7 +26,6 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
                 key: row.text(1).unwrap_or_default(),
                 org_id,
                 org_key: row.text(2).unwrap_or_default(),
-                name: row.text(4).unwrap_or_default(),
                 guest: row.text(3).as_deref() == Some("guest"),
                 level_cap: None,
                 capabilities: Vec::new(),
@@ -53,37 +55,40 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
     Some(member)
 }
 
-/// Grows with every change of who stands where or has which role.
-pub(super) fn revision() -> i64 {
-    as_extension(|| {
-        sql::first_int("SELECT sum(revision)::bigint FROM leadguard.hierarchy_revision", &[], Sees::Statement)
-    })
-    .unwrap_or(0)
+/// The registration that covers a relation: its own, or that of the root it is a partition of.
+pub(super) fn table(relation: Oid) -> Option<Table> {
+    registered(relation).or_else(|| session::partition_root(relation).and_then(registered))
 }
 
-pub(super) fn table(relation: Oid) -> Option<Table> {
+fn registered(target: Oid) -> Option<Table> {
+    let tables = scan::Table::open(c"protected_table");
+    let columns = [
+        c"org_id",
+        c"id_column",
+        c"owner_column",
+        c"creator_column",
+        c"territory_column",
+        c"organization_column",
+        c"on_denied",
+        c"force",
+    ]
+    .map(|name| tables.column(name));
+    let [org_id, id, owner, creator, territory, organization, on_denied, force] = columns;
     let mut table = None;
-    as_extension(|| {
-        sql::query(
-            include_str!("../../sql/query/protected_table.sql"),
-            &[Param::Oid(relation)],
-            Sees::Statement,
-            &mut |row| {
-                if let (Some(org_id), Some(id_column), Some(target)) = (row.int(0), row.text(1), row.oid(8)) {
-                    table = Some(Table {
-                        target,
-                        org_id,
-                        id_column,
-                        owner_column: row.text(2),
-                        creator_column: row.text(3),
-                        territory_column: row.text(4),
-                        organization_column: row.text(5),
-                        skip_denied: row.text(6).as_deref() == Some("skip"),
-                        force: row.bool(7),
-                    });
-                }
-            },
-        )
+    let keys = [(tables.column(c"target"), Equal::Oid(target))];
+    tables.scan(Some(c"protected_table_pkey"), &keys, |row| {
+        table = Some(Table {
+            target,
+            org_id: row.int(org_id).unwrap_or_default(),
+            id_column: row.text(id).unwrap_or_default(),
+            owner_column: row.text(owner),
+            creator_column: row.text(creator),
+            territory_column: row.text(territory),
+            organization_column: row.text(organization),
+            skip_denied: row.text(on_denied).as_deref() == Some("skip"),
+            force: row.bool(force),
+        });
+        false
     });
     table
 }
@@ -102,36 +107,24 @@ pub(super) fn territories(member: i64, kind: Kind) -> ValueSet {
 }
 
 fn fill(kind: Kind, member: i64, ids: &'static str, keys: &'static str) -> ValueSet {
-    let mut set = ValueSet::default();
-    let text = if kind.is_int() { ids } else { keys };
+    if kind.is_int() {
+        return ValueSet::of_ids(column_of_ids(ids, member));
+    }
+    let mut found: Vec<String> = Vec::new();
     as_extension(|| {
-        sql::query(text, &[Param::Int(Some(member))], Sees::Statement, &mut |row| {
-            if kind.is_int() {
-                if let Some(id) = row.int(0) {
-                    set.insert_int(id, ());
-                }
-            } else if let Some(key) = row.text(0) {
-                set.insert_key(&key, kind, ());
-            }
-        })
+        sql::query(keys, &[Param::Int(Some(member))], Sees::Statement, &mut |row| found.extend(row.text(0)))
     });
-    set
+    ValueSet::of_keys(found.iter().map(String::as_str), kind)
 }
 
-/// The records that the member reaches by record team or share, his own or of someone below.
-pub(super) fn grants(member: i64, target: Oid, kind: Kind) -> ValueMap<Level> {
-    let mut map = ValueMap::default();
+pub(super) fn teams(member: i64) -> IdSet {
+    column_of_ids(include_str!("../../sql/query/member_teams.sql"), member).into_iter().collect()
+}
+
+fn column_of_ids(text: &'static str, member: i64) -> Vec<i64> {
+    let mut found = Vec::new();
     as_extension(|| {
-        sql::query(
-            include_str!("../../sql/query/granted_records.sql"),
-            &[Param::Int(Some(member)), Param::Oid(target)],
-            Sees::Statement,
-            &mut |row| {
-                if let (Some(record), Some(level)) = (row.text(0), row.text(1).as_deref().and_then(Level::parse)) {
-                    map.keep_highest(&record, kind, level);
-                }
-            },
-        )
+        sql::query(text, &[Param::Int(Some(member))], Sees::Statement, &mut |row| found.extend(row.int(0)))
     });
-    map
+    found
 }

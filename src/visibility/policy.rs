@@ -4,10 +4,16 @@
 //! mixes two members. What a site keeps is checked against the snapshot on every row, because PL/pgSQL keeps
 //! the sites of simple expressions for a whole transaction.
 
+use super::arm::{self, Arm, Verdict};
 use super::subject::{self, Mapped, Subject, Table};
+use crate::errors::{bug, failure};
 use crate::ffi::call::{self, Call};
+use crate::ffi::planner;
+use crate::ffi::probe::Site;
 use crate::ffi::snapshot::{self, Fingerprint};
-use crate::model::value::Kind;
+use crate::model::level::Level;
+use crate::model::value::{Kind, Value};
+use crate::planner::plans;
 use crate::{guard, identity};
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::{Cell, RefCell};
@@ -22,7 +28,106 @@ pub(crate) fn executing() -> bool {
     EXECUTING.get() > 0
 }
 
-/// Which state a site asks for.
+pub(crate) fn site_opened() {
+    EXECUTING.set(EXECUTING.get() + 1);
+}
+
+pub(crate) fn site_closed() {
+    EXECUTING.set(EXECUTING.get().saturating_sub(1));
+}
+
+fn truth(value: bool) -> Datum {
+    Datum::from(usize::from(value))
+}
+
+/// One arm of the policy for one row: (target, value of its column). The guarded way; most rows are answered
+/// by ffi::probe alone.
+pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
+    let Some(target) = call.oid_argument(0) else { return truth(false) };
+    let Some(kind) = call.argument_kind(1) else { return truth(false) };
+    let site = call::borrow(call.state(|| Site::new(kind)));
+    let subject = subject::statement();
+    let table = subject.table(target);
+    if !site.is_current() {
+        bind(site, arm, &subject, &table);
+    }
+    let value = call.value(1, Some(site.kind()));
+    truth(match site.verdict() {
+        Verdict::Always(truth) => truth,
+        Verdict::OneOf(set) => set.contains(&value),
+        Verdict::Ask => {
+            let visible = subject.granted_level(target, &value, kind) >= Level::Read;
+            if subject.granted_records_at_hand(target, kind).is_some() {
+                bind(site, arm, &subject, &table);
+            }
+            visible || guard::is_sanctioned(target, &value)
+        }
+    })
+}
+
+fn bind(site: &Site, arm: Arm, subject: &Subject, table: &Option<Table>) {
+    let Some(state) = snapshot::active() else { bug("a policy without a snapshot") };
+    site.bind(state, identity::serial(), arm::verdict(subject, table, arm, site.kind()));
+}
+
+/// The values that an arm lets pass, as an array for an index: (target, a NULL of the element type).
+pub(crate) fn values(call: &Call, arm: Arm) -> Datum {
+    struct Held(Cell<Option<(Fingerprint, u64, Datum)>>);
+    let Some(kind) = call.argument_kind(1) else { bug("a set of values of an unknown type") };
+    let (Some(target), false) = (call.oid_argument(0), planner::is_estimating()) else { return call.array(kind, &[]) };
+    let held = call::borrow(call.state(|| Held(Cell::new(None))));
+    if let Some((state, serial, array)) = held.0.get()
+        && serial == identity::serial()
+        && snapshot::is_active(&state)
+    {
+        return array;
+    }
+    let Some(state) = snapshot::active() else { bug("a policy without a snapshot") };
+    let subject = subject::statement();
+    let values = arm::values(&subject, &subject.table(target), arm, kind);
+    let array = call.array(kind, &values.values().collect::<Vec<_>>());
+    held.0.set(Some((state, identity::serial(), array)));
+    array
+}
+
+/// The lowest id there can be, for members who see everything; NULL for everybody else: (target, a NULL of
+/// the id's type). An index on the id then finds all rows, or none at no cost.
+pub(crate) fn from(call: &Call) -> Datum {
+    let (Some(target), Some(kind)) = (call.oid_argument(0), call.argument_kind(1)) else { return call.null() };
+    let subject = subject::statement();
+    if !arm::sees_all(&subject, &subject.table(target)) {
+        return call.null();
+    }
+    let lowest = match kind {
+        Kind::Text => Value::Text(""),
+        Kind::Uuid => Value::Uuid([0; 16]),
+        _ => Value::Int(i64::MIN),
+    };
+    call.result(&lowest, kind.family())
+}
+
+/// The gate of a plan that was made for somebody who sees every row of the table, and therefore looks at none.
+/// It lets such a member pass, shows nothing to those who see nothing, and stops everybody else.
+pub(crate) fn gate(call: &Call) -> Datum {
+    let Some(target) = call.oid_argument(0) else { return truth(false) };
+    let site = call::borrow(call.state(|| Site::new(Kind::Int8)));
+    if !site.is_current() {
+        let subject = subject::statement();
+        let table = subject.table(target);
+        let open = arm::sees_all(&subject, &table);
+        if !open && !arm::sees_nothing(&subject, &table) {
+            plans::forget();
+            failure("40001", "what this session may see changed while its query was being planned")
+                .hint("Run the query again.")
+                .raise();
+        }
+        let Some(state) = snapshot::active() else { bug("a policy without a snapshot") };
+        site.bind(state, identity::serial(), Verdict::Always(open));
+    }
+    truth(matches!(site.verdict(), Verdict::Always(true)))
+}
+
+/// Which state a row is judged in.
 type Find = fn() -> Rc<Subject>;
 type State = fn() -> Option<Fingerprint>;
 
@@ -33,43 +138,42 @@ struct Bound {
     table: Rc<Option<Table>>,
 }
 
-struct Site {
+/// A call site that looks at all mapped columns.
+struct WholeSite {
     kinds: [Option<Kind>; 4],
     bound: RefCell<Rc<Bound>>,
 }
 
-impl Site {
-    fn new(call: &Call, target: Oid, find: Find, state: State) -> Site {
-        let bound = bind(target, find, state);
-        EXECUTING.set(EXECUTING.get() + 1);
-        Site { kinds: [1, 2, 3, 4].map(|index| call.argument_kind(index)), bound: RefCell::new(Rc::new(bound)) }
+impl WholeSite {
+    fn new(call: &Call, target: Oid, find: Find, state: State) -> WholeSite {
+        let bound = Bound::new(target, find, state);
+        site_opened();
+        WholeSite { kinds: [1, 2, 3, 4].map(|index| call.argument_kind(index)), bound: RefCell::new(Rc::new(bound)) }
     }
 }
 
-impl Drop for Site {
+impl Drop for WholeSite {
     fn drop(&mut self) {
-        EXECUTING.set(EXECUTING.get().saturating_sub(1));
+        site_closed();
     }
 }
 
-fn bind(target: Oid, find: Find, state: State) -> Bound {
-    let subject = find();
-    let table = subject.table(target);
-    Bound { state: state(), serial: identity::serial(), subject, table }
-}
-
-fn truth(value: bool) -> Datum {
-    Datum::from(usize::from(value))
+impl Bound {
+    fn new(target: Oid, find: Find, state: State) -> Bound {
+        let subject = find();
+        let table = subject.table(target);
+        Bound { state: state(), serial: identity::serial(), subject, table }
+    }
 }
 
 /// Resolves site and row of a call (target, id, owner, territory, organization) and judges them. A missing
 /// table registration or a NULL target is "no".
 fn judge(call: &Call, find: Find, state: State, rule: impl FnOnce(&Subject, &Table, &Mapped) -> bool) -> Datum {
     let Some(target) = call.oid_argument(0) else { return truth(false) };
-    let site = call::borrow(call.state(|| Site::new(call, target, find, state)));
+    let site = call::borrow(call.state(|| WholeSite::new(call, target, find, state)));
     let mut bound = Rc::clone(&site.bound.borrow());
     if bound.state != state() || bound.serial != identity::serial() {
-        bound = Rc::new(bind(target, find, state));
+        bound = Rc::new(Bound::new(target, find, state));
         site.bound.replace(Rc::clone(&bound));
     }
     let Some(table) = bound.table.as_ref() else { return truth(false) };
@@ -82,7 +186,7 @@ fn judge(call: &Call, find: Find, state: State, rule: impl FnOnce(&Subject, &Tab
     truth(rule(&bound.subject, table, &row))
 }
 
-/// Whether the member may read the row, in the state that the statement sees.
+/// Whether the member may read the row, in the state that the statement sees. Plans use the arms instead.
 pub(crate) fn visible(call: &Call) -> Datum {
     judge(call, subject::statement, snapshot::active, |subject, table, row| {
         subject.reads(table, row) || guard::is_sanctioned(table.target, &row.id.0)

@@ -1,15 +1,19 @@
-//! The asking member, and what was loaded for one state of the database.
+//! The asking member, in one state of the database.
 //!
 //! A subject is only a cache: dropping all of them at any moment changes no answer. It is found by the
 //! fingerprint of the state, the statement's time (shares expire), the login role and the identity's serial
-//! number; a rolled-back (sub)transaction drops all of them. Tests: tests/isolation, tests/property.
+//! number; a rolled-back (sub)transaction drops all of them. What the hierarchies alone decide is in its reach
+//! and outlives it. Tests: tests/isolation, tests/property.
 
-use super::load;
+use super::grants::Grants;
+use super::reach::{self, Reach};
+use super::{load, revision};
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot::{self, Fingerprint};
-use crate::identity::{self, Identity, Mode};
+use crate::guc;
+use crate::identity::{self, Mode};
 use crate::model::level::Level;
-use crate::model::value::{Kind, Value, ValueMap, ValueSet};
+use crate::model::value::{Kind, Value, ValueSet};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,7 +23,6 @@ use std::rc::Rc;
 pub(crate) struct Member {
     pub id: i64,
     pub key: String,
-    pub name: String,
     pub org_id: i64,
     pub org_key: String,
     pub guest: bool,
@@ -60,76 +63,108 @@ enum Of {
 type Loaded<K, V> = RefCell<Vec<(K, Rc<V>)>>;
 
 pub(crate) struct Subject {
-    pub member: Option<Member>,
+    pub member: Option<Rc<Member>>,
     pub mode: Option<Mode>,
     of: Of,
-    /// The hierarchies' revisions when this was loaded; known for newest states only.
-    revision: i64,
-    owners: Loaded<Kind, ValueSet>,
-    territories: Loaded<Kind, ValueSet>,
-    grants: Loaded<(Oid, Kind), ValueMap<Level>>,
+    reach: Option<Rc<Reach>>,
+    /// The running transaction has changed a hierarchy: what follows from it may be rolled back.
+    pub(crate) own: bool,
+    grants: Loaded<(Oid, Kind), Grants>,
     tables: Loaded<Oid, Option<Table>>,
 }
 
 impl Subject {
     fn load(of: Of) -> Subject {
+        let (revision, own) = revision::read();
         let identity = identity::claimed();
-        let member = identity.and_then(|Identity { member, mode }| load::member(member, mode));
+        let reach = identity.and_then(|i| reach::find(reach::Key { member: i.member, mode: i.mode, revision }, own));
         Subject {
-            mode: member.as_ref().and(identity).map(|i| i.mode),
-            member,
+            mode: reach.as_ref().and(identity).map(|i| i.mode),
+            member: reach.as_ref().map(|r| Rc::clone(&r.member)),
             of,
-            revision: if of == Of::Now { load::revision() } else { 0 },
-            owners: RefCell::default(),
-            territories: RefCell::default(),
+            reach,
+            own,
             grants: RefCell::default(),
             tables: RefCell::default(),
         }
     }
 
-    /// The same member in a newer state in which no hierarchy changed. Grants have no revision.
-    fn renewed(&self) -> Subject {
-        Subject {
-            member: self.member.clone(),
-            mode: self.mode,
-            of: self.of,
-            revision: self.revision,
-            owners: RefCell::new(self.owners.borrow().clone()),
-            territories: RefCell::new(self.territories.borrow().clone()),
-            grants: RefCell::default(),
-            tables: RefCell::default(),
+    /// Runs a query in the state that this subject stands for.
+    fn in_state<T>(&self, body: impl FnOnce() -> T) -> T {
+        match self.of {
+            Of::Statement => body(),
+            Of::Now => snapshot::with_latest(body),
         }
     }
 
-    /// Finds or loads one part. Nothing is borrowed while a query runs.
-    fn part<K: PartialEq + Copy, V>(&self, parts: &Loaded<K, V>, key: K, load: impl FnOnce() -> V) -> Rc<V> {
+    /// Finds or makes one part. Nothing is borrowed while a query runs.
+    fn part<K: PartialEq + Copy, V>(parts: &Loaded<K, V>, key: K, make: impl FnOnce() -> V) -> Rc<V> {
         let held = parts.borrow().iter().find(|(k, _)| *k == key).map(|(_, v)| Rc::clone(v));
         held.unwrap_or_else(|| {
-            let loaded = Rc::new(match self.of {
-                Of::Statement => load(),
-                Of::Now => snapshot::with_latest(load),
-            });
-            parts.borrow_mut().push((key, Rc::clone(&loaded)));
-            loaded
+            let made = Rc::new(make());
+            parts.borrow_mut().push((key, Rc::clone(&made)));
+            made
         })
     }
 
     /// The registration that covers a relation: its own, or that of the root it is a partition of.
     pub(crate) fn table(&self, relation: Oid) -> Rc<Option<Table>> {
-        self.part(&self.tables, relation, || load::table(relation))
+        Subject::part(&self.tables, relation, || self.in_state(|| load::table(relation)))
     }
 
-    /// The member himself and everyone below.
-    pub(crate) fn owners(&self, member: &Member, kind: Kind) -> Rc<ValueSet> {
-        self.part(&self.owners, kind, || load::owners(member.id, kind))
+    /// The member himself and everyone below; nobody's set is empty.
+    pub(crate) fn owners(&self, kind: Kind) -> Rc<ValueSet> {
+        self.of_reach(|reach| reach.owners(kind))
     }
 
-    pub(crate) fn territories(&self, member: &Member, kind: Kind) -> Rc<ValueSet> {
-        self.part(&self.territories, kind, || load::territories(member.id, kind))
+    pub(crate) fn territories(&self, kind: Kind) -> Rc<ValueSet> {
+        self.of_reach(|reach| reach.territories(kind))
     }
 
-    fn grants(&self, member: &Member, target: Oid, kind: Kind) -> Rc<ValueMap<Level>> {
-        self.part(&self.grants, (target, kind), || load::grants(member.id, target, kind))
+    fn of_reach(&self, part: impl FnOnce(&Reach) -> Rc<ValueSet>) -> Rc<ValueSet> {
+        match &self.reach {
+            Some(reach) => self.in_state(|| part(reach)),
+            None => Rc::new(ValueSet::of_ids([])),
+        }
+    }
+
+    /// The records of the table that grants give; None for nobody.
+    fn grants(&self, target: Oid, kind: Kind) -> Option<Rc<Grants>> {
+        let reach = self.reach.as_ref()?;
+        let key = (target, kind.family());
+        Some(Subject::part(&self.grants, key, || Grants::new(target, key.1, Rc::clone(reach))))
+    }
+
+    /// The records that grants make readable, as a set.
+    pub(crate) fn granted_records(&self, target: Oid, kind: Kind) -> Rc<ValueSet> {
+        match self.grants(target, kind) {
+            Some(grants) => self.in_state(|| grants.records()),
+            None => Rc::new(ValueSet::of_ids([])),
+        }
+    }
+
+    /// The same if the set was read already.
+    pub(crate) fn granted_records_at_hand(&self, target: Oid, kind: Kind) -> Option<Rc<ValueSet>> {
+        self.grants(target, kind)?.records_at_hand()
+    }
+
+    /// About how many they are.
+    pub(crate) fn granted_estimate(&self, target: Oid, kind: Kind) -> f64 {
+        self.grants(target, kind).map_or(0.0, |grants| self.in_state(|| grants.estimate()))
+    }
+
+    pub(crate) fn granted_level(&self, target: Oid, id: &Value, kind: Kind) -> Level {
+        self.grants(target, kind).map_or(Level::None, |grants| self.in_state(|| grants.level(id)))
+    }
+
+    /// How many owners and territories the member reaches.
+    pub(crate) fn reached(&self) -> u64 {
+        self.owners(Kind::Int8).len() + self.territories(Kind::Int8).len()
+    }
+
+    /// Whether every row of the member's organization is visible.
+    pub(crate) fn has_all_records(&self) -> bool {
+        self.has_capability("all_records")
     }
 
     pub(crate) fn has_capability(&self, capability: &str) -> bool {
@@ -159,19 +194,17 @@ impl Subject {
     }
 
     fn uncapped(&self, member: &Member, table: &Table, row: &Mapped) -> Level {
-        if member.capabilities.iter().any(|c| c == "all_records") {
+        if self.has_all_records() {
             return Level::Full;
         }
         if let (owner, Some(kind)) = row.owner
             && owner != Value::Null
-            && self.owners(member, kind).contains(&owner)
+            && self.owners(kind).contains(&owner)
         {
             return Level::Full;
         }
         let territory = match row.territory {
-            (territory, Some(kind))
-                if territory != Value::Null && self.territories(member, kind).contains(&territory) =>
-            {
+            (territory, Some(kind)) if territory != Value::Null && self.territories(kind).contains(&territory) => {
                 Level::Edit
             }
             _ => Level::None,
@@ -182,7 +215,7 @@ impl Subject {
             return territory;
         }
         let granted = match row.id {
-            (id, Some(kind)) => self.grants(member, table.target, kind).get(&id).copied().unwrap_or_default(),
+            (id, Some(kind)) => self.granted_level(table.target, &id, kind),
             _ => Level::None,
         };
         territory.max(granted)
@@ -196,7 +229,7 @@ impl Subject {
         }
         if let (territory, Some(kind)) = row.territory
             && territory != Value::Null
-            && self.territories(member, kind).contains(&territory)
+            && self.territories(kind).contains(&territory)
         {
             return true;
         }
@@ -227,25 +260,15 @@ fn find(of: Of, state: Fingerprint) -> Rc<Subject> {
     held.unwrap_or_else(|| {
         let subject = Rc::new(match of {
             Of::Statement => Subject::load(of),
-            Of::Now => snapshot::with_latest(|| match previous(&key) {
-                Some(previous) if previous.revision == load::revision() => previous.renewed(),
-                _ => Subject::load(of),
-            }),
+            Of::Now => snapshot::with_latest(|| Subject::load(of)),
         });
-        SUBJECTS.with_borrow_mut(|subjects| {
-            subjects.truncate(KEPT - 1);
-            subjects.insert(0, (key, Rc::clone(&subject)));
-        });
+        if guc::cache_bytes() > 0 {
+            SUBJECTS.with_borrow_mut(|subjects| {
+                subjects.truncate(KEPT - 1);
+                subjects.insert(0, (key, Rc::clone(&subject)));
+            });
+        }
         subject
-    })
-}
-
-/// A subject of the same identity in an older newest state: other transactions commit all the time, and few
-/// of them touch a hierarchy.
-fn previous(key: &Key) -> Option<Rc<Subject>> {
-    SUBJECTS.with_borrow(|subjects| {
-        let held = subjects.iter().find(|(k, _)| k.of == key.of && k.role == key.role && k.serial == key.serial);
-        held.map(|(_, subject)| Rc::clone(subject))
     })
 }
 

@@ -1,0 +1,150 @@
+//! The calls that run once for each row of a scan.
+//!
+//! A probe that finds its call site bound to the present state answers in nanoseconds: no guard, nothing that
+//! can raise, nothing that allocates. Everything else, the first row included, takes the guarded way through
+//! visibility::policy.
+
+use super::call::Call;
+use super::snapshot::{self, Fingerprint};
+use crate::identity;
+use crate::model::ids::IdSet;
+use crate::model::value::{Kind, ValueSet};
+use crate::visibility::arm::{Arm, Verdict};
+use crate::visibility::policy;
+use pgrx::pg_sys;
+use std::cell::{Cell, RefCell};
+
+#[derive(Clone, Copy)]
+enum Answer {
+    Always(bool),
+    /// Points into the site's own verdict.
+    Ids(*const IdSet),
+    Ask,
+}
+
+/// What a call site keeps for its execution.
+pub(crate) struct Site {
+    kind: Kind,
+    state: Cell<Fingerprint>,
+    serial: Cell<u64>,
+    answer: Cell<Answer>,
+    verdict: RefCell<Verdict>,
+}
+
+impl Site {
+    /// An unbound site.
+    pub(crate) fn new(kind: Kind) -> Site {
+        policy::site_opened();
+        Site {
+            kind,
+            state: Cell::new(Fingerprint::default()),
+            serial: Cell::new(u64::MAX),
+            answer: Cell::new(Answer::Ask),
+            verdict: RefCell::new(Verdict::Ask),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether the site was bound in the state that the running statement sees, to the present identity.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        self.serial.get() == identity::serial() && snapshot::is_active(&self.state.get())
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.verdict.borrow().clone()
+    }
+
+    pub(crate) fn bind(&self, state: Fingerprint, serial: u64, verdict: Verdict) {
+        self.answer.set(Answer::Ask);
+        let answer = match &verdict {
+            Verdict::Always(truth) => Answer::Always(*truth),
+            Verdict::OneOf(set) => match set.as_ref() {
+                ValueSet::Ids(ids) => Answer::Ids(ids),
+                _ => Answer::Ask,
+            },
+            Verdict::Ask => Answer::Ask,
+        };
+        self.verdict.replace(verdict);
+        self.state.set(state);
+        self.serial.set(serial);
+        self.answer.set(answer);
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        policy::site_closed();
+    }
+}
+
+/// # Safety
+/// `fcinfo` must be what Postgres passed to the running function, and the function one whose fn_extra only
+/// `Call::state::<Site>` sets.
+#[inline(always)]
+unsafe fn probe(fcinfo: pg_sys::FunctionCallInfo, slow: fn(&Call) -> pg_sys::Datum) -> pg_sys::Datum {
+    // SAFETY: fcinfo and its flinfo are live for the whole call.
+    let held = unsafe { (*(*fcinfo).flinfo).fn_extra }.cast::<Site>();
+    // SAFETY: null, or a live site as the caller promises.
+    if let Some(site) = unsafe { held.as_ref() }
+        && site.is_current()
+    {
+        match site.answer.get() {
+            Answer::Always(truth) => return pg_sys::Datum::from(usize::from(truth)),
+            Answer::Ids(ids) => {
+                // SAFETY: a site with a set belongs to a function of two arguments; the array holds them.
+                let argument = unsafe { &*(*fcinfo).args.as_ptr().add(1) };
+                let id = match site.kind {
+                    Kind::Int2 => i64::from(argument.value.value() as i16),
+                    Kind::Int4 => i64::from(argument.value.value() as i32),
+                    _ => argument.value.value() as i64,
+                };
+                // SAFETY: the site's verdict holds the set that ids points to.
+                let found = !argument.isnull && unsafe { &*ids }.contains(id);
+                return pg_sys::Datum::from(usize::from(found));
+            }
+            Answer::Ask => {}
+        }
+    }
+    // SAFETY: as this function's.
+    unsafe { ask(fcinfo, slow) }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn ask(fcinfo: pg_sys::FunctionCallInfo, slow: fn(&Call) -> pg_sys::Datum) -> pg_sys::Datum {
+    // SAFETY: the guard turns panics into errors; fcinfo is what Postgres passed.
+    unsafe { pg_sys::submodules::panic::pgrx_extern_c_guard(|| slow(&Call::new(fcinfo))) }
+}
+
+macro_rules! probes {
+    ($($info:ident, $symbol:ident => $slow:expr;)*) => {$(
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C-unwind" fn $info() -> &'static pg_sys::Pg_finfo_record {
+            const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+            &V1
+        }
+
+        /// # Safety
+        /// Called by Postgres only.
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+            // SAFETY: fcinfo is what Postgres passed; policy alone sets fn_extra of these functions, to a Site.
+            unsafe { probe(fcinfo, $slow) }
+        }
+    )*};
+}
+
+probes! {
+    pg_finfo_leadguard_visible_owner, leadguard_visible_owner => |call| policy::arm(call, Arm::Owner);
+    pg_finfo_leadguard_visible_territory, leadguard_visible_territory => |call| policy::arm(call, Arm::Territory);
+    pg_finfo_leadguard_visible_record, leadguard_visible_record => |call| policy::arm(call, Arm::Record);
+    pg_finfo_leadguard_visible_admin, leadguard_visible_admin => |call| policy::arm(call, Arm::Admin);
+    pg_finfo_leadguard_visible_all, leadguard_visible_all => policy::gate;
+    pg_finfo_leadguard_visible_organization, leadguard_visible_organization => |call| policy::arm(call, Arm::Organization);
+}

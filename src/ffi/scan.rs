@@ -1,0 +1,186 @@
+//! Direct reads of the extension's own tables through one of their indexes.
+//!
+//! What every statement needs (revisions, login, registration, a rep's grants) must cost microseconds, not
+//! the start of an executor. These reads check no privileges and run no code of anybody: the tables are
+//! the extension's, their columns have built-in types.
+
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// What a column must equal.
+#[derive(Clone, Copy)]
+pub(crate) enum Equal<'a> {
+    Int(i64),
+    Oid(pg_sys::Oid),
+    Text(&'a CStr),
+}
+
+/// One row, read by the name of its columns.
+pub(crate) struct Tuple {
+    tuple: pg_sys::HeapTuple,
+    descriptor: pg_sys::TupleDesc,
+}
+
+impl Tuple {
+    fn datum(&self, column: i32) -> Option<pg_sys::Datum> {
+        let mut is_null = false;
+        // SAFETY: tuple and descriptor belong to the running scan.
+        let datum = unsafe { pg_sys::SPI_getbinval(self.tuple, self.descriptor, column, &mut is_null) };
+        (!is_null).then_some(datum)
+    }
+
+    pub(crate) fn int(&self, column: Column) -> Option<i64> {
+        self.datum(column.0).map(|d| d.value() as i64)
+    }
+
+    pub(crate) fn bool(&self, column: Column) -> bool {
+        self.datum(column.0).is_some_and(|d| d.value() as u8 != 0)
+    }
+
+    pub(crate) fn oid(&self, column: Column) -> Option<pg_sys::Oid> {
+        self.datum(column.0).map(|d| pg_sys::Oid::from_u32(d.value() as u32))
+    }
+
+    /// A column of type text or name.
+    pub(crate) fn text(&self, column: Column) -> Option<String> {
+        // SAFETY: as in datum().
+        let value = unsafe { pg_sys::SPI_getvalue(self.tuple, self.descriptor, column.0) };
+        if value.is_null() {
+            return None;
+        }
+        // SAFETY: a terminated string in the current memory context.
+        let text = unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned();
+        // SAFETY: made by SPI_getvalue.
+        unsafe { pg_sys::pfree(value.cast()) };
+        Some(text)
+    }
+
+    /// A column of type text whose value fits into a page, as one that an index holds does.
+    pub(crate) fn with_text<T>(&self, column: Column, body: impl FnOnce(&str) -> T) -> Option<T> {
+        use pgrx::FromDatum;
+        let datum = self.datum(column.0)?;
+        // SAFETY: a text datum of the live tuple, used before the scan goes on.
+        unsafe { <&str>::from_datum(datum, false) }.map(body)
+    }
+
+    /// The transaction that wrote this version of the row, and whether that is the running one.
+    pub(crate) fn writer(&self) -> (u32, bool) {
+        // SAFETY: a heap tuple has a header.
+        let header = unsafe { &*(*self.tuple).t_data };
+        // SAFETY: the header of a stored row carries transaction ids.
+        let xmin = unsafe { header.t_choice.t_heap.t_xmin };
+        let frozen = u32::from(header.t_infomask) & pg_sys::HEAP_XMIN_FROZEN == pg_sys::HEAP_XMIN_FROZEN;
+        // SAFETY: looks at the transaction state.
+        (xmin.into_inner(), !frozen && unsafe { pg_sys::TransactionIdIsCurrentTransactionId(xmin) })
+    }
+}
+
+/// A column, found by name once for each scan.
+#[derive(Clone, Copy)]
+pub(crate) struct Column(i32);
+
+pub(crate) struct Table {
+    relation: pg_sys::Relation,
+    schema: pg_sys::Oid,
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened in Table::open; after an error the transaction's end closes it.
+            unsafe { pg_sys::table_close(self.relation, pg_sys::AccessShareLock as i32) };
+        }
+    }
+}
+
+impl Table {
+    /// A table of schema leadguard.
+    pub(crate) fn open(name: &CStr) -> Table {
+        // SAFETY: catalog look-ups by terminated names.
+        let schema = unsafe { pg_sys::get_namespace_oid(c"leadguard".as_ptr(), false) };
+        // SAFETY: as above.
+        let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
+        // SAFETY: raises for an oid that is not a table's.
+        let relation = unsafe { pg_sys::table_open(oid, pg_sys::AccessShareLock as i32) };
+        Table { relation, schema }
+    }
+
+    pub(crate) fn oid(&self) -> pg_sys::Oid {
+        // SAFETY: the relation is open.
+        unsafe { (*self.relation).rd_id }
+    }
+
+    /// The planner's idea of how many rows there are; None when nobody has counted yet.
+    pub(crate) fn estimated_rows(&self) -> Option<f64> {
+        // SAFETY: the relation is open.
+        let rows = unsafe { (*(*self.relation).rd_rel).reltuples };
+        (rows >= 0.0).then_some(f64::from(rows))
+    }
+
+    pub(crate) fn column(&self, name: &CStr) -> Column {
+        // SAFETY: the relation is open, the name terminated.
+        let number = unsafe { pg_sys::SPI_fnumber((*self.relation).rd_att, name.as_ptr()) };
+        if number <= 0 {
+            crate::errors::bug("a table of the extension lacks a column");
+        }
+        Column(number)
+    }
+
+    /// Every row that the active snapshot sees and whose columns equal; `each` says whether to go on. Without
+    /// an index the whole table is read.
+    pub(crate) fn scan(&self, index: Option<&CStr>, keys: &[(Column, Equal)], mut each: impl FnMut(&Tuple) -> bool) {
+        let mut scan_keys: Vec<pg_sys::ScanKeyData> =
+            keys.iter().map(|(column, equal)| self.key(*column, equal)).collect();
+        let index = match index {
+            // SAFETY: a catalog look-up by a terminated name.
+            Some(name) => unsafe { pg_sys::get_relname_relid(name.as_ptr(), self.schema) },
+            None => pg_sys::InvalidOid,
+        };
+        // SAFETY: the relation is open, the keys outlive the scan, a snapshot is active.
+        let scan = unsafe {
+            pg_sys::systable_beginscan(
+                self.relation,
+                index,
+                index != pg_sys::InvalidOid,
+                pg_sys::GetActiveSnapshot(),
+                scan_keys.len() as i32,
+                scan_keys.as_mut_ptr(),
+            )
+        };
+        loop {
+            // SAFETY: the scan is open.
+            let tuple = unsafe { pg_sys::systable_getnext(scan) };
+            // SAFETY: the relation is open.
+            if tuple.is_null() || !each(&Tuple { tuple, descriptor: unsafe { (*self.relation).rd_att } }) {
+                break;
+            }
+        }
+        // SAFETY: ends the scan begun above.
+        unsafe { pg_sys::systable_endscan(scan) };
+    }
+
+    fn key(&self, column: Column, equal: &Equal) -> pg_sys::ScanKeyData {
+        use pgrx::IntoDatum;
+        let (procedure, datum) = match equal {
+            Equal::Int(value) => (pg_sys::F_INT8EQ, value.into_datum()),
+            Equal::Oid(oid) => (pg_sys::F_OIDEQ, oid.into_datum()),
+            Equal::Text(text) => (pg_sys::F_TEXTEQ, text.to_str().ok().and_then(IntoDatum::into_datum)),
+        };
+        let mut key = pg_sys::ScanKeyData::default();
+        // SAFETY: key is valid for writing; the collation is that of all columns of the extension, in which
+        // their indexes are ordered.
+        unsafe {
+            pg_sys::ScanKeyEntryInitialize(
+                &mut key,
+                0,
+                column.0 as i16,
+                pg_sys::BTEqualStrategyNumber as u16,
+                pg_sys::InvalidOid,
+                pg_sys::DEFAULT_COLLATION_OID,
+                procedure.into(),
+                datum.unwrap_or(pg_sys::Datum::from(0usize)),
+            )
+        };
+        key
+    }
+}

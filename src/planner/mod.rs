@@ -1,0 +1,240 @@
+//! What the planner is told about the policies.
+//!
+//! The policy names one function with all mapped columns. While a query is planned it becomes an OR of arms,
+//! each of which can use the index on its column, so that cost follows the visible rows and not the table; for
+//! a member who sees every row it becomes a gate that looks at no column. Which rows pass is decided at
+//! execution only: of who is planning, a plan holds nothing but guesses and, in the gate, a claim that is
+//! checked. plans: which kept plans still fit who is asking.
+
+pub(crate) mod plans;
+
+use crate::ffi::call::Call;
+use crate::ffi::planner::{self as ffi, Expr, Request, no_answer};
+use crate::ffi::session;
+use crate::ffi::snapshot;
+use crate::ffi::statistics::Place;
+use crate::model::estimate;
+use crate::model::value::{Kind, ValueSet};
+use crate::visibility::arm::{self, Arm};
+use crate::visibility::{self, Subject, Table};
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::rc::Rc;
+
+const ARMS: [Arm; 5] = [Arm::Owner, Arm::Territory, Arm::Record, Arm::Admin, Arm::Organization];
+
+impl Arm {
+    /// The function of the policy.
+    fn function(self) -> &'static CStr {
+        match self {
+            Arm::Owner => c"visible_owner",
+            Arm::Territory => c"visible_territory",
+            Arm::Record => c"visible_record",
+            Arm::Admin => c"visible_admin",
+            Arm::Organization => c"visible_organization",
+        }
+    }
+
+    /// The function that lists what the arm lets pass.
+    fn set(self) -> Option<&'static CStr> {
+        match self {
+            Arm::Owner => Some(c"visible_owners"),
+            Arm::Territory => Some(c"visible_territories"),
+            Arm::Record => Some(c"visible_records"),
+            Arm::Organization => Some(c"visible_organizations"),
+            Arm::Admin => None,
+        }
+    }
+
+    /// In built-in operators: a call, the look at the call site, a probe of the set.
+    fn cost(self) -> f64 {
+        match self {
+            Arm::Owner | Arm::Territory => 2.5,
+            Arm::Record => 4.0, // sometimes it has to ask the index on grants
+            Arm::Admin | Arm::Organization => 1.0,
+        }
+    }
+
+    fn number(self) -> usize {
+        self as usize
+    }
+}
+
+/// The OIDs of the functions, looked up again when the extension is a new one.
+#[derive(Clone, Copy, Default)]
+struct Functions {
+    visible: Oid,
+    /// How the plan cache knows that function, the gate, and the arm that every OR has: queries name the first,
+    /// plans of functions that were inlined only one of the others.
+    hashes: [u32; 3],
+    all: Oid,
+    arms: [Oid; 5],
+}
+
+thread_local! {
+    static FUNCTIONS: Cell<Functions> = Cell::new(Functions::default());
+}
+
+fn functions(visible: Oid) -> Functions {
+    let known = FUNCTIONS.get();
+    if known.visible == visible {
+        return known;
+    }
+    let all = ffi::function(c"visible_all", &[pg_sys::REGCLASSOID]);
+    let arms = ARMS.map(|arm| ffi::function(arm.function(), &[pg_sys::REGCLASSOID, pg_sys::ANYOID]));
+    let hashes = [visible, all, arms[Arm::Record.number()]].map(session::plan_cache_hash);
+    let found = Functions { visible, hashes, all, arms };
+    FUNCTIONS.set(found);
+    found
+}
+
+/// Has every plan of this backend that a policy shaped made anew at its next use.
+fn forget_plans() {
+    let known = FUNCTIONS.get();
+    if known.visible != pg_sys::InvalidOid {
+        known.hashes.into_iter().for_each(session::forget_plans);
+    }
+}
+
+/// The arm that a function is, as far as plans of this backend have met it.
+pub(crate) fn arm_of(function: Oid) -> Option<Arm> {
+    let known = FUNCTIONS.get();
+    ARMS.into_iter().find(|arm| known.arms[arm.number()] == function && function != pg_sys::InvalidOid)
+}
+
+/// The asking member while a query is planned; None where nothing can be known of him.
+fn planning() -> Option<Rc<Subject>> {
+    snapshot::active().map(|_| visibility::statement())
+}
+
+/// Support function of leadguard.visible(target, id, owner, territory, organization).
+pub(crate) fn visible(call: &Call) -> Datum {
+    match ffi::request(call) {
+        Request::Simplify(request) => {
+            let arguments = [0, 1, 2, 3, 4].map(|index| request.argument(index));
+            let [Some(target), Some(id), Some(owner), Some(territory), Some(organization)] = arguments else {
+                return no_answer();
+            };
+            let policy = Policy { target, id, owner, territory, organization };
+            policy.simplified(&functions(request.function())).map_or_else(no_answer, Expr::answer)
+        }
+        _ => no_answer(),
+    }
+}
+
+struct Policy {
+    target: Expr,
+    id: Expr,
+    owner: Expr,
+    territory: Expr,
+    organization: Expr,
+}
+
+impl Policy {
+    fn simplified(&self, functions: &Functions) -> Option<Expr> {
+        let target = self.target.relation()?;
+        let subject = planning()?;
+        let table = subject.table(target);
+        plans::planned_by(&subject);
+        let arm = |arm: Arm, column: Expr| Expr::call(functions.arms[arm.number()], &[self.target, column]);
+        let paths = if may_claim_all(&subject, &table) {
+            Expr::call(functions.all, &[self.target])
+        } else {
+            let mut arms = Vec::new();
+            for (path, column) in [(Arm::Owner, self.owner), (Arm::Territory, self.territory)] {
+                if !column.is_null_constant() {
+                    arms.push(arm(path, column));
+                }
+            }
+            arms.push(arm(Arm::Record, self.id));
+            arms.push(arm(Arm::Admin, self.id));
+            Expr::or(&arms)
+        };
+        Some(if self.organization.is_null_constant() {
+            paths
+        } else {
+            Expr::and(&[arm(Arm::Organization, self.organization), paths])
+        })
+    }
+}
+
+/// Whether a plan may rest on the planning member's seeing every row. Plans of another role are made anew when
+/// the role changes; within a SECURITY DEFINER function it stays the same whoever asks.
+fn may_claim_all(subject: &Subject, table: &Option<Table>) -> bool {
+    arm::sees_all(subject, table) && session::session_role() == session::current_role()
+}
+
+/// Support function of the gate.
+pub(crate) fn gate(call: &Call) -> Datum {
+    match ffi::request(call) {
+        Request::Selectivity(request) => request.answer(1.0),
+        Request::Cost(request) => request.answer(1.0),
+        _ => no_answer(),
+    }
+}
+
+/// Support function of an arm (target, column).
+pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
+    match ffi::request(call) {
+        Request::Index(request) => {
+            let Some((target, column)) = request.call() else { return no_answer() };
+            let condition = match arm.set() {
+                Some(set) => request.equals_any(set, target, column),
+                None => request.at_least(c"visible_from", target, column),
+            };
+            let Some(condition) = condition else { return no_answer() };
+            // Equal texts may differ in bytes under some collations; and the lowest id is no id at all.
+            if arm.set().is_some() && column.kind().is_some_and(|kind| kind != Kind::Text) {
+                request.exact();
+            }
+            request.answer(condition)
+        }
+        Request::Selectivity(request) => {
+            let (Some(target), Some(column)) = (request.argument(0), request.argument(1)) else { return no_answer() };
+            match demand(&request.place(), arm, target, column) {
+                Some(demand) => request.answer(demand.share),
+                None => no_answer(),
+            }
+        }
+        Request::Cost(request) => request.answer(arm.cost()),
+        _ => no_answer(),
+    }
+}
+
+/// What an arm asks of an index for the planning member.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand {
+    /// How many values its column may have.
+    pub values: f64,
+    /// Which part of the rows that is.
+    pub share: f64,
+}
+
+/// None where nothing is known: the planner then takes its own defaults.
+pub(crate) fn demand(place: &Place, arm: Arm, target: Expr, column: Expr) -> Option<Demand> {
+    let (target, kind) = (target.relation()?, column.kind()?);
+    let subject = planning()?;
+    let table = subject.table(target);
+    if arm::sees_nothing(&subject, &table) {
+        return Some(Demand { values: 0.0, share: 0.0 });
+    }
+    match arm {
+        Arm::Admin => {
+            let all = subject.has_all_records();
+            Some(Demand { values: 1.0, share: if all { 1.0 } else { 0.0 } })
+        }
+        Arm::Record => {
+            let granted = subject.granted_estimate(target, kind);
+            let rows = place.table_rows(column)?;
+            Some(Demand { values: granted, share: (granted / rows).min(1.0) })
+        }
+        _ => of_set(place, column, &arm::values(&subject, &table, arm, kind)),
+    }
+}
+
+fn of_set(place: &Place, column: Expr, set: &ValueSet) -> Option<Demand> {
+    let values = set.len() as f64;
+    let statistics = place.column(column, |value| set.contains(value))?;
+    Some(Demand { values, share: estimate::share(&statistics, values) })
+}

@@ -1,0 +1,89 @@
+//! Which kept plans still fit who is asking.
+//!
+//! A plan is right for every member but fast only for members of about the width for which it was made, and a
+//! gate lets only those pass who see everything. Statements without parameters are never planned again by
+//! themselves. So when a member of another width begins to work, the backend's plans over protected tables are
+//! made anew at their next use; members of one width share them.
+
+use crate::ffi::call::Call;
+use crate::ffi::scan;
+use crate::ffi::session::{self, Transaction};
+use crate::ffi::snapshot;
+use crate::ffi::trigger::TriggerCall;
+use crate::visibility::Subject;
+use pgrx::pg_sys::Datum;
+use std::cell::Cell;
+
+/// About how much a member sees. Nobody has no width: any plan shows him nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Width {
+    /// By privilege: plans are gates.
+    All,
+    /// By how many owners and territories, in powers of ten.
+    Magnitude(u32),
+    /// Plans of several widths may be kept.
+    Mixed,
+}
+
+thread_local! {
+    static PLANNED_FOR: Cell<Width> = const { Cell::new(Width::Mixed) };
+    /// A plan was made in a state that later transactions do not share.
+    static PASSING: Cell<bool> = const { Cell::new(false) };
+}
+
+fn width(subject: &Subject) -> Option<Width> {
+    subject.member.as_ref()?;
+    if subject.has_all_records() {
+        return Some(Width::All);
+    }
+    Some(Width::Magnitude(subject.reached().max(1).ilog10()))
+}
+
+/// A member is about to work: plans made for another width are not for him.
+pub(crate) fn used_by(subject: &Subject) {
+    if let Some(width) = width(subject)
+        && PLANNED_FOR.get() != width
+    {
+        forget();
+        PLANNED_FOR.set(width);
+    }
+}
+
+/// A plan is being made for the member.
+pub(crate) fn planned_by(subject: &Subject) {
+    match width(subject) {
+        Some(width) if width == PLANNED_FOR.get() => {}
+        // What is being planned now fits, what was planned before does not.
+        Some(_) => used_by(subject),
+        None => PLANNED_FOR.set(Width::Mixed),
+    }
+    if subject.own || snapshot::is_fixed() {
+        PASSING.set(true);
+    }
+}
+
+/// Has every plan that calls leadguard.visible made anew at its next use.
+pub(crate) fn forget() {
+    PLANNED_FOR.set(Width::Mixed);
+    super::forget_plans();
+}
+
+/// Trigger of what says who sees everything: every backend plans anew once the transaction is committed.
+pub(crate) fn forget_everywhere(call: &Call) -> Datum {
+    let tables = scan::Table::open(c"protected_table");
+    let target = tables.column(c"target");
+    let mut protected = Vec::new();
+    tables.scan(None, &[], |row| {
+        protected.extend(row.oid(target));
+        true
+    });
+    protected.into_iter().for_each(session::invalidate_relation);
+    TriggerCall::of(call).skip()
+}
+
+/// A plan that rests on an old or uncommitted state goes with it.
+pub(crate) fn on_transaction(event: Transaction) {
+    if matches!(event, Transaction::Ended | Transaction::SubAborted { .. }) && PASSING.replace(false) {
+        forget();
+    }
+}

@@ -1,0 +1,192 @@
+//! What a member reaches: sets that depend on the hierarchies alone, computed once for each change of them.
+//!
+//! A reach is found by member and revision. It holds no row of a protected table and no record grant. What the
+//! running transaction has changed itself is never kept. The memory is bounded by leadguard.cache_size; what
+//! was used longest ago goes first. Dropping everything at any moment changes no answer.
+
+use super::load;
+use super::revision::Revision;
+use super::subject::Member;
+use crate::guc;
+use crate::identity::Mode;
+use crate::model::ids::IdSet;
+use crate::model::value::{Kind, ValueSet};
+use lru::LruCache;
+use pgrx::pg_sys::Oid;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub member: i64,
+    pub mode: Mode,
+    pub revision: Revision,
+}
+
+/// Values of one column type that were loaded already.
+type Parts = RefCell<Vec<(Kind, Rc<ValueSet>)>>;
+
+pub(crate) struct Reach {
+    pub member: Rc<Member>,
+    owners: Parts,
+    territories: Parts,
+    teams: RefCell<Option<Rc<IdSet>>>,
+    /// How many records of a table were granted when somebody last looked. For estimates only.
+    granted: RefCell<Vec<(Oid, u64)>>,
+    bytes: Cell<usize>,
+    kept: Cell<bool>,
+}
+
+/// The entry itself and its place in the cache.
+const OVERHEAD: usize = size_of::<Reach>() + size_of::<Member>() + size_of::<Key>() + 64;
+
+impl Reach {
+    fn new(member: Member) -> Reach {
+        let bytes = OVERHEAD + member.key.len() + member.capabilities.iter().map(String::len).sum::<usize>();
+        Reach {
+            member: Rc::new(member),
+            owners: Parts::default(),
+            territories: Parts::default(),
+            teams: RefCell::default(),
+            granted: RefCell::default(),
+            bytes: Cell::new(bytes),
+            kept: Cell::new(false),
+        }
+    }
+
+    /// The member himself and everyone below, as an owner column of `kind` holds them.
+    pub(super) fn owners(&self, kind: Kind) -> Rc<ValueSet> {
+        self.part(&self.owners, kind, || load::owners(self.member.id, kind))
+    }
+
+    pub(super) fn territories(&self, kind: Kind) -> Rc<ValueSet> {
+        self.part(&self.territories, kind, || load::territories(self.member.id, kind))
+    }
+
+    /// The teams that the member or anyone below belongs to.
+    pub(super) fn teams(&self) -> Rc<IdSet> {
+        let held = self.teams.borrow().clone();
+        held.unwrap_or_else(|| {
+            let teams = Rc::new(load::teams(self.member.id));
+            self.grow(teams.bytes());
+            self.teams.replace(Some(Rc::clone(&teams)));
+            teams
+        })
+    }
+
+    /// Nothing is borrowed while a query runs.
+    fn part(&self, parts: &Parts, kind: Kind, load: impl FnOnce() -> ValueSet) -> Rc<ValueSet> {
+        let kind = kind.family();
+        let held = parts.borrow().iter().find(|(k, _)| *k == kind).map(|(_, set)| Rc::clone(set));
+        held.unwrap_or_else(|| {
+            let set = Rc::new(load());
+            self.grow(set.bytes());
+            parts.borrow_mut().push((kind, Rc::clone(&set)));
+            set
+        })
+    }
+
+    fn grow(&self, bytes: usize) {
+        self.bytes.set(self.bytes.get() + bytes);
+        if self.kept.get() {
+            CACHE.with_borrow_mut(|cache| {
+                cache.bytes += bytes;
+                cache.trim();
+            });
+        }
+    }
+
+    pub(super) fn granted(&self, target: Oid) -> Option<u64> {
+        self.granted.borrow().iter().find(|(t, _)| *t == target).map(|(_, count)| *count)
+    }
+
+    pub(super) fn remember_granted(&self, target: Oid, count: u64) {
+        let mut granted = self.granted.borrow_mut();
+        granted.retain(|(t, _)| *t != target);
+        granted.push((target, count));
+    }
+}
+
+struct Cache {
+    entries: LruCache<Key, Rc<Reach>>,
+    bytes: usize,
+    hits: i64,
+    misses: i64,
+    evicted: i64,
+}
+
+thread_local! {
+    static CACHE: RefCell<Cache> =
+        RefCell::new(Cache { entries: LruCache::unbounded(), bytes: 0, hits: 0, misses: 0, evicted: 0 });
+}
+
+impl Cache {
+    fn trim(&mut self) {
+        while self.bytes > guc::cache_bytes()
+            && let Some((_, reach)) = self.entries.pop_lru()
+        {
+            self.let_go(&reach);
+            self.evicted += 1;
+        }
+    }
+
+    fn let_go(&mut self, reach: &Reach) {
+        reach.kept.set(false);
+        self.bytes = self.bytes.saturating_sub(reach.bytes.get());
+    }
+
+    fn keep(&mut self, key: Key, reach: &Rc<Reach>) {
+        reach.kept.set(true);
+        self.bytes += reach.bytes.get();
+        if let Some(replaced) = self.entries.put(key, Rc::clone(reach)) {
+            self.let_go(&replaced);
+        }
+        self.trim();
+    }
+}
+
+/// The reach of an active member in the active snapshot; None for anybody else. `own`: the running transaction
+/// has changed a hierarchy.
+pub(super) fn find(key: Key, own: bool) -> Option<Rc<Reach>> {
+    if !own {
+        let held = CACHE.with_borrow_mut(|cache| {
+            let held = cache.entries.get(&key).map(Rc::clone);
+            if held.is_some() {
+                cache.hits += 1;
+            } else {
+                cache.misses += 1;
+            }
+            held
+        });
+        if held.is_some() {
+            return held;
+        }
+    }
+    let reach = Rc::new(Reach::new(load::member(key.member, key.mode)?));
+    if !own {
+        CACHE.with_borrow_mut(|cache| cache.keep(key, &reach));
+    }
+    Some(reach)
+}
+
+/// What the function leadguard.cache() shows.
+pub(crate) struct Usage {
+    pub members: i64,
+    pub bytes: i64,
+    pub hits: i64,
+    pub misses: i64,
+    pub evicted: i64,
+}
+
+pub(crate) fn usage() -> Usage {
+    CACHE.with_borrow_mut(|cache| {
+        cache.trim();
+        Usage {
+            members: cache.entries.len() as i64,
+            bytes: cache.bytes as i64,
+            hits: cache.hits,
+            misses: cache.misses,
+            evicted: cache.evicted,
+        }
+    })
+}
