@@ -153,7 +153,7 @@ pub(super) fn value_of<'a>(datum: pg_sys::Datum, kind: Kind) -> Value<'a> {
         Kind::Int4 => Value::Int(i64::from(datum.value() as i32)),
         Kind::Int8 => Value::Int(datum.value() as i64),
         // SAFETY: a text datum; detoasted into the current memory context where needed.
-        Kind::Text => match unsafe { <&str>::from_datum(datum, false) } {
+        Kind::Text => match unsafe { text_of(datum) } {
             Some(text) => Value::Text(text),
             None => Value::Null,
         },
@@ -162,6 +162,25 @@ pub(super) fn value_of<'a>(datum: pg_sys::Datum, kind: Kind) -> Value<'a> {
             Value::Uuid(unsafe { *datum.cast_mut_ptr::<[u8; 16]>() })
         }
     }
+}
+
+/// The text of a datum. Most values are short and lie in their row as they are; the others are fetched.
+///
+/// # Safety
+/// The datum must be one of type text or varchar, and live as long as the result is used.
+pub(super) unsafe fn text_of<'a>(datum: pg_sys::Datum) -> Option<&'a str> {
+    let start = datum.cast_mut_ptr::<u8>();
+    // SAFETY: every varlena has a first byte.
+    let first = unsafe { *start };
+    // The layout of varatt.h on little-endian machines: lowest bit 1 and not alone is a header of one byte.
+    if cfg!(target_endian = "little") && first & 1 == 1 && first != 1 {
+        let length = usize::from(first >> 1) - 1;
+        // SAFETY: the header says how many bytes follow it.
+        let bytes = unsafe { std::slice::from_raw_parts(start.add(1), length) };
+        return std::str::from_utf8(bytes).ok();
+    }
+    // SAFETY: as the caller promises.
+    unsafe { <&str>::from_datum(datum, false) }
 }
 
 /// A datum of a column of `kind`, for writing; None when the kind cannot hold the value.

@@ -15,52 +15,63 @@ pub(crate) enum Equal<'a> {
     Text(&'a CStr),
 }
 
-/// One row, read by the name of its columns.
+/// Functions that a scan calls for every row, without pgrx's guard around each: the whole scan stands in one.
+mod bare {
+    use pgrx::pg_sys;
+    unsafe extern "C-unwind" {
+        pub(super) fn systable_getnext(scan: pg_sys::SysScanDesc) -> pg_sys::HeapTuple;
+        pub(super) fn SPI_getbinval(
+            row: pg_sys::HeapTuple,
+            descriptor: pg_sys::TupleDesc,
+            column: core::ffi::c_int,
+            is_null: *mut bool,
+        ) -> pg_sys::Datum;
+    }
+}
+
+/// One row of a running scan. Its methods must not hold anything that needs dropping while they call Postgres,
+/// which may leave them by a jump.
 pub(crate) struct Tuple {
     tuple: pg_sys::HeapTuple,
     descriptor: pg_sys::TupleDesc,
 }
 
 impl Tuple {
-    fn datum(&self, column: i32) -> Option<pg_sys::Datum> {
+    fn datum(&self, column: Column) -> Option<pg_sys::Datum> {
         let mut is_null = false;
-        // SAFETY: tuple and descriptor belong to the running scan.
-        let datum = unsafe { pg_sys::SPI_getbinval(self.tuple, self.descriptor, column, &mut is_null) };
+        // SAFETY: tuple and descriptor belong to the running scan; columns exist.
+        let datum = unsafe { bare::SPI_getbinval(self.tuple, self.descriptor, column.0, &mut is_null) };
         (!is_null).then_some(datum)
     }
 
     pub(crate) fn int(&self, column: Column) -> Option<i64> {
-        self.datum(column.0).map(|d| d.value() as i64)
+        self.datum(column).map(|d| d.value() as i64)
     }
 
     pub(crate) fn bool(&self, column: Column) -> bool {
-        self.datum(column.0).is_some_and(|d| d.value() as u8 != 0)
+        self.datum(column).is_some_and(|d| d.value() as u8 != 0)
     }
 
     pub(crate) fn oid(&self, column: Column) -> Option<pg_sys::Oid> {
-        self.datum(column.0).map(|d| pg_sys::Oid::from_u32(d.value() as u32))
+        self.datum(column).map(|d| pg_sys::Oid::from_u32(d.value() as u32))
     }
 
-    /// A column of type text or name.
+    /// A column of type name.
+    pub(crate) fn name(&self, column: Column) -> Option<String> {
+        let datum = self.datum(column)?;
+        // SAFETY: a name is a terminated string.
+        Some(unsafe { CStr::from_ptr(datum.cast_mut_ptr()) }.to_string_lossy().into_owned())
+    }
+
+    /// A column of type text.
     pub(crate) fn text(&self, column: Column) -> Option<String> {
-        // SAFETY: as in datum().
-        let value = unsafe { pg_sys::SPI_getvalue(self.tuple, self.descriptor, column.0) };
-        if value.is_null() {
-            return None;
-        }
-        // SAFETY: a terminated string in the current memory context.
-        let text = unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned();
-        // SAFETY: made by SPI_getvalue.
-        unsafe { pg_sys::pfree(value.cast()) };
-        Some(text)
+        self.with_text(column, str::to_owned)
     }
 
-    /// A column of type text whose value fits into a page, as one that an index holds does.
     pub(crate) fn with_text<T>(&self, column: Column, body: impl FnOnce(&str) -> T) -> Option<T> {
-        use pgrx::FromDatum;
-        let datum = self.datum(column.0)?;
+        let datum = self.datum(column)?;
         // SAFETY: a text datum of the live tuple, used before the scan goes on.
-        unsafe { <&str>::from_datum(datum, false) }.map(body)
+        unsafe { super::call::text_of(datum) }.map(body)
     }
 
     /// The transaction that wrote this version of the row, and whether that is the running one.
@@ -147,14 +158,15 @@ impl Table {
                 scan_keys.as_mut_ptr(),
             )
         };
-        loop {
-            // SAFETY: the scan is open.
-            let tuple = unsafe { pg_sys::systable_getnext(scan) };
-            // SAFETY: the relation is open.
-            if tuple.is_null() || !each(&Tuple { tuple, descriptor: unsafe { (*self.relation).rd_att } }) {
-                break;
-            }
-        }
+        // SAFETY: the relation is open.
+        let descriptor = unsafe { (*self.relation).rd_att };
+        let mut next = || {
+            // SAFETY: the scan is open; an error leaves frames that hold nothing to drop.
+            let tuple = unsafe { bare::systable_getnext(scan) };
+            !tuple.is_null() && each(&Tuple { tuple, descriptor })
+        };
+        // SAFETY: what is called inside may raise; the guard turns that into a panic here, outside of the scan.
+        unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| while next() {}) };
         // SAFETY: ends the scan begun above.
         unsafe { pg_sys::systable_endscan(scan) };
     }

@@ -123,7 +123,7 @@ fn registration(role: Oid) -> Option<(Mode, Option<i64>)> {
     let (member, mode, name) = (table.column(c"member_id"), table.column(c"mode"), table.column(c"db_role"));
     let mut found = None;
     table.scan(Some(c"role_binding_pkey"), &[(table.column(c"role_oid"), Equal::Oid(role))], |row| {
-        found = Some((row.int(member), row.text(mode), row.text(name)));
+        found = Some((row.int(member), row.text(mode), row.name(name)));
         false
     });
     let (member, mode, name) = found?;

@@ -48,17 +48,19 @@ impl IdSet {
 impl FromIterator<i64> for IdSet {
     fn from_iter<I: IntoIterator<Item = i64>>(ids: I) -> IdSet {
         let mut set = IdSet::default();
+        let mut small = Vec::new();
         for id in ids {
             match u32::try_from(id) {
-                Ok(small) => {
-                    set.small.insert(small);
-                }
+                Ok(id) => small.push(id),
                 Err(_) => set.large.push(id),
             }
         }
+        // In order, an id costs a few nanoseconds to add; anywhere else it moves others.
+        small.sort_unstable();
+        set.small.extend(small);
+        set.small.optimize();
         set.large.sort_unstable();
         set.large.dedup();
-        set.small.optimize();
         set
     }
 }

@@ -57,8 +57,13 @@ impl Value<'_> {
 
 /// The canonical decimal form only: no sign but minus, no leading zeros, no blanks.
 pub fn parse_int(text: &str) -> Option<i64> {
-    let value: i64 = text.parse().ok()?;
-    (value.to_string() == text).then_some(value)
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let canonical = match digits.as_bytes() {
+        [b'0'] => digits.len() == text.len(),
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if canonical { text.parse().ok() } else { None }
 }
 
 /// The hyphenated form, in either case.
@@ -126,6 +131,20 @@ impl ValueSet {
             ValueSet::Ids(ids) => ids.len(),
             ValueSet::Texts(texts) => texts.len() as u64,
             ValueSet::Uuids(uuids) => uuids.len() as u64,
+        }
+    }
+
+    /// The values that none of the others has.
+    pub fn without(&self, others: &[&ValueSet]) -> ValueSet {
+        let stays = |value: &Value| !others.iter().any(|other| other.contains(value));
+        match self {
+            ValueSet::Ids(ids) => ValueSet::of_ids(ids.iter().filter(|id| stays(&Value::Int(*id)))),
+            ValueSet::Texts(texts) => {
+                ValueSet::Texts(texts.iter().filter(|text| stays(&Value::Text(text))).cloned().collect())
+            }
+            ValueSet::Uuids(uuids) => {
+                ValueSet::Uuids(uuids.iter().filter(|bytes| stays(&Value::Uuid(**bytes))).copied().collect())
+            }
         }
     }
 

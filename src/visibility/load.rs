@@ -80,11 +80,11 @@ fn registered(target: Oid) -> Option<Table> {
         table = Some(Table {
             target,
             org_id: row.int(org_id).unwrap_or_default(),
-            id_column: row.text(id).unwrap_or_default(),
-            owner_column: row.text(owner),
-            creator_column: row.text(creator),
-            territory_column: row.text(territory),
-            organization_column: row.text(organization),
+            id_column: row.name(id).unwrap_or_default(),
+            owner_column: row.name(owner),
+            creator_column: row.name(creator),
+            territory_column: row.name(territory),
+            organization_column: row.name(organization),
             skip_denied: row.text(on_denied).as_deref() == Some("skip"),
             force: row.bool(force),
         });
