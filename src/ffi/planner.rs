@@ -5,7 +5,6 @@
 use super::call::{Call, kind_of};
 use crate::model::value::Kind;
 use pgrx::{pg_sys, pg_sys::Oid};
-use std::cell::Cell;
 use std::ffi::CStr;
 
 /// Any expression of a query tree.
@@ -41,6 +40,11 @@ impl Expr {
     fn copy(self) -> Expr {
         // SAFETY: a node of the planner.
         Expr(unsafe { pg_sys::copyObjectImpl(self.0.cast()) }.cast())
+    }
+
+    pub(crate) fn always() -> Expr {
+        // SAFETY: makes a node.
+        Expr(unsafe { pg_sys::makeBoolConst(true, false) }.cast())
     }
 
     pub(crate) fn or(arms: &[Expr]) -> Expr {
@@ -187,6 +191,22 @@ impl Index {
         Some((nth(arguments, 0)?, nth(arguments, 1)?))
     }
 
+    /// Whether the query looks up about one row by an indexed column anyway, which no set of values can better:
+    /// not looking for a way saves a third of the planning of such queries.
+    pub(crate) fn is_needless(&self) -> bool {
+        // SAFETY: the request is live, as are its index, that index's table and its clauses.
+        let rel = unsafe { &*(*(*self.0).index).rel };
+        // SAFETY: a list of RestrictInfo.
+        let clauses = unsafe { pgrx::PgList::<pg_sys::RestrictInfo>::from_pg(rel.baserestrictinfo) };
+        clauses.iter_ptr().any(|clause| {
+            // SAFETY: an item of the list.
+            let clause = unsafe { &*clause };
+            let may_go_first = clause.leakproof || clause.security_level <= rel.baserestrict_min_security;
+            let finds_one = clause.norm_selec >= 0.0 && clause.norm_selec * rel.tuples <= ABOUT_ONE;
+            may_go_first && finds_one && !clause.mergeopfamilies.is_null() && leads_an_index(rel, clause)
+        })
+    }
+
     /// `column = ANY (set(target, NULL))`.
     pub(crate) fn equals_any(&self, set: &CStr, target: Expr, column: Expr) -> Option<Expr> {
         let (left, element, operator) = self.operands(column, pg_sys::BTEqualStrategyNumber)?;
@@ -282,6 +302,28 @@ impl Index {
     }
 }
 
+const ABOUT_ONE: f64 = 2.0;
+
+/// Whether a comparison with a constant is on the leading column of a btree.
+fn leads_an_index(rel: &pg_sys::RelOptInfo, clause: &pg_sys::RestrictInfo) -> bool {
+    let node = Expr(clause.clause.cast());
+    if !node.is(pg_sys::NodeTag::T_OpExpr) {
+        return false;
+    }
+    // SAFETY: the tag says what it is.
+    let operands = expressions(unsafe { (*node.0.cast::<pg_sys::OpExpr>()).args });
+    // SAFETY: a list of IndexOptInfo.
+    let indexes = unsafe { pgrx::PgList::<pg_sys::IndexOptInfo>::from_pg(rel.indexlist) };
+    operands.iter().filter_map(|operand| super::statistics::column_of(*operand)).any(|column| {
+        indexes.iter_ptr().any(|index| {
+            // SAFETY: an item of the list, which has at least one key.
+            let (method, partial, first) =
+                unsafe { ((*index).relam, !(*index).indpred.is_null(), *(*index).indexkeys) };
+            method == pg_sys::BTREE_AM_OID && !partial && first == i32::from(column.varattno)
+        })
+    })
+}
+
 fn null(type_oid: Oid) -> Expr {
     // SAFETY: makes a node.
     Expr(unsafe { pg_sys::makeNullConst(type_oid, -1, collation_of(type_oid)) }.cast())
@@ -327,25 +369,4 @@ impl Cost {
         }
         pg_sys::Datum::from(self.0)
     }
-}
-
-thread_local! {
-    static ESTIMATING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether the planner evaluates a set only to guess how many rows it selects. Half a million values would
-/// take it a tenth of a second; it gets none, and the guess is corrected afterwards (ffi::index_cost).
-pub(crate) fn is_estimating() -> bool {
-    ESTIMATING.get()
-}
-
-pub(super) fn while_estimating<T>(body: impl FnOnce() -> T) -> T {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            ESTIMATING.set(self.0);
-        }
-    }
-    let _restore = Restore(ESTIMATING.replace(true));
-    body()
 }

@@ -52,6 +52,20 @@ pub(crate) fn is_active(state: &Fingerprint) -> bool {
     fingerprint(unsafe { bare::GetActiveSnapshot() }) == *state
 }
 
+/// A state made of committed transactions only. Equal at any two moments of a backend exactly if no transaction
+/// ended in between: one that ends raises xmax or leaves the running ones, and none joins these for a given xmax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Committed(Fingerprint);
+
+/// The state that the running statement sees if this transaction has written nothing; else None.
+pub(crate) fn committed() -> Option<Committed> {
+    // SAFETY: looks at the transaction state.
+    if unsafe { pg_sys::GetTopTransactionIdIfAny() } != pg_sys::InvalidTransactionId {
+        return None;
+    }
+    active().map(|state| Committed(Fingerprint { command: 0, ..state }))
+}
+
 /// Whether statements of this transaction keep seeing the state of its first one.
 pub(crate) fn is_fixed() -> bool {
     // SAFETY: reads a backend variable.

@@ -13,7 +13,21 @@ pub(crate) struct Place {
     relation: i32,
 }
 
+/// A column of a relation of a query, while that query is being planned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spot {
+    query: usize,
+    relation: u32,
+    column: i16,
+}
+
 impl Place {
+    /// Where a column stands; None for anything but a plain column.
+    pub(crate) fn spot(&self, column: Expr) -> Option<Spot> {
+        let var = column_of(column)?;
+        Some(Spot { query: self.root as usize, relation: u32::try_from(var.varno).ok()?, column: var.varattno })
+    }
+
     pub(super) fn new(root: *mut pg_sys::PlannerInfo, relation: i32) -> Place {
         Place { root, relation }
     }
@@ -46,7 +60,7 @@ impl Place {
 
     /// The rows of the table that the column belongs to, of all its partitions together.
     pub(crate) fn table_rows(&self, column: Expr) -> Option<f64> {
-        let relation = self.relation_of(column)?;
+        let relation = u32::try_from(column_of(column)?.varno).ok()?;
         let mut top = relation;
         while let Some(parent) = self.parent(top) {
             top = parent;
@@ -57,23 +71,6 @@ impl Place {
         // Partitions that were pruned are not here, so that a partitioned table that was analysed knows better.
         let here: f64 = self.relations().filter(|r| self.descends(*r, top)).filter_map(|r| self.rows(r)).sum();
         Some(here.max(self.counted(top)))
-    }
-
-    fn relation_of(&self, column: Expr) -> Option<u32> {
-        let mut node = column.pointer();
-        // SAFETY: an expression of the running planner.
-        while unsafe { (*node).type_ } == pg_sys::NodeTag::T_RelabelType {
-            // SAFETY: the tag says what it is.
-            node = unsafe { (*node.cast::<pg_sys::RelabelType>()).arg }.cast();
-        }
-        // SAFETY: as above.
-        if unsafe { (*node).type_ } != pg_sys::NodeTag::T_Var {
-            return None;
-        }
-        // SAFETY: the tag says what it is.
-        let var = unsafe { &*node.cast::<pg_sys::Var>() };
-        let number = u32::try_from(var.varno).ok()?;
-        (var.varlevelsup == 0).then_some(number)
     }
 
     fn relations(&self) -> impl Iterator<Item = u32> + use<> {
@@ -126,6 +123,23 @@ impl Place {
         unsafe { pg_sys::RelationClose(table) };
         f64::from(rows).max(0.0)
     }
+}
+
+/// The column that an expression is, of the query itself.
+pub(super) fn column_of(expression: Expr) -> Option<&'static pg_sys::Var> {
+    let mut node = expression.pointer();
+    // SAFETY: an expression of the running planner.
+    while unsafe { (*node).type_ } == pg_sys::NodeTag::T_RelabelType {
+        // SAFETY: the tag says what it is.
+        node = unsafe { (*node.cast::<pg_sys::RelabelType>()).arg }.cast();
+    }
+    // SAFETY: as above.
+    if unsafe { (*node).type_ } != pg_sys::NodeTag::T_Var {
+        return None;
+    }
+    // SAFETY: the tag says what it is; read before the planner goes on.
+    let var = unsafe { &*node.cast::<pg_sys::Var>() };
+    (var.varlevelsup == 0).then_some(var)
 }
 
 fn common_values(statistics: pg_sys::HeapTuple, known: &mut Column, is_hit: &mut dyn FnMut(&Value) -> bool) {

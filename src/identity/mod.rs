@@ -13,6 +13,7 @@ use crate::ffi::scan::{self, Equal};
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::planner::plans;
+use crate::visibility::state;
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -117,8 +118,11 @@ pub(crate) fn on_transaction(event: Transaction) {
     }
 }
 
-/// The registration of a login role. OID and name must both match: a recycled name inherits nothing.
-fn registration(role: Oid) -> Option<(Mode, Option<i64>)> {
+/// How a login role is registered, and the member it stands for.
+pub(crate) type Registration = (Mode, Option<i64>);
+
+/// The registration of a login role, read from its table. OID and name must both match: a recycled name inherits nothing.
+pub(crate) fn read_registration(role: Oid) -> Option<Registration> {
     let table = scan::Table::open(c"role_binding");
     let (member, mode, name) = (table.column(c"member_id"), table.column(c"mode"), table.column(c"db_role"));
     let mut found = None;
@@ -136,7 +140,7 @@ fn registration(role: Oid) -> Option<(Mode, Option<i64>)> {
 /// The identity of the session in this transaction, before asking whether the member is active.
 pub(crate) fn claimed() -> Option<Identity> {
     let role = session::session_role();
-    match registration(role)? {
+    match state::registration(role)? {
         (Mode::Trusted, _) => {
             let (member, bound_to) = if session::is_parallel_worker() {
                 workers::told()?
@@ -159,7 +163,7 @@ pub(crate) fn is_superuser() -> bool {
 #[pgrx::pg_extern(sql = false)]
 fn act_as(member_key: Option<&str>) -> i64 {
     let role = session::session_role();
-    if !matches!(registration(role), Some((Mode::Trusted, _))) {
+    if !matches!(state::registration(role), Some((Mode::Trusted, _))) {
         refused("act_as is for trusted connectors")
             .hint("A superuser registers one with leadguard.connector(db_role, 'trusted').")
             .raise();

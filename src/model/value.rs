@@ -45,12 +45,12 @@ impl Kind {
 
 impl Value<'_> {
     /// The canonical text form, as record grants name a record.
-    pub fn to_text(&self) -> Option<String> {
+    pub fn to_text(self) -> Option<String> {
         match self {
             Value::Null => None,
             Value::Int(id) => Some(id.to_string()),
-            Value::Text(text) => Some((*text).to_owned()),
-            Value::Uuid(bytes) => Some(uuid::Uuid::from_bytes(*bytes).to_string()),
+            Value::Text(text) => Some(text.to_owned()),
+            Value::Uuid(bytes) => Some(uuid::Uuid::from_bytes(bytes).to_string()),
         }
     }
 }

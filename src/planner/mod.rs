@@ -12,13 +12,13 @@ use crate::ffi::call::Call;
 use crate::ffi::planner::{self as ffi, Expr, Request, no_answer};
 use crate::ffi::session;
 use crate::ffi::snapshot;
-use crate::ffi::statistics::Place;
+use crate::ffi::statistics::{Place, Spot};
 use crate::model::estimate;
 use crate::model::value::{Kind, ValueSet};
 use crate::visibility::arm::{self, Arm};
 use crate::visibility::{self, Subject, Table};
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::rc::Rc;
 
@@ -54,6 +54,11 @@ impl Arm {
             Arm::Record => 4.0, // sometimes it has to ask the index on grants
             Arm::Admin | Arm::Organization => 1.0,
         }
+    }
+
+    /// Whether its set may be large.
+    pub(crate) fn has_set(self) -> bool {
+        matches!(self, Arm::Owner | Arm::Territory | Arm::Record)
     }
 
     fn number(self) -> usize {
@@ -108,6 +113,15 @@ fn planning() -> Option<Rc<Subject>> {
     snapshot::active().map(|_| visibility::statement())
 }
 
+/// Support function of leadguard.mapped, which is always true. As an SQL function it would be parsed anew for
+/// every mapped column of every query, 20 us of planning.
+pub(crate) fn mapped(call: &Call) -> Datum {
+    match ffi::request(call) {
+        Request::Simplify(_) => Expr::always().answer(),
+        _ => no_answer(),
+    }
+}
+
 /// Support function of leadguard.visible(target, id, owner, territory, organization).
 pub(crate) fn visible(call: &Call) -> Datum {
     match ffi::request(call) {
@@ -135,6 +149,7 @@ impl Policy {
     fn simplified(&self, functions: &Functions) -> Option<Expr> {
         let target = self.target.relation()?;
         let subject = planning()?;
+        DEMANDS.take();
         let table = subject.table(target);
         plans::planned_by(&subject);
         let arm = |arm: Arm, column: Expr| Expr::call(functions.arms[arm.number()], &[self.target, column]);
@@ -179,6 +194,9 @@ pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
     match ffi::request(call) {
         Request::Index(request) => {
             let Some((target, column)) = request.call() else { return no_answer() };
+            if request.is_needless() {
+                return no_answer();
+            }
             let condition = match arm.set() {
                 Some(set) => request.equals_any(set, target, column),
                 None => request.at_least(c"visible_from", target, column),
@@ -211,8 +229,28 @@ pub(crate) struct Demand {
     pub share: f64,
 }
 
+thread_local! {
+    /// The planner asks for the same column several times while it plans a query.
+    static DEMANDS: RefCell<Vec<(Asked, Option<Demand>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The arm and the place of its column in the query that is being planned.
+type Asked = (Arm, Oid, Spot);
+
 /// None where nothing is known: the planner then takes its own defaults.
 pub(crate) fn demand(place: &Place, arm: Arm, target: Expr, column: Expr) -> Option<Demand> {
+    let Some(asked) = place.spot(column).and_then(|spot| Some((arm, target.relation()?, spot))) else {
+        return find_demand(place, arm, target, column);
+    };
+    let known = DEMANDS.with_borrow(|demands| demands.iter().find(|(a, _)| *a == asked).map(|(_, d)| *d));
+    known.unwrap_or_else(|| {
+        let demand = find_demand(place, arm, target, column);
+        DEMANDS.with_borrow_mut(|demands| demands.push((asked, demand)));
+        demand
+    })
+}
+
+fn find_demand(place: &Place, arm: Arm, target: Expr, column: Expr) -> Option<Demand> {
     let (target, kind) = (target.relation()?, column.kind()?);
     let subject = planning()?;
     let table = subject.table(target);

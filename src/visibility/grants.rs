@@ -10,25 +10,36 @@ use crate::model::ids::IdSet;
 use crate::model::level::Level;
 use crate::model::value::{Kind, Value, ValueSet, parse_int};
 use pgrx::pg_sys::Oid;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CString;
 use std::rc::Rc;
 
-/// The records that a member reaches through grants. Most grants have the same level, so that two of the three
-/// sets are small.
+/// The records that a member reaches through grants. The levels matter to writes only.
 pub(crate) struct Granted {
     any: Rc<ValueSet>,
+    found: Found,
+    levels: OnceCell<Levels>,
+}
+
+/// Most grants have the level edit, so that the sets of the others are small.
+struct Levels {
     read_only: ValueSet,
     full: ValueSet,
 }
 
 impl Granted {
+    fn new(found: Found) -> Granted {
+        Granted { any: Rc::new(found.set(|_| true)), found, levels: OnceCell::new() }
+    }
+
     fn level(&self, id: &Value) -> Level {
         if !self.any.contains(id) {
-            Level::None
-        } else if self.full.contains(id) {
+            return Level::None;
+        }
+        let levels = self.levels.get_or_init(|| self.found.levels());
+        if levels.full.contains(id) {
             Level::Full
-        } else if self.read_only.contains(id) {
+        } else if levels.read_only.contains(id) {
             Level::Read
         } else {
             Level::Edit
@@ -139,7 +150,7 @@ impl Grants {
         if let ValueSet::Ids(members) = members.as_ref() {
             self.read_held_by(members, &self.reach.teams(), &mut found);
         }
-        found.granted()
+        Granted::new(found)
     }
 
     fn read_held_by(&self, members: &IdSet, teams: &IdSet, found: &mut Found) {
@@ -259,12 +270,9 @@ impl Found {
         }
     }
 
-    fn granted(&self) -> Granted {
-        let full = self.set(|level| level == Level::Full);
-        let edit = self.set(|level| level == Level::Edit);
-        let read = self.set(|level| level == Level::Read);
-        let read_only = read.without(&[&full, &edit]);
-        Granted { any: Rc::new(self.set(|_| true)), read_only, full }
+    fn levels(&self) -> Levels {
+        let [read, edit, full] = [Level::Read, Level::Edit, Level::Full].map(|level| self.set(|l| l == level));
+        Levels { read_only: read.without(&[&edit, &full]), full }
     }
 
     fn set(&self, wanted: impl Fn(Level) -> bool) -> ValueSet {

@@ -2,6 +2,7 @@
 //!
 //! A query enters, the identity is resolved, the sets are bound, rows pass or do not:
 //! revision which state of the hierarchies a snapshot sees
+//! state    that, the logins and the tables, read once while no transaction ends
 //! reach    what a member reaches in that state, kept until it changes
 //! grants   the records that grants add, read by each statement
 //! load     the queries behind both
@@ -17,6 +18,7 @@ pub(crate) mod mapping;
 pub(crate) mod policy;
 pub(crate) mod reach;
 mod revision;
+pub(crate) mod state;
 pub(crate) mod subject;
 
 pub(crate) use subject::{Subject, Table, now, statement};

@@ -8,7 +8,6 @@ use super::arm::{self, Arm, Verdict};
 use super::subject::{self, Mapped, Subject, Table};
 use crate::errors::{bug, failure};
 use crate::ffi::call::{self, Call};
-use crate::ffi::planner;
 use crate::ffi::probe::Site;
 use crate::ffi::snapshot::{self, Fingerprint};
 use crate::model::level::Level;
@@ -74,7 +73,7 @@ fn bind(site: &Site, arm: Arm, subject: &Subject, table: &Option<Table>) {
 pub(crate) fn values(call: &Call, arm: Arm) -> Datum {
     struct Held(Cell<Option<(Fingerprint, u64, Datum)>>);
     let Some(kind) = call.argument_kind(1) else { bug("a set of values of an unknown type") };
-    let (Some(target), false) = (call.oid_argument(0), planner::is_estimating()) else { return call.array(kind, &[]) };
+    let Some(target) = call.oid_argument(0) else { return call.array(kind, &[]) };
     let held = call::borrow(call.state(|| Held(Cell::new(None))));
     if let Some((state, serial, array)) = held.0.get()
         && serial == identity::serial()

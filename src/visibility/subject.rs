@@ -7,7 +7,7 @@
 
 use super::grants::Grants;
 use super::reach::{self, Reach};
-use super::{load, revision};
+use super::state;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot::{self, Fingerprint};
 use crate::guc;
@@ -70,12 +70,11 @@ pub(crate) struct Subject {
     /// The running transaction has changed a hierarchy: what follows from it may be rolled back.
     pub(crate) own: bool,
     grants: Loaded<(Oid, Kind), Grants>,
-    tables: Loaded<Oid, Option<Table>>,
 }
 
 impl Subject {
     fn load(of: Of) -> Subject {
-        let (revision, own) = revision::read();
+        let (revision, own) = state::revision();
         let identity = identity::claimed();
         let reach = identity.and_then(|i| reach::find(reach::Key { member: i.member, mode: i.mode, revision }, own));
         Subject {
@@ -85,7 +84,6 @@ impl Subject {
             reach,
             own,
             grants: RefCell::default(),
-            tables: RefCell::default(),
         }
     }
 
@@ -109,7 +107,7 @@ impl Subject {
 
     /// The registration that covers a relation: its own, or that of the root it is a partition of.
     pub(crate) fn table(&self, relation: Oid) -> Rc<Option<Table>> {
-        Subject::part(&self.tables, relation, || self.in_state(|| load::table(relation)))
+        self.in_state(|| state::table(relation))
     }
 
     /// The member himself and everyone below; nobody's set is empty.
