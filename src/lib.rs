@@ -22,6 +22,7 @@ mod names;
 mod planner;
 mod protect;
 mod questions;
+mod search;
 mod visibility;
 
 pg_module_magic!();

@@ -91,7 +91,7 @@ GRANT EXECUTE ON FUNCTION
     leadguard.guard_statement(), leadguard.guard_row(), leadguard.guard_stored(),
     leadguard.current_member(), leadguard.current_organization(), leadguard.has_capability(text),
     leadguard.is_analyst(), leadguard.is_guest(), leadguard.in_my_organization(text, bigint),
-    leadguard.whoami(), leadguard.act_as(text), leadguard.cache(),
+    leadguard.whoami(), leadguard.act_as(text), leadguard.cache(), leadguard.search(anyelement, text, text, text),
     leadguard.verify_closure(), leadguard.rebuild_closure(),
     leadguard.protect, leadguard.unprotect, leadguard.on_denied,
     leadguard.share(regclass, text, text, text, text, timestamptz, boolean, text),

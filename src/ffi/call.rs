@@ -34,6 +34,20 @@ impl Call {
         self.argument(index).map(|d| pg_sys::Oid::from_u32(d.value() as u32))
     }
 
+    pub(crate) fn text_argument(&self, index: usize) -> Option<String> {
+        // SAFETY: callers name arguments that are declared text.
+        self.argument(index).and_then(|datum| unsafe { text_of(datum) }.map(str::to_owned))
+    }
+
+    /// The table whose row type an argument has, whatever its value.
+    pub(crate) fn argument_row_type(&self, index: usize) -> Option<pg_sys::Oid> {
+        // SAFETY: flinfo is live; the function returns InvalidOid where the expression is unknown.
+        let type_oid = unsafe { pg_sys::get_fn_expr_argtype((*self.fcinfo).flinfo, index as i32) };
+        // SAFETY: a catalog look-up; InvalidOid for a type that is no table's.
+        let relation = unsafe { pg_sys::get_typ_typrelid(type_oid) };
+        (relation != pg_sys::InvalidOid).then_some(relation)
+    }
+
     /// The kind of an argument declared "any"; None for one that no mapped column has.
     pub(crate) fn argument_kind(&self, index: usize) -> Option<Kind> {
         // SAFETY: flinfo is live; the function returns InvalidOid where the expression is unknown.

@@ -38,6 +38,7 @@ entries! {
     pg_finfo_leadguard_visible_records, leadguard_visible_records => |call| policy::values(call, Arm::Record);
     pg_finfo_leadguard_visible_organizations, leadguard_visible_organizations => |call| policy::values(call, Arm::Organization);
     pg_finfo_leadguard_visible_from, leadguard_visible_from => policy::from;
+    pg_finfo_leadguard_search, leadguard_search => crate::search::search;
     pg_finfo_leadguard_mapped, leadguard_mapped => |_| pg_sys::Datum::from(true);
     pg_finfo_leadguard_mapped_support, leadguard_mapped_support => planner::mapped;
     pg_finfo_leadguard_visible_support, leadguard_visible_support => planner::visible;

@@ -7,6 +7,7 @@
 //! planner  requests of the planner and the expressions that answer them
 //! probe    the calls that run once for each row
 //! raise    errors with a SQLSTATE of our own
+//! rows     rows of a query as the result of a function
 //! scan     direct reads of the extension's own tables
 //! session  users, transactions, the switch to the extension's owner
 //! setting  settings that only the extension writes
@@ -22,6 +23,7 @@ pub(crate) mod index_cost;
 pub(crate) mod planner;
 pub(crate) mod probe;
 pub(crate) mod raise;
+pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod session;
 pub(crate) mod setting;

@@ -164,6 +164,12 @@ impl Simplify {
         unsafe { (*(*self.0).fcall).funcid }
     }
 
+    /// Whether the plan ends with the call that made it, in the state that is seen now.
+    pub(crate) fn is_planned_once(&self) -> bool {
+        // SAFETY: the query of the running planner, or null.
+        unsafe { super::rows::is_planned_once((*self.0).root) }
+    }
+
     pub(crate) fn argument(&self, index: usize) -> Option<Expr> {
         // SAFETY: the request and its call are live.
         nth(unsafe { (*(*self.0).fcall).args }, index)

@@ -130,7 +130,7 @@ pub(crate) fn visible(call: &Call) -> Datum {
             let [Some(target), Some(id), Some(owner), Some(territory), Some(organization)] = arguments else {
                 return no_answer();
             };
-            let policy = Policy { target, id, owner, territory, organization };
+            let policy = Policy { target, id, owner, territory, organization, once: request.is_planned_once() };
             policy.simplified(&functions(request.function())).map_or_else(no_answer, Expr::answer)
         }
         _ => no_answer(),
@@ -143,6 +143,7 @@ struct Policy {
     owner: Expr,
     territory: Expr,
     organization: Expr,
+    once: bool,
 }
 
 impl Policy {
@@ -154,7 +155,8 @@ impl Policy {
         plans::planned_by(&subject);
         let arm = |arm: Arm, column: Expr| Expr::call(functions.arms[arm.number()], &[self.target, column]);
         let paths = if may_claim_all(&subject, &table) {
-            Expr::call(functions.all, &[self.target])
+            // A plan that cannot outlive this state needs no gate, which would keep other predicates from indexes.
+            if self.once { Expr::always() } else { Expr::call(functions.all, &[self.target]) }
         } else {
             let mut arms = Vec::new();
             for (path, column) in [(Arm::Owner, self.owner), (Arm::Territory, self.territory)] {

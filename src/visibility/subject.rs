@@ -70,6 +70,7 @@ pub(crate) struct Subject {
     /// The running transaction has changed a hierarchy: what follows from it may be rolled back.
     pub(crate) own: bool,
     grants: Loaded<(Oid, Kind), Grants>,
+    tables: Loaded<Oid, Rc<Option<Table>>>,
 }
 
 impl Subject {
@@ -84,6 +85,7 @@ impl Subject {
             reach,
             own,
             grants: RefCell::default(),
+            tables: RefCell::default(),
         }
     }
 
@@ -107,7 +109,8 @@ impl Subject {
 
     /// The registration that covers a relation: its own, or that of the root it is a partition of.
     pub(crate) fn table(&self, relation: Oid) -> Rc<Option<Table>> {
-        self.in_state(|| state::table(relation))
+        let table = Subject::part(&self.tables, relation, || self.in_state(|| state::table(relation)));
+        Rc::clone(&table)
     }
 
     /// The member himself and everyone below; nobody's set is empty.
