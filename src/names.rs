@@ -1,27 +1,12 @@
 //! Identifiers and literals in generated SQL, and names of things for people.
 
+use crate::ffi::session;
 use crate::ffi::sql::{self, Param, Sees};
 use pgrx::pg_sys::Oid;
 
-/// An identifier as SQL text. Always quoted: no list of reserved words to keep up with.
+/// An identifier as SQL text, quoted where it must be.
 pub(crate) fn quote(identifier: &str) -> String {
-    if !identifier.is_empty()
-        && identifier.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
-        && !identifier.as_bytes()[0].is_ascii_digit()
-        && !is_reserved(identifier)
-    {
-        return identifier.to_owned();
-    }
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
-fn is_reserved(word: &str) -> bool {
-    sql::first_text(
-        "SELECT 'yes' FROM pg_catalog.pg_get_keywords() WHERE word OPERATOR(pg_catalog.=) $1 AND catcode OPERATOR(pg_catalog.<>) 'U'",
-        &[Param::Text(Some(word))],
-        Sees::Statement,
-    )
-    .is_some()
+    session::quoted(identifier)
 }
 
 /// A string literal as SQL text.

@@ -5,6 +5,7 @@
 //! entry    the C symbols that the install script names
 //! index_cost what finding rows by a set of values costs
 //! planner  requests of the planner and the expressions that answer them
+//! policies the policies of a table
 //! probe    the calls that run once for each row
 //! raise    errors with a SQLSTATE of our own
 //! rows     rows of a query as the result of a function
@@ -21,6 +22,7 @@ mod compat;
 mod entry;
 pub(crate) mod index_cost;
 pub(crate) mod planner;
+pub(crate) mod policies;
 pub(crate) mod probe;
 pub(crate) mod raise;
 pub(crate) mod rows;

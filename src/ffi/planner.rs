@@ -12,6 +12,31 @@ use std::ffi::CStr;
 pub(crate) struct Expr(*mut pg_sys::Node);
 
 impl Expr {
+    pub(super) fn new(node: *mut pg_sys::Node) -> Expr {
+        Expr(node)
+    }
+
+    /// The arguments, if it is a call of a function.
+    pub(super) fn as_call(self) -> Option<Vec<Expr>> {
+        // SAFETY: the tag says what it is.
+        self.is(pg_sys::NodeTag::T_FuncExpr).then(|| expressions(unsafe { (*self.0.cast::<pg_sys::FuncExpr>()).args }))
+    }
+
+    /// The column of the query itself that it is.
+    pub(super) fn as_column(self) -> Option<&'static pg_sys::Var> {
+        let mut node = self;
+        while node.is(pg_sys::NodeTag::T_RelabelType) {
+            // SAFETY: the tag says what it is.
+            node = Expr(unsafe { (*node.0.cast::<pg_sys::RelabelType>()).arg }.cast());
+        }
+        if !node.is(pg_sys::NodeTag::T_Var) {
+            return None;
+        }
+        // SAFETY: the tag says what it is; read before the planner goes on.
+        let var = unsafe { &*node.0.cast::<pg_sys::Var>() };
+        (var.varlevelsup == 0).then_some(var)
+    }
+
     fn is(self, tag: pg_sys::NodeTag) -> bool {
         // SAFETY: null, or a node of the planner.
         !self.0.is_null() && unsafe { (*self.0).type_ } == tag
@@ -320,7 +345,7 @@ fn leads_an_index(rel: &pg_sys::RelOptInfo, clause: &pg_sys::RestrictInfo) -> bo
     let operands = expressions(unsafe { (*node.0.cast::<pg_sys::OpExpr>()).args });
     // SAFETY: a list of IndexOptInfo.
     let indexes = unsafe { pgrx::PgList::<pg_sys::IndexOptInfo>::from_pg(rel.indexlist) };
-    operands.iter().filter_map(|operand| super::statistics::column_of(*operand)).any(|column| {
+    operands.iter().filter_map(|operand| operand.as_column()).any(|column| {
         indexes.iter_ptr().any(|index| {
             // SAFETY: an item of the list, which has at least one key.
             let (method, partial, first) =

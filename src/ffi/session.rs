@@ -2,7 +2,7 @@
 
 use super::compat;
 use pgrx::pg_sys;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 pub(crate) fn session_role() -> pg_sys::Oid {
     // SAFETY: reads a backend variable.
@@ -22,6 +22,13 @@ pub(crate) fn role_name(role: pg_sys::Oid) -> Option<String> {
     }
     // SAFETY: a terminated string in the current memory context.
     Some(unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
+}
+
+/// An identifier as SQL text, quoted where it must be.
+pub(crate) fn quoted(identifier: &str) -> String {
+    let name = CString::new(identifier.replace('\0', "")).unwrap_or_default();
+    // SAFETY: a terminated string; the result is one too, the same or a new one in the current memory context.
+    unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) }.to_string_lossy().into_owned()
 }
 
 pub(crate) fn is_superuser(role: pg_sys::Oid) -> bool {

@@ -24,7 +24,7 @@ pub(crate) struct Spot {
 impl Place {
     /// Where a column stands; None for anything but a plain column.
     pub(crate) fn spot(&self, column: Expr) -> Option<Spot> {
-        let var = column_of(column)?;
+        let var = column.as_column()?;
         Some(Spot { query: self.root as usize, relation: u32::try_from(var.varno).ok()?, column: var.varattno })
     }
 
@@ -60,7 +60,7 @@ impl Place {
 
     /// The rows of the table that the column belongs to, of all its partitions together.
     pub(crate) fn table_rows(&self, column: Expr) -> Option<f64> {
-        let relation = u32::try_from(column_of(column)?.varno).ok()?;
+        let relation = u32::try_from(column.as_column()?.varno).ok()?;
         let mut top = relation;
         while let Some(parent) = self.parent(top) {
             top = parent;
@@ -123,23 +123,6 @@ impl Place {
         unsafe { pg_sys::RelationClose(table) };
         f64::from(rows).max(0.0)
     }
-}
-
-/// The column that an expression is, of the query itself.
-pub(super) fn column_of(expression: Expr) -> Option<&'static pg_sys::Var> {
-    let mut node = expression.pointer();
-    // SAFETY: an expression of the running planner.
-    while unsafe { (*node).type_ } == pg_sys::NodeTag::T_RelabelType {
-        // SAFETY: the tag says what it is.
-        node = unsafe { (*node.cast::<pg_sys::RelabelType>()).arg }.cast();
-    }
-    // SAFETY: as above.
-    if unsafe { (*node).type_ } != pg_sys::NodeTag::T_Var {
-        return None;
-    }
-    // SAFETY: the tag says what it is; read before the planner goes on.
-    let var = unsafe { &*node.cast::<pg_sys::Var>() };
-    (var.varlevelsup == 0).then_some(var)
 }
 
 fn common_values(statistics: pg_sys::HeapTuple, known: &mut Column, is_hit: &mut dyn FnMut(&Value) -> bool) {

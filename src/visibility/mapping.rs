@@ -6,37 +6,25 @@
 
 use super::subject::Table;
 use crate::errors::refused;
+use crate::ffi::policies;
 use crate::ffi::session::with_pinned_path;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names;
-
-/// The mapped columns as the policies name them after the table.
-pub(crate) fn arguments(id: &str, others: [Option<&str>; 3]) -> String {
-    let mut text = names::quote(id);
-    for name in others {
-        text.push_str(", ");
-        match name {
-            Some(name) => text.push_str(&names::quote(name)),
-            None => text.push_str("NULL::bigint"),
-        }
-    }
-    text
-}
+use pgrx::pg_sys::Oid;
 
 /// Refuses with 42501 when the mapping is stale: writes and questions fail closed, reads go by the policy.
 pub(crate) fn require(table: &Table) {
-    let expected = arguments(
-        &table.id_column,
-        [table.owner_column.as_deref(), table.territory_column.as_deref(), table.organization_column.as_deref()],
-    );
-    let policy = with_pinned_path(|| {
-        sql::first_text(
-            "SELECT pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid = $1 AND polname = 'leadguard_select'",
-            &[Param::Oid(table.target)],
-            Sees::Statement,
-        )
-    });
-    if !policy.is_some_and(|text| text.ends_with(&format!("::regclass, {expected})"))) {
+    let expected = [
+        Some(&table.id_column),
+        table.owner_column.as_ref(),
+        table.territory_column.as_ref(),
+        table.organization_column.as_ref(),
+    ];
+    let holds = match policies::columns_of_policy(table.target, c"leadguard_select") {
+        Some(found) => found.is_some_and(|found| found.iter().map(Option::as_ref).eq(expected)),
+        None => text_of_policy(table.target).is_some_and(|text| text.ends_with(&arguments(expected))),
+    };
+    if !holds {
         refused(format!(
             "the mapped columns of {} are not those that its policies read any more",
             names::shown(table.target)
@@ -44,4 +32,21 @@ pub(crate) fn require(table: &Table) {
         .hint("A column was renamed or a policy replaced. Run leadguard.unprotect and leadguard.protect again.")
         .raise();
     }
+}
+
+/// Where somebody switched row security off, the server has no policies at hand; the catalog has.
+fn text_of_policy(target: Oid) -> Option<String> {
+    with_pinned_path(|| {
+        sql::first_text(
+            "SELECT pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid = $1 AND polname = 'leadguard_select'",
+            &[Param::Oid(target)],
+            Sees::Statement,
+        )
+    })
+}
+
+/// The mapped columns as a policy's text names them after the table.
+fn arguments(columns: [Option<&String>; 4]) -> String {
+    let names = columns.map(|column| column.map_or_else(|| "NULL::bigint".to_owned(), |name| names::quote(name)));
+    format!("::regclass, {})", names.join(", "))
 }
