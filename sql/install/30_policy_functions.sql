@@ -12,8 +12,12 @@ AS 'MODULE_PATHNAME', 'leadguard_visible';
 COMMENT ON FUNCTION leadguard.visible(regclass, "any", "any", "any", "any") IS
 'Policy: whether the asking member may read a row of a protected table, given its mapped columns (NULL for a column that is not mapped). False without identity. In the state that the statement sees.';
 
+CREATE FUNCTION leadguard.still_visible_support(internal)
+RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'leadguard_still_visible_support';
+COMMENT ON FUNCTION leadguard.still_visible_support(internal) IS 'Planner support of leadguard.still_visible: a row that was visible almost always still is.';
 CREATE FUNCTION leadguard.still_visible(target regclass, id "any", owner "any", territory "any", organization "any")
-RETURNS boolean LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE COST 1000
+RETURNS boolean LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE COST 1000 SUPPORT leadguard.still_visible_support
 AS 'MODULE_PATHNAME', 'leadguard_still_visible';
 COMMENT ON FUNCTION leadguard.still_visible(regclass, "any", "any", "any", "any") IS
 'Policy of UPDATE, DELETE and locking reads: the same in the newest state, so that a row which changed while the statement waited for it is judged by the rights of now.';

@@ -27,3 +27,27 @@ pub(super) fn reserve_prefix(prefix: &core::ffi::CStr) {
         pg_sys::EmitWarningsOnPlaceholders(prefix.as_ptr())
     };
 }
+
+/// The planner's cost functions of index access methods.
+pub(super) type CostEstimate = unsafe extern "C-unwind" fn(
+    *mut pg_sys::PlannerInfo,
+    *mut pg_sys::IndexPath,
+    f64,
+    *mut pg_sys::Cost,
+    *mut pg_sys::Cost,
+    *mut pg_sys::Selectivity,
+    *mut f64,
+    *mut f64,
+);
+
+/// As IndexOptInfo holds one: up to 15 as a function of nothing.
+#[cfg(any(feature = "pg14", feature = "pg15"))]
+pub(super) fn held(estimate: CostEstimate) -> unsafe extern "C-unwind" fn() {
+    // SAFETY: function pointers have one form; whoever calls it casts it back, as Postgres does.
+    unsafe { std::mem::transmute::<CostEstimate, unsafe extern "C-unwind" fn()>(estimate) }
+}
+
+#[cfg(not(any(feature = "pg14", feature = "pg15")))]
+pub(super) fn held(estimate: CostEstimate) -> CostEstimate {
+    estimate
+}

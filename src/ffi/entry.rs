@@ -42,6 +42,7 @@ entries! {
     pg_finfo_leadguard_mapped, leadguard_mapped => |_| pg_sys::Datum::from(true);
     pg_finfo_leadguard_mapped_support, leadguard_mapped_support => planner::mapped;
     pg_finfo_leadguard_visible_support, leadguard_visible_support => planner::visible;
+    pg_finfo_leadguard_still_visible_support, leadguard_still_visible_support => planner::still_visible;
     pg_finfo_leadguard_visible_all_support, leadguard_visible_all_support => planner::gate;
     pg_finfo_leadguard_visible_owner_support, leadguard_visible_owner_support => |call| planner::arm(call, Arm::Owner);
     pg_finfo_leadguard_visible_territory_support, leadguard_visible_territory_support => |call| planner::arm(call, Arm::Territory);

@@ -4,22 +4,12 @@
 //! high up. So the cost function of btree indexes is wrapped: for conditions that come from an arm, size and
 //! statistics of the set say in constant time what it would find out by counting.
 
+use super::compat::{self, CostEstimate};
 use super::statistics::Place;
 use crate::planner::{self, Demand};
 use crate::visibility::arm::Arm;
 use pgrx::pg_sys;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-type CostEstimate = unsafe extern "C-unwind" fn(
-    *mut pg_sys::PlannerInfo,
-    *mut pg_sys::IndexPath,
-    f64,
-    *mut pg_sys::Cost,
-    *mut pg_sys::Cost,
-    *mut pg_sys::Selectivity,
-    *mut f64,
-    *mut f64,
-);
 
 /// The cost function of btree. Written once, by the one thread that a backend has.
 static ORIGINAL: AtomicUsize = AtomicUsize::new(0);
@@ -66,9 +56,7 @@ unsafe extern "C-unwind" fn relation_info(
         } else if known != address {
             continue;
         }
-        // SAFETY: function pointers of the type that this field stands for (amcostestimate_function).
-        index.amcostestimate =
-            Some(unsafe { std::mem::transmute::<CostEstimate, unsafe extern "C-unwind" fn()>(cost_estimate) });
+        index.amcostestimate = Some(compat::held(cost_estimate));
     }
 }
 

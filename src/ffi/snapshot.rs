@@ -57,10 +57,12 @@ pub(crate) fn is_active(state: &Fingerprint) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Committed(Fingerprint);
 
-/// The state that the running statement sees if this transaction has written nothing; else None.
+/// The state that the running statement sees if this transaction has written nothing; else None. A serializable
+/// transaction reads everything itself: its reads are what conflicts are found by.
 pub(crate) fn committed() -> Option<Committed> {
     // SAFETY: looks at the transaction state.
-    if unsafe { pg_sys::GetTopTransactionIdIfAny() } != pg_sys::InvalidTransactionId {
+    let (written, level) = unsafe { (pg_sys::GetTopTransactionIdIfAny(), pg_sys::XactIsoLevel) };
+    if written != pg_sys::InvalidTransactionId || level >= pg_sys::XACT_SERIALIZABLE as i32 {
         return None;
     }
     active().map(|state| Committed(Fingerprint { command: 0, ..state }))

@@ -150,6 +150,7 @@ impl Cache {
 pub(super) fn find(key: Key, own: bool) -> Option<Rc<Reach>> {
     if !own {
         let held = CACHE.with_borrow_mut(|cache| {
+            cache.trim();
             let held = cache.entries.get(&key).map(Rc::clone);
             if held.is_some() {
                 cache.hits += 1;
