@@ -15,7 +15,7 @@ COMMENT ON FUNCTION leadguard.visible(regclass, "any", "any", "any", "any") IS
 CREATE FUNCTION leadguard.still_visible_support(internal)
 RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_still_visible_support';
-COMMENT ON FUNCTION leadguard.still_visible_support(internal) IS 'Planner support of leadguard.still_visible: a row that was visible almost always still is.';
+COMMENT ON FUNCTION leadguard.still_visible_support(internal) IS 'Planner support of leadguard.still_visible: selectivity, cost.';
 CREATE FUNCTION leadguard.still_visible(target regclass, id "any", owner "any", territory "any", organization "any")
 RETURNS boolean LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE COST 1000 SUPPORT leadguard.still_visible_support
 AS 'MODULE_PATHNAME', 'leadguard_still_visible';

@@ -253,6 +253,6 @@ fn demand(place: &Place, call: *mut pg_sys::Node) -> Option<Demand> {
     // SAFETY: the tag says what it is.
     let call = unsafe { &*call.cast::<pg_sys::FuncExpr>() };
     let arm = planner::arm_of(call.funcid).filter(|arm| arm.has_set())?;
-    let arguments = super::planner::expressions(call.args);
+    let arguments = super::expr::expressions(call.args);
     planner::demand(place, arm, *arguments.first()?, *arguments.get(1)?)
 }

@@ -3,8 +3,9 @@
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
 //! compat   differences between the server versions
 //! entry    the C symbols that the install script names
+//! expr     expressions of a query tree
 //! index_cost what finding rows by a set of values costs
-//! planner  requests of the planner and the expressions that answer them
+//! planner  requests of the planner
 //! policies the policies of a table
 //! probe    the calls that run once for each row
 //! raise    errors with a SQLSTATE of our own
@@ -20,6 +21,7 @@
 pub(crate) mod call;
 mod compat;
 mod entry;
+pub(crate) mod expr;
 pub(crate) mod index_cost;
 pub(crate) mod planner;
 pub(crate) mod policies;

@@ -1,150 +1,14 @@
-//! Requests of the planner to support functions, and the expressions that answer them.
-//!
-//! Expressions live in the planner's memory context; an Expr is only used while the planner waits.
+//! Requests of the planner to support functions.
 
-use super::call::{Call, kind_of};
+use super::call::Call;
+use super::expr::{Expr, collation_of, expressions, func, function, list, null};
 use crate::model::value::Kind;
 use pgrx::{pg_sys, pg_sys::Oid};
 use std::ffi::CStr;
 
-/// Any expression of a query tree.
-#[derive(Clone, Copy)]
-pub(crate) struct Expr(*mut pg_sys::Node);
-
-impl Expr {
-    pub(super) fn new(node: *mut pg_sys::Node) -> Expr {
-        Expr(node)
-    }
-
-    /// The arguments, if it is a call of a function.
-    pub(super) fn as_call(self) -> Option<Vec<Expr>> {
-        // SAFETY: the tag says what it is.
-        self.is(pg_sys::NodeTag::T_FuncExpr).then(|| expressions(unsafe { (*self.0.cast::<pg_sys::FuncExpr>()).args }))
-    }
-
-    /// The column of the query itself that it is.
-    pub(super) fn as_column(self) -> Option<&'static pg_sys::Var> {
-        let mut node = self;
-        while node.is(pg_sys::NodeTag::T_RelabelType) {
-            // SAFETY: the tag says what it is.
-            node = Expr(unsafe { (*node.0.cast::<pg_sys::RelabelType>()).arg }.cast());
-        }
-        if !node.is(pg_sys::NodeTag::T_Var) {
-            return None;
-        }
-        // SAFETY: the tag says what it is; read before the planner goes on.
-        let var = unsafe { &*node.0.cast::<pg_sys::Var>() };
-        (var.varlevelsup == 0).then_some(var)
-    }
-
-    fn is(self, tag: pg_sys::NodeTag) -> bool {
-        // SAFETY: null, or a node of the planner.
-        !self.0.is_null() && unsafe { (*self.0).type_ } == tag
-    }
-
-    fn constant(self) -> Option<&'static pg_sys::Const> {
-        // SAFETY: the tag says that it is a Const; read before the planner goes on.
-        self.is(pg_sys::NodeTag::T_Const).then(|| unsafe { &*self.0.cast() })
-    }
-
-    pub(crate) fn is_null_constant(self) -> bool {
-        self.constant().is_some_and(|c| c.constisnull)
-    }
-
-    /// The value of a constant of type regclass.
-    pub(crate) fn relation(self) -> Option<Oid> {
-        let constant = self.constant().filter(|c| !c.constisnull)?;
-        Some(Oid::from_u32(constant.constvalue.value() as u32))
-    }
-
-    pub(crate) fn kind(self) -> Option<Kind> {
-        // SAFETY: a node of the planner.
-        kind_of(unsafe { pg_sys::exprType(self.0) })
-    }
-
-    fn copy(self) -> Expr {
-        // SAFETY: a node of the planner.
-        Expr(unsafe { pg_sys::copyObjectImpl(self.0.cast()) }.cast())
-    }
-
-    pub(crate) fn always() -> Expr {
-        // SAFETY: makes a node.
-        Expr(unsafe { pg_sys::makeBoolConst(true, false) }.cast())
-    }
-
-    pub(crate) fn or(arms: &[Expr]) -> Expr {
-        // SAFETY: a list of boolean expressions.
-        Expr(unsafe { pg_sys::make_orclause(list(arms)) }.cast())
-    }
-
-    pub(crate) fn and(parts: &[Expr]) -> Expr {
-        // SAFETY: a list of boolean expressions.
-        Expr(unsafe { pg_sys::make_andclause(list(parts)) }.cast())
-    }
-
-    /// A call of a boolean function, with copies of the arguments.
-    pub(crate) fn call(function: Oid, arguments: &[Expr]) -> Expr {
-        func(function, pg_sys::BOOLOID, arguments, pg_sys::InvalidOid)
-    }
-
-    pub(super) fn pointer(self) -> *mut pg_sys::Node {
-        self.0
-    }
-
-    /// What a support function returns.
-    pub(crate) fn answer(self) -> pg_sys::Datum {
-        pg_sys::Datum::from(self.0)
-    }
-}
-
 /// "I have nothing to say": the planner goes on as without support function.
 pub(crate) fn no_answer() -> pg_sys::Datum {
     pg_sys::Datum::from(0usize)
-}
-
-fn list(items: &[Expr]) -> *mut pg_sys::List {
-    // SAFETY: lappend makes a list of the first item where there is none.
-    items.iter().fold(core::ptr::null_mut(), |list, item| unsafe { pg_sys::lappend(list, item.0.cast()) })
-}
-
-fn func(function: Oid, result: Oid, arguments: &[Expr], collation: Oid) -> Expr {
-    let copies: Vec<Expr> = arguments.iter().map(|a| a.copy()).collect();
-    // SAFETY: the arguments fit the function, which is one of the extension's.
-    let node = unsafe {
-        pg_sys::makeFuncExpr(
-            function,
-            result,
-            list(&copies),
-            collation,
-            collation,
-            pg_sys::CoercionForm::COERCE_EXPLICIT_CALL,
-        )
-    };
-    Expr(node.cast())
-}
-
-/// A function of the extension by its name and argument types. Found without asking for privileges: whoever
-/// plans may have none on the schema.
-pub(crate) fn function(name: &CStr, arguments: &[Oid]) -> Oid {
-    // SAFETY: a catalog look-up by a terminated name.
-    let schema = unsafe { pg_sys::get_namespace_oid(c"leadguard".as_ptr(), false) };
-    // SAFETY: as many types as announced.
-    let types = unsafe { pg_sys::buildoidvector(arguments.as_ptr(), arguments.len() as i32) };
-    // SAFETY: the keys are those of this cache: name, argument types, schema.
-    let found = unsafe {
-        pg_sys::GetSysCacheOid(
-            pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32,
-            pg_sys::Anum_pg_proc_oid as i16,
-            pg_sys::Datum::from(name.as_ptr()),
-            pg_sys::Datum::from(types),
-            pg_sys::Datum::from(schema),
-            pg_sys::Datum::from(0usize),
-        )
-    };
-    if found == pg_sys::InvalidOid {
-        crate::errors::bug("a function of the extension is missing; ALTER EXTENSION leadguard UPDATE");
-    }
-    found
 }
 
 /// What the planner asks a support function.
@@ -168,12 +32,6 @@ pub(crate) fn request(call: &Call) -> Request {
         T::T_SupportRequestCost => Request::Cost(Cost(node.cast())),
         _ => Request::Other,
     }
-}
-
-pub(super) fn expressions(list: *mut pg_sys::List) -> Vec<Expr> {
-    // SAFETY: a list of expressions of the planner.
-    let list = unsafe { pgrx::PgList::<pg_sys::Node>::from_pg(list) };
-    list.iter_ptr().map(Expr).collect()
 }
 
 fn nth(list: *mut pg_sys::List, index: usize) -> Option<Expr> {
@@ -213,7 +71,7 @@ impl Index {
         let method = unsafe { (*request.index).relam };
         if request.indexarg != 1
             || method != pg_sys::BTREE_AM_OID
-            || !Expr(request.node).is(pg_sys::NodeTag::T_FuncExpr)
+            || !Expr::new(request.node).is(pg_sys::NodeTag::T_FuncExpr)
         {
             return None;
         }
@@ -258,7 +116,7 @@ impl Index {
         expr.inputcollid = self.collation();
         expr.args = list(&[left, array]);
         expr.location = -1;
-        Some(Expr(node.cast()))
+        Some(Expr::new(node.cast()))
     }
 
     /// `column >= lowest(target, NULL)`.
@@ -272,21 +130,21 @@ impl Index {
                 operator,
                 pg_sys::BOOLOID,
                 false,
-                left.0.cast(),
-                bound.0.cast(),
+                left.pointer().cast(),
+                bound.pointer().cast(),
                 pg_sys::InvalidOid,
                 self.collation(),
             )
         };
         // SAFETY: make_opclause makes an OpExpr, and leaves this field to whoever needs it.
         unsafe { pg_sys::set_opfuncid(node.cast()) };
-        Some(Expr(node.cast()))
+        Some(Expr::new(node.cast()))
     }
 
     /// The column as left operand, the type of the right one, and the operator of the index between them.
     fn operands(&self, column: Expr, strategy: u32) -> Option<(Expr, Oid, Oid)> {
         // SAFETY: a node of the planner.
-        let declared = unsafe { pg_sys::exprType(column.0) };
+        let declared = unsafe { pg_sys::exprType(column.pointer()) };
         // SAFETY: a catalog look-up; domains count as their base type.
         let base = unsafe { pg_sys::getBaseType(declared) };
         let (operand, element) = match column.kind()? {
@@ -306,14 +164,14 @@ impl Index {
         // SAFETY: the types are binary compatible: varchar and text, a domain and its base type.
         let relabelled = unsafe {
             pg_sys::makeRelabelType(
-                copy.0.cast(),
+                copy.pointer().cast(),
                 operand,
                 -1,
                 self.collation(),
                 pg_sys::CoercionForm::COERCE_IMPLICIT_CAST,
             )
         };
-        Some((Expr(relabelled.cast()), element, operator))
+        Some((Expr::new(relabelled.cast()), element, operator))
     }
 
     fn collation(&self) -> Oid {
@@ -337,12 +195,12 @@ const ABOUT_ONE: f64 = 2.0;
 
 /// Whether a comparison with a constant is on the leading column of a btree.
 fn leads_an_index(rel: &pg_sys::RelOptInfo, clause: &pg_sys::RestrictInfo) -> bool {
-    let node = Expr(clause.clause.cast());
+    let node = Expr::new(clause.clause.cast());
     if !node.is(pg_sys::NodeTag::T_OpExpr) {
         return false;
     }
     // SAFETY: the tag says what it is.
-    let operands = expressions(unsafe { (*node.0.cast::<pg_sys::OpExpr>()).args });
+    let operands = expressions(unsafe { (*node.pointer().cast::<pg_sys::OpExpr>()).args });
     // SAFETY: a list of IndexOptInfo.
     let indexes = unsafe { pgrx::PgList::<pg_sys::IndexOptInfo>::from_pg(rel.indexlist) };
     operands.iter().filter_map(|operand| operand.as_column()).any(|column| {
@@ -353,15 +211,6 @@ fn leads_an_index(rel: &pg_sys::RelOptInfo, clause: &pg_sys::RestrictInfo) -> bo
             method == pg_sys::BTREE_AM_OID && !partial && first == i32::from(column.varattno)
         })
     })
-}
-
-fn null(type_oid: Oid) -> Expr {
-    // SAFETY: makes a node.
-    Expr(unsafe { pg_sys::makeNullConst(type_oid, -1, collation_of(type_oid)) }.cast())
-}
-
-fn collation_of(type_oid: Oid) -> Oid {
-    if type_oid == pg_sys::TEXTOID { pg_sys::DEFAULT_COLLATION_OID } else { pg_sys::InvalidOid }
 }
 
 /// Which part of the rows pass the call.

@@ -1,6 +1,6 @@
 //! The policies of a table as the server has them at hand.
 
-use super::planner::Expr;
+use super::expr::Expr;
 use pgrx::{pg_sys, pg_sys::Oid};
 use std::ffi::CStr;
 

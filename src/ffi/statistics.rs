@@ -1,7 +1,7 @@
 //! What the planner knows of a column and of a table.
 
 use super::call::{kind_of, value_of};
-use super::planner::Expr;
+use super::expr::Expr;
 use crate::model::estimate::Column;
 use crate::model::value::Value;
 use pgrx::pg_sys;
