@@ -1,7 +1,7 @@
 \echo Use "ALTER EXTENSION leadguard UPDATE TO '0.2.0'" to load this file. \quit
 
--- From 0.1.0 to 0.2.0: what sql/install says now and did not say then, in the same order and words. The policies on
--- protected tables stay as they are. tests/upgrade compares the result with a new installation.
+-- From 0.1.0 to 0.2.0: what sql/install says now and did not say then, in the same words. The policies on protected
+-- tables stay as they are. tests/upgrade compares the result with a new installation.
 --
 -- Plain CREATE: an object that is already there belongs to somebody else, and the update must stop (CVE-2022-2625).
 -- What policies call by OID is altered in place, and last: nothing is planned with half of the functions.
@@ -10,6 +10,11 @@ CREATE FUNCTION leadguard.visible_support(internal)
 RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_visible_support';
 COMMENT ON FUNCTION leadguard.visible_support(internal) IS 'Planner support of leadguard.visible: the same condition as plans want it.';
+
+CREATE FUNCTION leadguard.still_visible_support(internal)
+RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'leadguard_still_visible_support';
+COMMENT ON FUNCTION leadguard.still_visible_support(internal) IS 'Planner support of leadguard.still_visible: selectivity, cost.';
 
 CREATE FUNCTION leadguard.mapped_support(internal)
 RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
@@ -113,12 +118,18 @@ AS 'MODULE_PATHNAME', 'cache_wrapper';
 COMMENT ON FUNCTION leadguard.cache() IS
 'What this session keeps of what members reach: how many members, their memory and its limit (leadguard.cache_size), and how often a member was found, had to be loaded, or made room. Anyone may call it.';
 
--- Writers of these tables finish first. In the order in which registering a member takes them.
+CREATE FUNCTION leadguard.search(target anyelement, "column" text, operator text, value text)
+RETURNS SETOF anyelement LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 100
+AS 'MODULE_PATHNAME', 'leadguard_search';
+COMMENT ON FUNCTION leadguard.search(anyelement, text, text, text) IS
+'The rows of a protected table that the caller sees and where column operator value holds, as in search(NULL::crm.lead, ''company'', ''~~*'', ''%acme%''). For members who see every row, operators that are not leakproof (~~, @@, ->) can use their index here, which they cannot under row security. Anyone may call it, with his own rights; 22023 for an argument that is not a protected table''s row, 42703 for an unknown column.';
+
 CREATE FUNCTION leadguard.forget_plans()
 RETURNS trigger LANGUAGE c VOLATILE SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_forget_plans';
 COMMENT ON FUNCTION leadguard.forget_plans() IS
 'Trigger AFTER STATEMENT: has every backend plan queries of protected tables anew once the transaction is committed.';
+-- Writers of these tables finish first: in the order in which registering a member locks them.
 CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.role_binding
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
 CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.member_role
@@ -141,9 +152,9 @@ DECLARE
         'leadguard.visible_record(regclass, "any")', 'leadguard.visible_records(regclass, anyelement)',
         'leadguard.visible_organization(regclass, "any")', 'leadguard.visible_organizations(regclass, anyelement)',
         'leadguard.visible_admin(regclass, "any")', 'leadguard.visible_from(regclass, anyelement)', 'leadguard.visible_all(regclass)',
-        'leadguard.cache()'];
+        'leadguard.cache()', 'leadguard.search(anyelement, text, text, text)'];
     for_the_owner regprocedure[] := ARRAY[
-        'leadguard.visible_support(internal)', 'leadguard.mapped_support(internal)',
+        'leadguard.visible_support(internal)', 'leadguard.still_visible_support(internal)', 'leadguard.mapped_support(internal)',
         'leadguard.visible_owner_support(internal)', 'leadguard.visible_territory_support(internal)',
         'leadguard.visible_record_support(internal)', 'leadguard.visible_organization_support(internal)',
         'leadguard.visible_admin_support(internal)', 'leadguard.visible_all_support(internal)',
@@ -176,3 +187,4 @@ COMMENT ON FUNCTION leadguard.mapped(anyelement) IS
 'Always true, at no cost: plans do not hold it. The permissive policy names the mapped columns through it, so that it falls together with the extension or with a mapped column and never leaves a table open.';
 
 ALTER FUNCTION leadguard.visible(regclass, "any", "any", "any", "any") PARALLEL SAFE SUPPORT leadguard.visible_support;
+ALTER FUNCTION leadguard.still_visible(regclass, "any", "any", "any", "any") SUPPORT leadguard.still_visible_support;

@@ -326,6 +326,7 @@ fn verify_closure() -> Differences {
     for hierarchy in ALL {
         let text = hierarchy.text(include_str!("../sql/query/closure_verify.sql"));
         as_extension(|| {
+            plan_for_many_rows();
             sql::query_once(&text, &[], Sees::Statement, &mut |row| {
                 if let (Some(ancestor), Some(descendant)) = (row.int(0), row.int(1)) {
                     rows.push((hierarchy.name.to_owned(), ancestor, descendant, row.int(2), row.int(3)));
@@ -342,6 +343,7 @@ fn rebuild_closure() -> i64 {
     require_administrator("rebuild_closure");
     let mut repaired = 0;
     as_extension(|| {
+        plan_for_many_rows();
         for hierarchy in ALL {
             hierarchy.lock();
         }

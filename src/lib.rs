@@ -53,5 +53,6 @@ extern "C-unwind" fn _PG_init() {
         visibility::subject::on_transaction(event);
         planner::plans::on_transaction(event);
     });
+    planner::watch_functions();
     ffi::index_cost::install();
 }

@@ -255,3 +255,28 @@ pub(crate) fn started() -> i64 {
     // SAFETY: a plain read of a backend variable set at the start.
     unsafe { pg_sys::MyStartTimestamp }
 }
+
+static FUNCTIONS_CHANGED: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+
+/// Has the one listener told whenever a function of the database may have changed, and when an aborted
+/// (sub)transaction takes a change back. It must not look at the catalog.
+pub(crate) fn on_function_change(listener: fn()) {
+    if FUNCTIONS_CHANGED.set(listener).is_err() {
+        return;
+    }
+    // SAFETY: registered once for the life of the backend, with a function that lives as long.
+    unsafe {
+        pg_sys::CacheRegisterSyscacheCallback(
+            pg_sys::SysCacheIdentifier::PROCOID as i32,
+            Some(function_changed),
+            pg_sys::Datum::from(0usize),
+        )
+    };
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn function_changed(_arg: pg_sys::Datum, _cache: i32, _hash: u32) {
+    if let Some(listener) = FUNCTIONS_CHANGED.get() {
+        listener();
+    }
+}

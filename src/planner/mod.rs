@@ -67,10 +67,13 @@ impl Arm {
     }
 }
 
-/// The OIDs of the functions, looked up again when the extension is a new one.
+/// The OIDs of the functions, looked up again when the extension is a new one or functions changed: an update
+/// of the extension that is rolled back takes its functions with it, and leaves `visible`.
 #[derive(Clone, Copy, Default)]
 struct Functions {
     visible: Oid,
+    /// `CHANGES` when they were looked up.
+    changes: u64,
     /// How the plan cache knows that function, the gate, and the arm that every OR has: queries name the first,
     /// plans of functions that were inlined only one of the others.
     hashes: [u32; 3],
@@ -80,17 +83,24 @@ struct Functions {
 
 thread_local! {
     static FUNCTIONS: Cell<Functions> = Cell::new(Functions::default());
+    /// How often functions of the database changed.
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+}
+
+pub(crate) fn watch_functions() {
+    session::on_function_change(|| CHANGES.set(CHANGES.get().wrapping_add(1)));
 }
 
 fn functions(visible: Oid) -> Functions {
     let known = FUNCTIONS.get();
-    if known.visible == visible {
+    let changes = CHANGES.get();
+    if known.visible == visible && known.changes == changes {
         return known;
     }
     let all = function(c"visible_all", &[pg_sys::REGCLASSOID]);
     let arms = ARMS.map(|arm| function(arm.function(), &[pg_sys::REGCLASSOID, pg_sys::ANYOID]));
     let hashes = [visible, all, arms[Arm::Record.number()]].map(session::plan_cache_hash);
-    let found = Functions { visible, hashes, all, arms };
+    let found = Functions { visible, changes, hashes, all, arms };
     FUNCTIONS.set(found);
     found
 }

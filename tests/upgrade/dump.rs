@@ -1,0 +1,88 @@
+//! Dumps of updated databases, and of databases that are updated by dump and restore.
+
+use crate::catalog::{catalog, equal};
+use crate::company::{WHO, found, picture, rules_hold, tables};
+use crate::released::{current, installed, old, update, versions};
+use leadguard_tests::*;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A file that goes when the test ends.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[track_caller]
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !errors.contains("ERROR"), "{command:?}\n{errors}");
+}
+
+#[track_caller]
+fn dump(db: &Db) -> Scratch {
+    let file = Scratch(std::env::temp_dir().join(format!("{}.dump", db.name())));
+    run(db.tool("pg_dump", "postgres").args(["-d", db.name(), "-f"]).arg(&file.0));
+    file
+}
+
+/// Restores into a new database, whose logins are those of `db`.
+#[track_caller]
+fn comes_back(db: &Db) -> Db {
+    let file = dump(db);
+    let copy = Db::bare("upgrade_copy");
+    run(copy.tool("psql", "postgres").args(["-Xq", "-v", "ON_ERROR_STOP=1", "-d", copy.name(), "-f"]).arg(&file.0));
+    let mut admin = copy.admin();
+    assert_eq!(installed(&mut admin), current(&mut admin));
+    for who in WHO {
+        for (name, sql) in tables(who) {
+            let seen = |database: &str| ids(&mut server().connect(&db.role(who), database), &sql);
+            assert_eq!(seen(copy.name()), seen(db.name()), "{name}");
+        }
+    }
+    copy
+}
+
+/// What a dump says, apart from the order of rows and the random mark of newer versions.
+fn lines(file: &Scratch) -> Vec<String> {
+    let text = std::fs::read_to_string(&file.0).expect("the dump is text");
+    let mut lines: Vec<String> = text
+        .lines()
+        .filter(|l| !l.starts_with("\\restrict") && !l.starts_with("\\unrestrict"))
+        .map(str::to_string)
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn an_updated_database_is_dumped_and_restored() {
+    for version in versions() {
+        let db = old("upgrade_dump", version);
+        found(&db);
+        let expected = picture(&db);
+        update(&mut db.admin());
+        let copy = comes_back(&db);
+        assert_eq!(lines(&dump(&db)), lines(&dump(&copy)), "{version}");
+        assert_eq!(picture(&db), expected);
+        rules_hold(&db);
+    }
+}
+
+// The other way to the current version: what the old one dumped is restored on a server that has only the current.
+#[test]
+fn an_old_dump_is_restored_into_the_current_version() {
+    let fresh = catalog(&mut Db::new("upgrade_fresh").admin());
+    for version in versions() {
+        let db = old("upgrade_old_dump", version);
+        found(&db);
+        let copy = comes_back(&db);
+        equal(&catalog(&mut copy.admin()), &fresh, version);
+        update(&mut db.admin());
+        assert_eq!(lines(&dump(&db)), lines(&dump(&copy)), "{version}");
+    }
+}

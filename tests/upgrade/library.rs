@@ -1,0 +1,41 @@
+//! The files on the server are new, the database is not updated yet: the rules are the same, to the row.
+
+use crate::company::{found, life_goes_on, picture, rules_hold};
+use crate::released::{old, update, versions};
+use leadguard_tests::*;
+
+#[test]
+fn an_old_database_works_under_the_new_library() {
+    let fresh = Db::new("upgrade_fresh");
+    found(&fresh);
+    rules_hold(&fresh);
+    let expected = picture(&fresh);
+    for version in versions() {
+        let db = old("upgrade_library", version);
+        found(&db);
+        rules_hold(&db);
+        assert_eq!(picture(&db), expected, "{version} before the update");
+        update(&mut db.admin());
+        rules_hold(&db);
+        assert_eq!(picture(&db), expected, "{version} after the update");
+        life_goes_on(&db);
+    }
+}
+
+#[test]
+fn an_old_database_lives_on_under_the_new_library() {
+    for version in versions() {
+        let db = old("upgrade_late", version);
+        found(&db);
+        life_goes_on(&db);
+    }
+}
+
+// The same life in a new database, so that what is expected above is not the work of the update.
+#[test]
+fn a_new_database_lives_the_same() {
+    let db = Db::new("upgrade_new");
+    found(&db);
+    rules_hold(&db);
+    life_goes_on(&db);
+}
