@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by try and test: finds or installs what leadguard needs, builds it, and runs private servers.
+# Sourced by try, test and bench: finds or installs what leadguard needs, builds it, and runs private servers.
 #
 #   PG_MAJOR    PostgreSQL major version, 15 unless told
 #   PG_CONFIG   pg_config of the server to build for, instead of looking for one
@@ -229,9 +229,9 @@ build() {
 
 # --- private servers ---------------------------------------------------------------------------------------------
 
-# Creates and starts a private server; sets cluster, the directory that holds data, socket and log.
+# Creates and starts a private server; sets cluster, the directory that holds data, socket and log. $1: its settings.
 start_cluster() {
-    local base
+    local conf=${1:-$repo/pg_test_config/postgresql.conf} base
     for base in "${TMPDIR:-/tmp}" /tmp; do
         cluster=$(mktemp -d "$base/leadguard.XXXXXX")
         if is_root; then chown "$(server_user)" "$cluster"; fi
@@ -245,11 +245,16 @@ start_cluster() {
     step "starting a private PostgreSQL in $cluster, as $(server_user), on a socket only"
     as_server "$bin/initdb" -D "$cluster/data" -U postgres -A trust -E UTF8 --no-locale --no-sync >/dev/null
     {
-        cat "$repo/pg_test_config/postgresql.conf"
+        cat "$conf"
         echo "port = $port"
         echo "unix_socket_directories = '$cluster'"
         if ! patched "$pg_config"; then echo "leadguard.allow_unpatched_server = on"; fi
     } >>"$cluster/data/postgresql.conf"
+    start_server
+}
+
+# Starts the private server in $cluster.
+start_server() {
     as_server "$bin/pg_ctl" -D "$cluster/data" -l "$cluster/log" -w -t 60 start >/dev/null || {
         tail -n 20 "$cluster/log" >&2
         die "the private server did not start"

@@ -55,6 +55,17 @@ impl Call {
         kind_of(type_oid)
     }
 
+    /// The kind of an argument of exactly type bigint, text or uuid.
+    pub(crate) fn exact_kind(&self, index: usize) -> Option<Kind> {
+        // SAFETY: flinfo is live; the function returns InvalidOid where the expression is unknown.
+        match unsafe { pg_sys::get_fn_expr_argtype((*self.fcinfo).flinfo, index as i32) } {
+            pg_sys::INT8OID => Some(Kind::Int8),
+            pg_sys::TEXTOID => Some(Kind::Text),
+            pg_sys::UUIDOID => Some(Kind::Uuid),
+            _ => None,
+        }
+    }
+
     pub(crate) fn value(&self, index: usize, kind: Option<Kind>) -> Value<'_> {
         match (self.argument(index), kind) {
             (Some(datum), Some(kind)) => value_of(datum, kind),
@@ -77,7 +88,6 @@ impl Call {
     /// An array of bigint, text or uuid, allocated to live as long as the call site. Integers are in ascending
     /// order where the values are, which is how an index likes them.
     pub(crate) fn array(&self, kind: Kind, values: &[Value]) -> pg_sys::Datum {
-        let kind = kind.family();
         let (element, length, by_value, alignment) = match kind {
             Kind::Text => (pg_sys::TEXTOID, -1, false, pg_sys::TYPALIGN_INT),
             Kind::Uuid => (pg_sys::UUIDOID, 16, false, pg_sys::TYPALIGN_CHAR),

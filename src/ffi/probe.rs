@@ -25,6 +25,8 @@ enum Answer {
 /// What a call site keeps for its execution.
 pub(crate) struct Site {
     kind: Kind,
+    /// The table that the site was bound for. In a policy it is a constant; a call by hand may vary it.
+    target: Cell<u32>,
     state: Cell<Fingerprint>,
     serial: Cell<u64>,
     answer: Cell<Answer>,
@@ -37,6 +39,7 @@ impl Site {
         policy::site_opened();
         Site {
             kind,
+            target: Cell::new(0),
             state: Cell::new(Fingerprint::default()),
             serial: Cell::new(u64::MAX),
             answer: Cell::new(Answer::Ask),
@@ -48,17 +51,20 @@ impl Site {
         self.kind
     }
 
-    /// Whether the site was bound in the state that the running statement sees, to the present identity.
+    /// Whether the site was bound for this table in the state that the running statement sees, to the present
+    /// identity.
     #[inline]
-    pub(crate) fn is_current(&self) -> bool {
-        self.serial.get() == identity::serial() && snapshot::is_active(&self.state.get())
+    pub(crate) fn is_current(&self, target: pg_sys::Oid) -> bool {
+        self.target.get() == target.to_u32()
+            && self.serial.get() == identity::serial()
+            && snapshot::is_active(&self.state.get())
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
         self.verdict.borrow().clone()
     }
 
-    pub(crate) fn bind(&self, state: Fingerprint, serial: u64, verdict: Verdict) {
+    pub(crate) fn bind(&self, target: pg_sys::Oid, state: Fingerprint, serial: u64, verdict: Verdict) {
         self.answer.set(Answer::Ask);
         let answer = match &verdict {
             Verdict::Always(truth) => Answer::Always(*truth),
@@ -69,6 +75,7 @@ impl Site {
             Verdict::Ask => Answer::Ask,
         };
         self.verdict.replace(verdict);
+        self.target.set(target.to_u32());
         self.state.set(state);
         self.serial.set(serial);
         self.answer.set(answer);
@@ -88,9 +95,12 @@ impl Drop for Site {
 unsafe fn probe(fcinfo: pg_sys::FunctionCallInfo, slow: fn(&Call) -> pg_sys::Datum) -> pg_sys::Datum {
     // SAFETY: fcinfo and its flinfo are live for the whole call.
     let held = unsafe { (*(*fcinfo).flinfo).fn_extra }.cast::<Site>();
+    // SAFETY: every probe has a first argument, the table.
+    let table = unsafe { &*(*fcinfo).args.as_ptr() };
     // SAFETY: null, or a live site as the caller promises.
     if let Some(site) = unsafe { held.as_ref() }
-        && site.is_current()
+        && !table.isnull
+        && site.is_current((table.value.value() as u32).into())
     {
         match site.answer.get() {
             Answer::Always(truth) => return pg_sys::Datum::from(usize::from(truth)),

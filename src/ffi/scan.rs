@@ -7,6 +7,8 @@
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
+const SMALL_ROWS_ON_A_PAGE: f64 = 80.0;
+
 /// What a column must equal.
 #[derive(Clone, Copy)]
 pub(crate) enum Equal<'a> {
@@ -121,11 +123,14 @@ impl Table {
         unsafe { (*self.relation).rd_id }
     }
 
-    /// The planner's idea of how many rows there are; None when nobody has counted yet.
-    pub(crate) fn estimated_rows(&self) -> Option<f64> {
+    /// About how many rows there are: those that ANALYZE counted for each page, else a page full of small ones.
+    pub(crate) fn estimated_rows(&self) -> f64 {
         // SAFETY: the relation is open.
-        let rows = unsafe { (*(*self.relation).rd_rel).reltuples };
-        (rows >= 0.0).then_some(f64::from(rows))
+        let (rows, pages) = unsafe { ((*(*self.relation).rd_rel).reltuples, (*(*self.relation).rd_rel).relpages) };
+        // SAFETY: as above.
+        let now = unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) };
+        let per_page = if pages > 0 && rows >= 0.0 { f64::from(rows) / f64::from(pages) } else { SMALL_ROWS_ON_A_PAGE };
+        f64::from(now) * per_page
     }
 
     pub(crate) fn column(&self, name: &CStr) -> Column {

@@ -14,6 +14,14 @@ pub(crate) fn current_role() -> pg_sys::Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
+/// Whether a SECURITY DEFINER function or the like has put its owner in the caller's place.
+pub(crate) fn is_switched() -> bool {
+    let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: both out-pointers are valid.
+    unsafe { pg_sys::GetUserIdAndSecContext(&mut user, &mut context) };
+    context != 0 || user != session_role()
+}
+
 pub(crate) fn role_name(role: pg_sys::Oid) -> Option<String> {
     // SAFETY: with noerr the function returns null for an unknown role.
     let name = unsafe { pg_sys::GetUserNameFromId(role, true) };

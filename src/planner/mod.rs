@@ -187,10 +187,10 @@ impl Policy {
     }
 }
 
-/// Whether a plan may rest on the planning member's seeing every row. Plans of another role are made anew when
-/// the role changes; within a SECURITY DEFINER function it stays the same whoever asks.
+/// Whether a plan may rest on the planning member's seeing every row. Plans are made anew when the role changes;
+/// within a SECURITY DEFINER function it stays the same whoever asks.
 fn may_claim_all(subject: &Subject, table: &Option<Table>) -> bool {
-    arm::sees_all(subject, table) && session::session_role() == session::current_role()
+    arm::sees_all(subject, table) && !session::is_switched()
 }
 
 /// Support function of the re-check: a row that was visible almost always still is. It takes a new snapshot for

@@ -6,7 +6,7 @@
 
 use super::arm::{self, Arm, Verdict};
 use super::subject::{self, Mapped, Subject, Table};
-use crate::errors::{bug, failure};
+use crate::errors::{bad_argument, bug, failure};
 use crate::ffi::call::{self, Call};
 use crate::ffi::probe::Site;
 use crate::ffi::snapshot::{self, Fingerprint};
@@ -47,8 +47,8 @@ pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
     let site = call::borrow(call.state(|| Site::new(kind)));
     let subject = subject::statement();
     let table = subject.table(target);
-    if !site.is_current() {
-        bind(site, arm, &subject, &table);
+    if !site.is_current(target) {
+        bind(site, target, arm, &subject, &table);
     }
     let value = call.value(1, Some(site.kind()));
     truth(match site.verdict() {
@@ -57,25 +57,36 @@ pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
         Verdict::Ask => {
             let visible = subject.granted_level(target, &value, kind) >= Level::Read;
             if subject.granted_records_at_hand(target, kind).is_some() {
-                bind(site, arm, &subject, &table);
+                bind(site, target, arm, &subject, &table);
             }
             visible || guard::is_sanctioned(target, &value)
         }
     })
 }
 
-fn bind(site: &Site, arm: Arm, subject: &Subject, table: &Option<Table>) {
+fn bind(site: &Site, target: Oid, arm: Arm, subject: &Subject, table: &Option<Table>) {
     let Some(state) = snapshot::active() else { bug("a policy without a snapshot") };
-    site.bind(state, identity::serial(), arm::verdict(subject, table, arm, site.kind()));
+    site.bind(target, state, identity::serial(), arm::verdict(subject, table, arm, site.kind()));
+}
+
+/// The type of the values that a set is asked for. Only the planner knows what to do with a set, and it asks in
+/// these types.
+fn asked_kind(call: &Call) -> Kind {
+    call.exact_kind(1).unwrap_or_else(|| {
+        bad_argument("kind must be a NULL of type bigint, text or uuid")
+            .hint("This function is for plans of protected tables.")
+            .raise()
+    })
 }
 
 /// The values that an arm lets pass, as an array for an index: (target, a NULL of the element type).
 pub(crate) fn values(call: &Call, arm: Arm) -> Datum {
-    struct Held(Cell<Option<(Fingerprint, u64, Datum)>>);
-    let Some(kind) = call.argument_kind(1) else { bug("a set of values of an unknown type") };
+    struct Held(Cell<Option<(Oid, Fingerprint, u64, Datum)>>);
+    let kind = asked_kind(call);
     let Some(target) = call.oid_argument(0) else { return call.array(kind, &[]) };
     let held = call::borrow(call.state(|| Held(Cell::new(None))));
-    if let Some((state, serial, array)) = held.0.get()
+    if let Some((table, state, serial, array)) = held.0.get()
+        && table == target
         && serial == identity::serial()
         && snapshot::is_active(&state)
     {
@@ -85,14 +96,15 @@ pub(crate) fn values(call: &Call, arm: Arm) -> Datum {
     let subject = subject::statement();
     let values = arm::values(&subject, &subject.table(target), arm, kind);
     let array = call.array(kind, &values.values().collect::<Vec<_>>());
-    held.0.set(Some((state, identity::serial(), array)));
+    held.0.set(Some((target, state, identity::serial(), array)));
     array
 }
 
 /// The lowest id there can be, for members who see everything; NULL for everybody else: (target, a NULL of
 /// the id's type). An index on the id then finds all rows, or none at no cost.
 pub(crate) fn from(call: &Call) -> Datum {
-    let (Some(target), Some(kind)) = (call.oid_argument(0), call.argument_kind(1)) else { return call.null() };
+    let kind = asked_kind(call);
+    let Some(target) = call.oid_argument(0) else { return call.null() };
     let subject = subject::statement();
     if !arm::sees_all(&subject, &subject.table(target)) {
         return call.null();
@@ -102,26 +114,27 @@ pub(crate) fn from(call: &Call) -> Datum {
         Kind::Uuid => Value::Uuid([0; 16]),
         _ => Value::Int(i64::MIN),
     };
-    call.result(&lowest, kind.family())
+    call.result(&lowest, kind)
 }
 
 /// The gate of a plan that was made for somebody who sees every row of the table, and therefore looks at none.
-/// It lets such a member pass, shows nothing to those who see nothing, and stops everybody else.
+/// It lets such a member pass, shows nothing to those who see nothing, and stops everybody else: somebody who lost
+/// the right while his query was being planned, or in a transaction that keeps the plan of an earlier statement.
 pub(crate) fn gate(call: &Call) -> Datum {
     let Some(target) = call.oid_argument(0) else { return truth(false) };
     let site = call::borrow(call.state(|| Site::new(Kind::Int8)));
-    if !site.is_current() {
+    if !site.is_current(target) {
         let subject = subject::statement();
         let table = subject.table(target);
         let open = arm::sees_all(&subject, &table);
         if !open && !arm::sees_nothing(&subject, &table) {
             plans::forget();
-            failure("40001", "what this session may see changed while its query was being planned")
-                .hint("Run the query again.")
+            failure("40001", "what this session may see changed since its query was planned")
+                .hint("Run the transaction again.")
                 .raise();
         }
         let Some(state) = snapshot::active() else { bug("a policy without a snapshot") };
-        site.bind(state, identity::serial(), Verdict::Always(open));
+        site.bind(target, state, identity::serial(), Verdict::Always(open));
     }
     truth(matches!(site.verdict(), Verdict::Always(true)))
 }

@@ -36,6 +36,10 @@ impl Server {
     pub fn config(&self, user: &str, database: &str) -> Config {
         let mut config = Config::new();
         config.host_path(&self.socket).port(self.port).user(user).dbname(database).application_name("leadguard-tests");
+        // The whole suite under other settings, such as "-c leadguard.cache_size=0 -c plan_cache_mode=force_generic_plan".
+        if let Ok(options) = std::env::var("LEADGUARD_TEST_OPTIONS") {
+            config.options(&options);
+        }
         config
     }
 
