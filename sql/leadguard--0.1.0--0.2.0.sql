@@ -128,17 +128,26 @@ CREATE FUNCTION leadguard.forget_plans()
 RETURNS trigger LANGUAGE c VOLATILE SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_forget_plans';
 COMMENT ON FUNCTION leadguard.forget_plans() IS
-'Trigger AFTER STATEMENT: has every backend plan queries of protected tables anew once the transaction is committed.';
+'Trigger: has every backend plan queries of protected tables anew once the transaction is committed.';
 -- Writers of these tables finish first: in the order in which registering a member locks them.
-CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.role_binding
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE ON leadguard.role_binding
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_61_plans AFTER TRUNCATE ON leadguard.role_binding
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
-CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.member_role
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE ON leadguard.member_role
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_61_plans AFTER TRUNCATE ON leadguard.member_role
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
-CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.role
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE ON leadguard.role
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_61_plans AFTER TRUNCATE ON leadguard.role
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
 ALTER TABLE leadguard.role_binding ENABLE ALWAYS TRIGGER directory_60_plans;
+ALTER TABLE leadguard.role_binding ENABLE ALWAYS TRIGGER directory_61_plans;
 ALTER TABLE leadguard.member_role ENABLE ALWAYS TRIGGER directory_60_plans;
+ALTER TABLE leadguard.member_role ENABLE ALWAYS TRIGGER directory_61_plans;
 ALTER TABLE leadguard.role ENABLE ALWAYS TRIGGER directory_60_plans;
+ALTER TABLE leadguard.role ENABLE ALWAYS TRIGGER directory_61_plans;
 
 -- Rights on what is new; every function of this script is in one of the two lists. It belongs to the owner of the
 -- extension, whoever runs the update; everything is taken away from PUBLIC and from whomever his default privileges

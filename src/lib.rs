@@ -55,4 +55,5 @@ extern "C-unwind" fn _PG_init() {
     });
     planner::watch_functions();
     ffi::index_cost::install();
+    ffi::rows::install();
 }

@@ -33,7 +33,12 @@ pub(crate) fn search(call: &Call) -> Datum {
             .raise();
     }
     let Some(table) = relation(target) else { bad_argument("there is no such table any more").raise() };
-    let query = format!("SELECT t FROM {table} t WHERE t.{} {operator} {}", quote(&column), literal(&value));
+    // "found.*" is the row whatever its columns are called; "found" alone could be one of them.
+    let query = format!(
+        "SELECT (found.*)::{table} FROM {table} found WHERE found.{} {operator} {}",
+        quote(&column),
+        literal(&value)
+    );
     rows::of_query(call, &query)
 }
 

@@ -80,17 +80,24 @@ CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCA
 CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.team_member
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
 
--- Plans hold who sees everything; when that changes they are made anew in every backend.
+-- Plans hold who sees everything; when that changes they are made anew in every backend. For each row: a statement that
+-- meets none changes nothing.
 CREATE FUNCTION leadguard.forget_plans()
 RETURNS trigger LANGUAGE c VOLATILE SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_forget_plans';
 COMMENT ON FUNCTION leadguard.forget_plans() IS
-'Trigger AFTER STATEMENT: has every backend plan queries of protected tables anew once the transaction is committed.';
-CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.member_role
+'Trigger: has every backend plan queries of protected tables anew once the transaction is committed.';
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE ON leadguard.member_role
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_61_plans AFTER TRUNCATE ON leadguard.member_role
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
-CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.role
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE ON leadguard.role
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_61_plans AFTER TRUNCATE ON leadguard.role
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
-CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.role_binding
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE ON leadguard.role_binding
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_61_plans AFTER TRUNCATE ON leadguard.role_binding
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
 
 -- A trigger function keeps the plans of its first call; one made for a single changed row takes minutes for

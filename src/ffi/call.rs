@@ -2,7 +2,7 @@
 //! one execution of the query.
 
 use crate::model::value::{Kind, Value};
-use pgrx::{FromDatum, pg_sys};
+use pgrx::pg_sys;
 
 pub(crate) struct Call {
     fcinfo: pg_sys::FunctionCallInfo,
@@ -122,11 +122,12 @@ impl Call {
         if !held.is_null() {
             return held.cast();
         }
-        let state = Box::into_raw(Box::new(make()));
-        // SAFETY: the callback is allocated in the context whose reset it waits for.
+        // SAFETY: the callback is allocated in the context whose reset it waits for, before there is anything to
+        // lose when that fails.
         let callback =
             unsafe { pg_sys::MemoryContextAlloc((*flinfo).fn_mcxt, size_of::<pg_sys::MemoryContextCallback>()) }
                 .cast::<pg_sys::MemoryContextCallback>();
+        let state = Box::into_raw(Box::new(make()));
         // SAFETY: freshly allocated and of the right size.
         unsafe {
             callback.write(pg_sys::MemoryContextCallback {
@@ -203,8 +204,12 @@ pub(super) unsafe fn text_of<'a>(datum: pg_sys::Datum) -> Option<&'a str> {
         let bytes = unsafe { std::slice::from_raw_parts(start.add(1), length) };
         return std::str::from_utf8(bytes).ok();
     }
-    // SAFETY: as the caller promises.
-    unsafe { <&str>::from_datum(datum, false) }
+    // SAFETY: a varlena; fetched into the current memory context where it lies elsewhere.
+    let whole = unsafe { pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr()) };
+    // SAFETY: fetched above. Where the server's encoding is another one, what is no UTF-8 equals nothing.
+    let bytes =
+        unsafe { std::slice::from_raw_parts(pgrx::vardata_any(whole).cast::<u8>(), pgrx::varsize_any_exhdr(whole)) };
+    std::str::from_utf8(bytes).ok()
 }
 
 /// A datum of a column of `kind`, for writing; None when the kind cannot hold the value.

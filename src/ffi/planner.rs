@@ -77,7 +77,9 @@ impl Index {
         }
         // SAFETY: the tag says that it is a FuncExpr.
         let arguments = unsafe { (*request.node.cast::<pg_sys::FuncExpr>()).args };
-        Some((nth(arguments, 0)?, nth(arguments, 1)?))
+        // The condition is evaluated where no row is at hand: of the table only a constant will do.
+        let target = nth(arguments, 0).filter(|target| target.relation().is_some())?;
+        Some((target, nth(arguments, 1)?))
     }
 
     /// Whether the query looks up about one row by an indexed column anyway, which no set of values can better:

@@ -12,6 +12,19 @@ thread_local! {
 
 static mut NEXT_PLANNER: pg_sys::planner_hook_type = None;
 
+/// Marks the query on its way to the planner, among the options of its cursor. Postgres uses the lowest bits;
+/// SQL can set none.
+const ONCE: core::ffi::c_int = 1 << 30;
+
+/// Called once, when the library is loaded.
+pub(crate) fn install() {
+    // SAFETY: plain variables of the backend, read and written by its one thread.
+    unsafe {
+        NEXT_PLANNER = pg_sys::planner_hook;
+        pg_sys::planner_hook = Some(planner);
+    }
+}
+
 /// Whether a part of a query belongs to one that is planned, run and forgotten in one state of the database, by
 /// the member who is asking. Queries of functions that are called meanwhile do not.
 ///
@@ -31,7 +44,38 @@ pub(super) unsafe fn is_planned_once(root: *mut pg_sys::PlannerInfo) -> bool {
     unsafe { (*top).parse == query }
 }
 
-/// Stands in for the planner for exactly one query: the next one, which is the one being opened below.
+/// The same function without pgrx's guard: the frame below holds nothing that an error could leave behind.
+mod bare {
+    use pgrx::pg_sys;
+    unsafe extern "C-unwind" {
+        pub(super) fn standard_planner(
+            query: *mut pg_sys::Query,
+            text: *const core::ffi::c_char,
+            options: core::ffi::c_int,
+            parameters: pg_sys::ParamListInfo,
+        ) -> *mut pg_sys::PlannedStmt;
+    }
+}
+
+unsafe extern "C-unwind" fn planner(
+    query: *mut pg_sys::Query,
+    text: *const core::ffi::c_char,
+    options: core::ffi::c_int,
+    parameters: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    if options & ONCE != 0 {
+        // SAFETY: the arguments are those of Postgres.
+        return unsafe { plan_once(query, text, options & !ONCE, parameters) };
+    }
+    // SAFETY: what Postgres would have called; written by install only.
+    unsafe {
+        match NEXT_PLANNER {
+            Some(next) => next(query, text, options, parameters),
+            None => bare::standard_planner(query, text, options, parameters),
+        }
+    }
+}
+
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn plan_once(
     query: *mut pg_sys::Query,
@@ -39,41 +83,19 @@ unsafe extern "C-unwind" fn plan_once(
     options: core::ffi::c_int,
     parameters: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
-    // SAFETY: plain variables of the backend, read and written by its one thread.
-    let next = unsafe {
-        pg_sys::planner_hook = NEXT_PLANNER;
-        NEXT_PLANNER
-    };
-    PLANNED_ONCE.set(query);
-    let plan = match next {
-        // SAFETY: what Postgres would have called.
-        Some(next) => unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| next(query, text, options, parameters)) },
-        // SAFETY: as above.
-        None => unsafe { pg_sys::standard_planner(query, text, options, parameters) },
-    };
-    PLANNED_ONCE.set(core::ptr::null_mut());
-    plan
-}
-
-/// Puts everything back, also after an error.
-struct Once;
-
-impl Once {
-    fn begin() -> Once {
-        // SAFETY: plain variables of the backend, read and written by its one thread.
-        unsafe {
-            NEXT_PLANNER = pg_sys::planner_hook;
-            pg_sys::planner_hook = Some(plan_once);
+    struct Restore(*mut pg_sys::Query);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            PLANNED_ONCE.set(self.0);
         }
-        Once
     }
-}
-
-impl Drop for Once {
-    fn drop(&mut self) {
-        PLANNED_ONCE.set(core::ptr::null_mut());
-        // SAFETY: as in begin.
-        unsafe { pg_sys::planner_hook = NEXT_PLANNER };
+    let _restore = Restore(PLANNED_ONCE.replace(query));
+    // SAFETY: what Postgres would have called; written by install only.
+    unsafe {
+        match NEXT_PLANNER {
+            Some(next) => pg_sys::ffi::pg_guard_ffi_boundary(|| next(query, text, options, parameters)),
+            None => pg_sys::standard_planner(query, text, options, parameters),
+        }
     }
 }
 
@@ -83,30 +105,32 @@ const BATCH: core::ffi::c_long = 1000;
 /// Runs a query of one column, a table's row type, as the caller and in the caller's state, and returns its rows
 /// as the rows of the function.
 pub(crate) fn of_query(call: &Call, query: &str) -> pg_sys::Datum {
-    // SAFETY: the executor passes a ReturnSetInfo to a function that returns a set.
-    let info = unsafe { (*call.fcinfo()).resultinfo }.cast::<pg_sys::ReturnSetInfo>();
-    // SAFETY: null where the function is called in a place that takes no set.
-    let Some(info) = (unsafe { info.as_mut() }) else { crate::errors::bug("a set where none is taken") };
+    // SAFETY: fcinfo is live.
+    let info = unsafe { (*call.fcinfo()).resultinfo };
+    // SAFETY: null, or a node, which begins with its tag.
+    if info.is_null() || unsafe { (*info).type_ } != pg_sys::NodeTag::T_ReturnSetInfo {
+        crate::errors::bug("a set where none is taken");
+    }
+    // SAFETY: the tag says what it is.
+    let info = unsafe { &mut *info.cast::<pg_sys::ReturnSetInfo>() };
     if info.allowedModes & pg_sys::SetFunctionReturnMode::SFRM_Materialize as i32 == 0 {
         crate::errors::bug("a set where none can be stored");
     }
-    // SAFETY: the row type of the first argument.
-    let descriptor = unsafe {
+    // SAFETY: flinfo is live.
+    let row_type = unsafe { pg_sys::get_fn_expr_argtype((*call.fcinfo()).flinfo, 0) };
+    // SAFETY: the result lives in the context that the executor keeps for it.
+    unsafe {
         let previous = pg_sys::MemoryContextSwitchTo((*info.econtext).ecxt_per_query_memory);
-        let row_type = pg_sys::get_fn_expr_argtype((*call.fcinfo()).flinfo, 0);
         info.setDesc = pg_sys::lookup_rowtype_tupdesc_copy(row_type, -1);
         info.setResult = pg_sys::tuplestore_begin_heap(true, false, pg_sys::work_mem);
         info.returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
         pg_sys::MemoryContextSwitchTo(previous);
-        info.setDesc
-    };
-    debug_assert!(!descriptor.is_null());
+    }
     let source = CString::new(query).unwrap_or_default();
     // SAFETY: paired with SPI_finish below; after an error the (sub)transaction's abort cleans up.
     if unsafe { pg_sys::SPI_connect() } != pg_sys::SPI_OK_CONNECT as i32 {
         crate::errors::bug("no SPI connection");
     }
-    let once = Once::begin();
     // SAFETY: a terminated text without parameters; read-only, so that it sees what the caller's statement sees.
     let portal = unsafe {
         pg_sys::SPI_cursor_open_with_args(
@@ -117,10 +141,13 @@ pub(crate) fn of_query(call: &Call, query: &str) -> pg_sys::Datum {
             core::ptr::null_mut(),
             core::ptr::null(),
             true,
-            0,
+            ONCE,
         )
     };
-    drop(once);
+    // SAFETY: the portal is open; its first column is the only one.
+    if unsafe { pg_sys::SPI_gettypeid((*portal).tupDesc, 1) } != row_type {
+        crate::errors::bug("a query of rows that gives something else");
+    }
     loop {
         // SAFETY: the portal is open.
         unsafe { pg_sys::SPI_cursor_fetch(portal, true, BATCH) };
@@ -145,7 +172,7 @@ pub(crate) fn of_query(call: &Call, query: &str) -> pg_sys::Datum {
 }
 
 /// # Safety
-/// The row must be one of a single column of a composite type.
+/// The row must be one of a single column of the store's row type.
 unsafe fn store(row: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc, into: *mut pg_sys::Tuplestorestate) {
     let mut is_null = false;
     // SAFETY: the first column of a live row.
@@ -153,11 +180,16 @@ unsafe fn store(row: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc, into: *mu
     if is_null {
         return;
     }
+    let stored = datum.cast_mut_ptr::<pg_sys::varlena>();
     // SAFETY: a composite datum is a varlena that holds a tuple.
-    let header = unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) };
+    let header = unsafe { pg_sys::pg_detoast_datum(stored) };
     // SAFETY: detoasted above.
     let length = unsafe { pgrx::varsize(header) } as u32;
     let mut tuple = pg_sys::HeapTupleData { t_len: length, t_data: header.cast(), ..Default::default() };
     // SAFETY: the store copies the tuple, which has the row type of the result.
     unsafe { pg_sys::tuplestore_puttuple(into, &mut tuple) };
+    if header != stored {
+        // SAFETY: a copy made by pg_detoast_datum, used up.
+        unsafe { pg_sys::pfree(header.cast()) };
+    }
 }

@@ -68,6 +68,23 @@ pub(crate) fn server_version_num() -> u32 {
     unsafe { CStr::from_ptr(text) }.to_str().ok().and_then(|t| t.parse().ok()).unwrap_or(0)
 }
 
+/// Whether the transaction has changed anything.
+pub(crate) fn has_written() -> bool {
+    // SAFETY: looks at the transaction state.
+    unsafe { pg_sys::GetTopTransactionIdIfAny() != pg_sys::InvalidTransactionId }
+}
+
+/// Whether this server lets transactions be prepared.
+pub(crate) fn may_prepare_transactions() -> bool {
+    static MAY: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *MAY.get_or_init(|| {
+        // SAFETY: the setting exists in every server and never changes while it runs.
+        let text = unsafe { pg_sys::GetConfigOption(c"max_prepared_transactions".as_ptr(), true, false) };
+        // SAFETY: null, or a terminated string.
+        text.is_null() || unsafe { CStr::from_ptr(text) } != c"0"
+    })
+}
+
 pub(crate) fn in_transaction_block() -> bool {
     // SAFETY: reads the transaction state.
     unsafe { pg_sys::IsTransactionBlock() }

@@ -60,9 +60,11 @@ pub(crate) struct Committed(Fingerprint);
 /// The state that the running statement sees if this transaction has written nothing; else None. A serializable
 /// transaction reads everything itself: its reads are what conflicts are found by.
 pub(crate) fn committed() -> Option<Committed> {
-    // SAFETY: looks at the transaction state.
-    let (written, level) = unsafe { (pg_sys::GetTopTransactionIdIfAny(), pg_sys::XactIsoLevel) };
-    if written != pg_sys::InvalidTransactionId || level >= pg_sys::XACT_SERIALIZABLE as i32 {
+    // SAFETY: reads a backend variable.
+    let level = unsafe { pg_sys::XactIsoLevel };
+    // While a transaction is being prepared it counts twice among the running ones.
+    let countable = !super::session::may_prepare_transactions();
+    if super::session::has_written() || level >= pg_sys::XACT_SERIALIZABLE as i32 || !countable {
         return None;
     }
     active().map(|state| Committed(Fingerprint { command: 0, ..state }))

@@ -60,6 +60,9 @@ impl Place {
 
     /// The rows of the table that the column belongs to, of all its partitions together.
     pub(crate) fn table_rows(&self, column: Expr) -> Option<f64> {
+        if self.root.is_null() {
+            return None;
+        }
         let relation = u32::try_from(column.as_column()?.varno).ok()?;
         let mut top = relation;
         while let Some(parent) = self.parent(top) {

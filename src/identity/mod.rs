@@ -75,9 +75,6 @@ pub(crate) fn serial() -> u64 {
 }
 
 fn set_acting(acting: Option<Acting>) {
-    if let Some(acting) = acting {
-        workers::tell(acting.member, acting.role);
-    }
     ACTING.set(acting);
     SERIAL.fetch_add(1, Ordering::Relaxed);
 }
@@ -101,9 +98,7 @@ pub(crate) fn on_transaction(event: Transaction) {
         }
         Transaction::Ended => {
             HIERARCHY_TOUCHED.set(false);
-            if ACTING.get().is_some() {
-                set_acting(None);
-            }
+            set_acting(None);
         }
         Transaction::SubCommitted { sub, parent } => {
             if let Some(acting) = ACTING.get().filter(|a| a.sub == sub) {
@@ -111,9 +106,8 @@ pub(crate) fn on_transaction(event: Transaction) {
             }
         }
         Transaction::SubAborted { sub } => {
-            if ACTING.get().is_some_and(|a| a.sub == sub) {
-                set_acting(None);
-            }
+            // What a call site resolved from changes that are rolled back now must not be used again either.
+            set_acting(ACTING.get().filter(|a| a.sub != sub));
         }
     }
 }
@@ -194,6 +188,7 @@ fn act_as(member_key: Option<&str>) -> i64 {
             .raise();
     }
     refuse_while_in_use();
+    workers::tell(member, role);
     set_acting(Some(Acting { member, role, sub: session::subtransaction(), since: session::statement_time() }));
     plans::used_by(&crate::visibility::statement());
     member

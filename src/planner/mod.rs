@@ -188,9 +188,10 @@ impl Policy {
 }
 
 /// Whether a plan may rest on the planning member's seeing every row. Plans are made anew when the role changes;
-/// within a SECURITY DEFINER function it stays the same whoever asks.
+/// within a SECURITY DEFINER function it stays the same whoever asks. And a transaction that has written may have
+/// changed who it is: functions plan their queries in the state before it.
 fn may_claim_all(subject: &Subject, table: &Option<Table>) -> bool {
-    arm::sees_all(subject, table) && !session::is_switched()
+    arm::sees_all(subject, table) && !session::is_switched() && !session::has_written()
 }
 
 /// Support function of the re-check: a row that was visible almost always still is. It takes a new snapshot for

@@ -57,7 +57,7 @@ pub(crate) fn planned_by(subject: &Subject) {
         Some(_) => used_by(subject),
         None => PLANNED_FOR.set(Width::Mixed),
     }
-    if subject.own || snapshot::is_fixed() {
+    if subject.own || snapshot::is_fixed() || session::has_written() {
         PASSING.set(true);
     }
 }
@@ -70,6 +70,11 @@ pub(crate) fn forget() {
 
 /// Trigger of what says who sees everything: every backend plans anew once the transaction is committed.
 pub(crate) fn forget_everywhere(call: &Call) -> Datum {
+    forget_in_all_backends();
+    TriggerCall::of(call).skip()
+}
+
+pub(crate) fn forget_in_all_backends() {
     let tables = scan::Table::open(c"protected_table");
     let target = tables.column(c"target");
     let mut protected = Vec::new();
@@ -78,7 +83,6 @@ pub(crate) fn forget_everywhere(call: &Call) -> Datum {
         true
     });
     protected.into_iter().for_each(session::invalidate_relation);
-    TriggerCall::of(call).skip()
 }
 
 /// A plan that rests on an old or uncommitted state goes with it.

@@ -3,7 +3,7 @@
 //! They are read with the statement's snapshot, never kept beyond it. Someone high up may hold half a million:
 //! their rows are asked for one by one until reading all at once is cheaper.
 
-use super::reach::Reach;
+use super::reach::{At, Reach};
 use crate::ffi::scan::{Column, Equal, Table, Tuple};
 use crate::ffi::session;
 use crate::model::ids::IdSet;
@@ -52,6 +52,7 @@ pub(crate) struct Grants {
     target: Oid,
     kind: Kind,
     reach: Rc<Reach>,
+    at: At,
     all: RefCell<Option<Rc<Granted>>>,
     asked: Cell<u32>,
     patience: Cell<Option<u32>>,
@@ -70,8 +71,8 @@ const ASKING: f64 = 8.0;
 const LOOKING_UP: f64 = 6.0;
 
 impl Grants {
-    pub(super) fn new(target: Oid, kind: Kind, reach: Rc<Reach>) -> Grants {
-        Grants { target, kind, reach, all: RefCell::default(), asked: Cell::new(0), patience: Cell::new(None) }
+    pub(super) fn new(target: Oid, kind: Kind, reach: Rc<Reach>, at: At) -> Grants {
+        Grants { target, kind, reach, at, all: RefCell::default(), asked: Cell::new(0), patience: Cell::new(None) }
     }
 
     /// The level that grants give on a record.
@@ -134,7 +135,7 @@ impl Grants {
 
     /// The member and everyone below.
     fn members(&self) -> Rc<ValueSet> {
-        self.reach.owners(Kind::Int8)
+        self.reach.owners(Kind::Int8, self.at)
     }
 
     fn all(&self) -> Rc<Granted> {
@@ -150,7 +151,7 @@ impl Grants {
         let members = self.members();
         let mut found = Found::new(self.kind);
         if let ValueSet::Ids(members) = members.as_ref() {
-            self.read_held_by(members, &self.reach.teams(), &mut found);
+            self.read_held_by(members, &self.reach.teams(self.at), &mut found);
         }
         Granted::new(found)
     }
@@ -185,7 +186,7 @@ impl Grants {
         let (Some(Ok(record)), ValueSet::Ids(members)) = (id.to_text().map(CString::new), members) else {
             return Level::None;
         };
-        let teams = self.reach.teams();
+        let teams = self.reach.teams(self.at);
         let reader = Reader::open();
         let keys = [(reader.target_column, Equal::Oid(self.target)), (reader.record, Equal::Text(&record))];
         let mut level = Level::None;

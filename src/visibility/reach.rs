@@ -5,7 +5,7 @@
 //! was used longest ago goes first. Dropping everything at any moment changes no answer.
 
 use super::load;
-use super::revision::Revision;
+use super::revision::{self, Revision};
 use super::subject::Member;
 use crate::guc;
 use crate::identity::Mode;
@@ -21,6 +21,25 @@ pub(super) struct Key {
     pub member: i64,
     pub mode: Mode,
     pub revision: Revision,
+}
+
+/// In which state a part that is not there yet is loaded.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At {
+    /// In that of a statement, whose snapshot sees the reach's own revision.
+    Statement,
+    /// In the newest one, which may have moved on since this revision was read; then nothing is kept.
+    Now(Revision),
+}
+
+impl At {
+    /// Whether the active snapshot sees the revision under which the reach is kept.
+    fn is_seen(self) -> bool {
+        match self {
+            At::Statement => true,
+            At::Now(revision) => revision::read().0 == revision,
+        }
+    }
 }
 
 /// Values of one column type that were loaded already.
@@ -55,33 +74,37 @@ impl Reach {
     }
 
     /// The member himself and everyone below, as an owner column of `kind` holds them.
-    pub(super) fn owners(&self, kind: Kind) -> Rc<ValueSet> {
-        self.part(&self.owners, kind, || load::owners(self.member.id, kind))
+    pub(super) fn owners(&self, kind: Kind, at: At) -> Rc<ValueSet> {
+        self.part(&self.owners, kind, at, || load::owners(self.member.id, kind))
     }
 
-    pub(super) fn territories(&self, kind: Kind) -> Rc<ValueSet> {
-        self.part(&self.territories, kind, || load::territories(self.member.id, kind))
+    pub(super) fn territories(&self, kind: Kind, at: At) -> Rc<ValueSet> {
+        self.part(&self.territories, kind, at, || load::territories(self.member.id, kind))
     }
 
     /// The teams that the member or anyone below belongs to.
-    pub(super) fn teams(&self) -> Rc<IdSet> {
+    pub(super) fn teams(&self, at: At) -> Rc<IdSet> {
         let held = self.teams.borrow().clone();
         held.unwrap_or_else(|| {
             let teams = Rc::new(load::teams(self.member.id));
-            self.grow(teams.bytes());
-            self.teams.replace(Some(Rc::clone(&teams)));
+            if at.is_seen() {
+                self.grow(teams.bytes());
+                self.teams.replace(Some(Rc::clone(&teams)));
+            }
             teams
         })
     }
 
     /// Nothing is borrowed while a query runs.
-    fn part(&self, parts: &Parts, kind: Kind, load: impl FnOnce() -> ValueSet) -> Rc<ValueSet> {
+    fn part(&self, parts: &Parts, kind: Kind, at: At, load: impl FnOnce() -> ValueSet) -> Rc<ValueSet> {
         let kind = kind.family();
         let held = parts.borrow().iter().find(|(k, _)| *k == kind).map(|(_, set)| Rc::clone(set));
         held.unwrap_or_else(|| {
             let set = Rc::new(load());
-            self.grow(set.bytes());
-            parts.borrow_mut().push((kind, Rc::clone(&set)));
+            if at.is_seen() {
+                self.grow(set.bytes());
+                parts.borrow_mut().push((kind, Rc::clone(&set)));
+            }
             set
         })
     }

@@ -21,7 +21,7 @@ pub(crate) fn read() -> (Revision, bool) {
     let table = Table::open(c"hierarchy_revision");
     let (name, number) = (table.column(c"hierarchy"), table.column(c"revision"));
     let mut revision = Revision { table: table.oid().to_u32(), ..Revision::default() };
-    let mut own = false;
+    let (mut own, mut rows) = (false, 0);
     table.scan(Some(c"hierarchy_revision_pkey"), &[], |row| {
         let (writer, is_own) = row.writer();
         let entry = (writer, row.int(number).unwrap_or_default());
@@ -30,7 +30,9 @@ pub(crate) fn read() -> (Revision, bool) {
             _ => revision.territory = entry,
         }
         own |= is_own;
+        rows += 1;
         true
     });
-    (revision, own)
+    // Without its rows nothing says when sets are out of date: then none is kept.
+    (revision, own || rows != 2)
 }

@@ -12,6 +12,8 @@ use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+const MOST_TABLES: usize = 64;
+
 #[derive(Default)]
 struct Kept {
     state: Option<Committed>,
@@ -64,6 +66,12 @@ pub(super) fn table(relation: Oid) -> Rc<Option<Table>> {
     keep(
         |kept| kept.tables.iter().find(|(t, _)| *t == relation).map(|(_, table)| Rc::clone(table)),
         || Rc::new(load::table(relation)),
-        |kept, table| kept.tables.push((relation, table)),
+        |kept, table| {
+            // Nobody works with more tables at a time; questions about any OID must not fill the memory.
+            if kept.tables.len() >= MOST_TABLES {
+                kept.tables.clear();
+            }
+            kept.tables.push((relation, table));
+        },
     )
 }

@@ -6,7 +6,8 @@
 //! and outlives it. Tests: tests/isolation, tests/property.
 
 use super::grants::Grants;
-use super::reach::{self, Reach};
+use super::reach::{self, At, Reach};
+use super::revision::Revision;
 use super::state;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot::{self, Fingerprint};
@@ -69,6 +70,7 @@ pub(crate) struct Subject {
     reach: Option<Rc<Reach>>,
     /// The running transaction has changed a hierarchy: what follows from it may be rolled back.
     pub(crate) own: bool,
+    revision: Revision,
     grants: Loaded<(Oid, Kind), Grants>,
     tables: Loaded<Oid, Rc<Option<Table>>>,
 }
@@ -84,6 +86,7 @@ impl Subject {
             of,
             reach,
             own,
+            revision,
             grants: RefCell::default(),
             tables: RefCell::default(),
         }
@@ -115,11 +118,11 @@ impl Subject {
 
     /// The member himself and everyone below; nobody's set is empty.
     pub(crate) fn owners(&self, kind: Kind) -> Rc<ValueSet> {
-        self.of_reach(|reach| reach.owners(kind))
+        self.of_reach(|reach| reach.owners(kind, self.at()))
     }
 
     pub(crate) fn territories(&self, kind: Kind) -> Rc<ValueSet> {
-        self.of_reach(|reach| reach.territories(kind))
+        self.of_reach(|reach| reach.territories(kind, self.at()))
     }
 
     fn of_reach(&self, part: impl FnOnce(&Reach) -> Rc<ValueSet>) -> Rc<ValueSet> {
@@ -129,11 +132,18 @@ impl Subject {
         }
     }
 
+    fn at(&self) -> At {
+        match self.of {
+            Of::Statement => At::Statement,
+            Of::Now => At::Now(self.revision),
+        }
+    }
+
     /// The records of the table that grants give; None for nobody.
     fn grants(&self, target: Oid, kind: Kind) -> Option<Rc<Grants>> {
         let reach = self.reach.as_ref()?;
         let key = (target, kind.family());
-        Some(Subject::part(&self.grants, key, || Grants::new(target, key.1, Rc::clone(reach))))
+        Some(Subject::part(&self.grants, key, || Grants::new(target, key.1, Rc::clone(reach), self.at())))
     }
 
     /// The records that grants make readable, as a set.

@@ -1,6 +1,7 @@
 //! Statements that run in turns, so that whatever disturbs the machine disturbs all of them alike.
 
 use crate::session::{LIMIT_SECONDS, Ran, Result, Session};
+use std::time::Instant;
 
 /// One runner: an untimed statement before, the timed one, an untimed one after.
 pub struct Lane<'a> {
@@ -145,8 +146,9 @@ struct Turns {
 
 fn warm(lane: &mut Lane, pace: Pace) -> Result<(Timing, Turns)> {
     let mut timing = Timing::empty(lane.name);
-    let mut typical = f64::INFINITY;
+    let (mut typical, mut whole) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..3 {
+        let start = Instant::now();
         match lane.go()? {
             Ran::Took { ms, answer } => {
                 timing.answer = Some(answer);
@@ -154,6 +156,7 @@ fn warm(lane: &mut Lane, pace: Pace) -> Result<(Timing, Turns)> {
             }
             Ran::Over => timing.over = true,
         }
+        whole = start.elapsed().as_secs_f64() * 1000.0;
         if timing.over || typical > SLOW_MS {
             break;
         }
@@ -161,7 +164,8 @@ fn warm(lane: &mut Lane, pace: Pace) -> Result<(Timing, Turns)> {
     if timing.over {
         return Ok((timing, Turns { number: 0, burst: 1 }));
     }
-    let runs = pace.runs(typical);
+    // What is untimed takes its part of the budget, too.
+    let runs = pace.runs(whole);
     let burst = if typical < FAST_MS { BURST.min(runs) } else { 1 };
     Ok((timing, Turns { number: runs.div_ceil(burst), burst }))
 }

@@ -344,3 +344,19 @@ fn a_pooled_connection_mixes_nobody() {
         }
     }
 }
+
+/// What no trigger has seen is seen after a repair.
+#[test]
+fn a_repair_reaches_sessions_that_are_warm() {
+    let db = book("cache_repair");
+    let mut c = db.connect("rep1");
+    assert_ne!(scalar(&mut c, "SELECT count(*) FROM crm.lead"), "0");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "BEGIN; ALTER TABLE leadguard.member DISABLE TRIGGER USER; UPDATE leadguard.member SET active = false WHERE key = 'rep1';
+         ALTER TABLE leadguard.member ENABLE TRIGGER USER; COMMIT",
+    );
+    accepted(&mut admin, "SELECT leadguard.rebuild_closure()");
+    assert_eq!(scalar(&mut c, "SELECT count(*) FROM crm.lead"), "0");
+}

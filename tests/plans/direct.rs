@@ -206,3 +206,44 @@ fn simple_expressions_follow_the_identity_and_the_snapshot() {
         accepted(&mut c, "ROLLBACK");
     }
 }
+
+// A condition for an index is evaluated where no row is at hand: with a table that varies there must be none.
+#[test]
+fn a_table_that_varies_makes_no_index_condition() {
+    let db = book("direct_varying");
+    let mut c = db.connect("rep1");
+    accepted(&mut c, "SET enable_seqscan = off");
+    for function in ["visible_owner", "visible_territory", "visible_record", "visible_admin"] {
+        for target in ["attrelid::regclass", "(random() * 100)::int::oid::regclass", "NULL::regclass"] {
+            let sql = format!("SELECT count(*) FROM pg_attribute WHERE leadguard.{function}({target}, attnum)");
+            assert_eq!(scalar(&mut c, &sql), "0", "{sql}");
+        }
+    }
+    assert_ne!(scalar(&mut c, "SELECT count(*) FROM crm.lead"), "0");
+}
+
+// PL/pgSQL keeps the call sites of simple expressions for a transaction, and a part of that may be taken back.
+#[test]
+fn f03_a_call_site_forgets_what_is_rolled_back() {
+    let db = book("direct_rollback");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "CREATE SCHEMA api; GRANT USAGE ON SCHEMA api TO PUBLIC;
+         CREATE FUNCTION api.ft(x bigint) RETURNS boolean STABLE LANGUAGE plpgsql AS
+            'BEGIN RETURN leadguard.visible_territory(''crm.lead'', x); END';
+         INSERT INTO leadguard.role (name, org_id, capabilities) VALUES ('clerk', 1, '{administer}');
+         INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'clerk' FROM leadguard.member WHERE key = 'rep1';
+         INSERT INTO leadguard.territory (id, key) VALUES (900077, 'elsewhere')",
+    );
+    let mut c = db.connect("rep1");
+    assert_eq!(scalar(&mut c, "SELECT api.ft(900077)"), "f");
+    accepted(
+        &mut c,
+        "BEGIN; SAVEPOINT s; UPDATE leadguard.territory SET owner_id = leadguard.current_member() WHERE id = 900077",
+    );
+    scalar(&mut db.admin(), "SELECT txid_current()");
+    assert_eq!(scalar(&mut c, "SELECT api.ft(900077)"), "t");
+    accepted(&mut c, "ROLLBACK TO s");
+    assert_eq!(scalar(&mut c, "SELECT api.ft(900077)"), "f");
+}

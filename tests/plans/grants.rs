@@ -155,3 +155,24 @@ fn grants_are_read_with_the_snapshot() {
         assert_eq!(scalar(&mut guest, COUNT), "0");
     }
 }
+
+/// Record ids too long for their row lie elsewhere; reading them may be interrupted like anything else.
+#[test]
+fn ids_of_any_length_are_read() {
+    let db = book("grants_long");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "CREATE TABLE crm.file (id text PRIMARY KEY, owner_id bigint);
+         INSERT INTO crm.file SELECT repeat('ä', i * 50), NULL FROM generate_series(1, 20) AS i;
+         INSERT INTO crm.file SELECT (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 60) AS j), NULL FROM generate_series(1, 5) AS i;
+         SELECT count(*) FROM leadguard.protect('crm.file', id => 'id', owner => 'owner_id');
+         INSERT INTO leadguard.record_grant (target, record, kind, member_id, level)
+            SELECT 'crm.file', f.id, 'share', m.id, 'read' FROM crm.file AS f, leadguard.member AS m WHERE m.key = 'rep1'",
+    );
+    let mut c = db.connect("rep1");
+    assert_eq!(scalar(&mut c, "SELECT count(*) FROM crm.file"), "25");
+    accepted(&mut c, "SET enable_seqscan = off");
+    assert_eq!(scalar(&mut c, "SELECT count(*) FROM crm.file"), "25");
+    assert_eq!(scalar(&mut db.connect("rep2"), "SELECT count(*) FROM crm.file"), "0");
+}

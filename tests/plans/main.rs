@@ -13,6 +13,7 @@ mod grants;
 mod lab;
 mod parallel;
 mod random;
+mod search;
 mod sees_all;
 mod settings;
 mod widths;

@@ -32,7 +32,7 @@ pub fn run(bench: &mut Bench) -> Result<()> {
             Lane::new("switch", &mut switching, read(&member)).between(read(&other), ""),
             Lane::new("stay", &mut staying, read(&member)).between(read(&member), ""),
         ];
-        let timings = race(&mut lanes, bench.options.runs(300))?;
+        let timings = race(&mut lanes, bench.options.runs(2000))?;
         bench.book.enter(&spot, &timings);
         bench.book.at_most(&spot, &timings[0], &timings[1], bound);
     }
