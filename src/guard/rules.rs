@@ -21,7 +21,7 @@ pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(
     if let (owner, Some(kind)) = row.owner
         && owner != Value::Null
         && owner != named(member.id, &member.key, kind)
-        && !((assigns || subject.owners(kind).contains(&owner)) && is_active_member(member, &owner, kind))
+        && !((assigns || subject.owners(kind).contains(&owner)) && is_active_member(subject, member, &owner, kind))
     {
         return Err(refused("the owner of a new row must be the inserting member or somebody active below")
             .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
@@ -68,7 +68,7 @@ pub(crate) fn update(
     if changed.owner
         && let (owner, Some(kind)) = new.owner
         && owner != Value::Null
-        && !is_active_member(member, &owner, kind)
+        && !is_active_member(subject, member, &owner, kind)
     {
         return Err(refused("the new owner is no active member of the organization"));
     }
@@ -111,14 +111,17 @@ fn exists(text: &'static str, text_by_key: &'static str, member: &Member, value:
     })
 }
 
-fn is_active_member(member: &Member, value: &Value, kind: Kind) -> bool {
-    exists(
-        "SELECT id FROM leadguard.member WHERE id = $1 AND org_id = $2 AND active",
-        "SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active",
-        member,
-        value,
-        kind,
-    )
+/// Many rows of one statement have few owners.
+fn is_active_member(subject: &Subject, member: &Member, value: &Value, kind: Kind) -> bool {
+    subject.remember_active(kind, value, || {
+        exists(
+            "SELECT id FROM leadguard.member WHERE id = $1 AND org_id = $2 AND active",
+            "SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active",
+            member,
+            value,
+            kind,
+        )
+    })
 }
 
 fn is_territory(member: &Member, value: &Value, kind: Kind) -> bool {

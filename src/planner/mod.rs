@@ -74,9 +74,8 @@ struct Functions {
     visible: Oid,
     /// `CHANGES` when they were looked up.
     changes: u64,
-    /// How the plan cache knows that function, the gate, and the arm that every OR has: queries name the first,
-    /// plans of functions that were inlined only one of the others.
-    hashes: [u32; 3],
+    /// How the plan cache knows the gate and the arm that every OR has: every plan has one of them.
+    hashes: [u32; 2],
     all: Oid,
     arms: [Oid; 5],
 }
@@ -99,7 +98,7 @@ fn functions(visible: Oid) -> Functions {
     }
     let all = function(c"visible_all", &[pg_sys::REGCLASSOID]);
     let arms = ARMS.map(|arm| function(arm.function(), &[pg_sys::REGCLASSOID, pg_sys::ANYOID]));
-    let hashes = [visible, all, arms[Arm::Record.number()]].map(session::plan_cache_hash);
+    let hashes = [all, arms[Arm::Record.number()]].map(session::plan_cache_hash);
     let found = Functions { visible, changes, hashes, all, arms };
     FUNCTIONS.set(found);
     found
@@ -110,6 +109,10 @@ fn forget_plans() {
     let known = FUNCTIONS.get();
     if known.visible != pg_sys::InvalidOid {
         known.hashes.into_iter().for_each(session::forget_plans);
+        if known.changes + 2 == CHANGES.get() {
+            // Only what was just said counted as a change of functions.
+            FUNCTIONS.set(Functions { changes: CHANGES.get(), ..known });
+        }
     }
 }
 

@@ -120,7 +120,8 @@ impl Grants {
         if let Some(count) = self.reach.granted(self.target) {
             return count as f64;
         }
-        if self.members().len() <= FEW_MEMBERS { self.records().len() as f64 } else { self.guess() }
+        let known = self.reach.granted(self.target).is_some();
+        if !known && self.members().len() <= FEW_MEMBERS { self.records().len() as f64 } else { self.guess() }
     }
 
     /// As many as an average member holds, for each.

@@ -17,6 +17,7 @@ use crate::model::level::Level;
 use crate::model::value::{Kind, Value, ValueSet};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The row of leadguard.member behind an identity. Only active members have one.
@@ -73,6 +74,8 @@ pub(crate) struct Subject {
     revision: Revision,
     grants: Loaded<(Oid, Kind), Grants>,
     tables: Loaded<Oid, Rc<Option<Table>>>,
+    /// Which members were found to be active, by column type and id or key.
+    active: RefCell<HashMap<(Kind, String), bool>>,
 }
 
 impl Subject {
@@ -89,6 +92,7 @@ impl Subject {
             revision,
             grants: RefCell::default(),
             tables: RefCell::default(),
+            active: RefCell::default(),
         }
     }
 
@@ -166,6 +170,17 @@ impl Subject {
 
     pub(crate) fn granted_level(&self, target: Oid, id: &Value, kind: Kind) -> Level {
         self.grants(target, kind).map_or(Level::None, |grants| self.in_state(|| grants.level(id)))
+    }
+
+    /// Whether a member is active, asked once for each in this state.
+    pub(crate) fn remember_active(&self, kind: Kind, owner: &Value, ask: impl FnOnce() -> bool) -> bool {
+        let key = (kind.family(), owner.to_text().unwrap_or_default());
+        let known = self.active.borrow().get(&key).copied();
+        known.unwrap_or_else(|| {
+            let active = ask();
+            self.active.borrow_mut().insert(key, active);
+            active
+        })
     }
 
     /// How many owners and territories the member reaches.

@@ -5,6 +5,7 @@
 //! The answers of all variants are compared first; a benchmark of wrong answers fails.
 
 mod book;
+mod cores;
 mod data;
 mod directory;
 mod options;
@@ -68,6 +69,9 @@ fn main() -> ExitCode {
 
 /// False when answers differ or a section could not be run. A missed target is a result, not a failure.
 fn run(options: Options) -> Result<bool> {
+    if !cores::bind_self() {
+        println!("    the processes cannot be bound to one core here (no taskset): short queries scatter more");
+    }
     let mut admin = data::prepare(&options)?;
     directory::secure(&mut admin)?;
     let people = people::load(&mut admin)?;

@@ -1,5 +1,6 @@
 //! A connection as one login, and a clock around its statements.
 
+use crate::cores;
 use leadguard_tests::postgres::{Client, NoTls, SimpleQueryMessage, error::SqlState};
 use leadguard_tests::server;
 use std::fmt;
@@ -64,10 +65,11 @@ pub enum Ran {
 }
 
 impl Session {
-    /// As `login` to the main data, with the time limit of all measured statements.
+    /// As `login` to the main data, on the core and with the time limit of all measured statements.
     pub fn open(login: &str) -> Result<Session> {
         let mut session = Session::connect(login, DATABASE)?;
         session.run(&format!("SET statement_timeout = '{LIMIT_SECONDS}s'"))?;
+        cores::bind(session.number("SELECT pg_backend_pid()")?);
         Ok(session)
     }
 

@@ -4,13 +4,14 @@
 
 use crate::Bench;
 use crate::book::Spot;
+use crate::cores;
 use crate::data;
 use crate::directory;
 use crate::race::{Timing, median};
 use crate::session::{DATABASE, Result};
 use leadguard_tests::server;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 const SECTION: &str = "pooled";
 const ROWS: i64 = 200_000;
@@ -93,7 +94,7 @@ COMMIT;
 /// Transactions per second.
 fn pgbench(script: &str, port: &str, seconds: u32) -> Result<f64> {
     let server = server();
-    let mut child = Command::new(server.bin.join("pgbench"))
+    let mut child = cores::everywhere(&server.bin.join("pgbench"))
         .arg("-h")
         .arg(&server.socket)
         .args(["-p", port, "-U", "bench_app", "-n", "-f", "-", "-c", &CLIENTS.to_string(), "-j", "2"])
