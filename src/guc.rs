@@ -30,7 +30,7 @@ pub(crate) fn register() {
         1,
         10_000,
         GucContext::Suset,
-        GucFlags::NOT_WHILE_SEC_REST,
+        GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"leadguard.cache_size",
@@ -48,7 +48,7 @@ pub(crate) fn register() {
         c"Such servers have holes in row security itself (fixed in 14.25, 15.20, 16.16, 17.12, 18.7).",
         &ALLOW_UNPATCHED_SERVER,
         GucContext::Suset,
-        GucFlags::NOT_WHILE_SEC_REST,
+        GucFlags::default(),
     );
     crate::identity::workers::register();
     session::reserve_prefix(c"leadguard");

@@ -21,9 +21,16 @@ fn allowed() -> Option<&'static str> {
     ALLOWED.get_or_init(read).as_deref()
 }
 
+/// How many cores there are, asked before this program is bound to one.
+pub fn number() -> usize {
+    static NUMBER: OnceLock<usize> = OnceLock::new();
+    *NUMBER.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
 /// Binds this program; false where that cannot be done.
 pub fn bind_self() -> bool {
     // The list of all cores is read before it shrinks to one.
+    number();
     *BOUND.get_or_init(|| allowed().is_some() && bind(std::process::id()))
 }
 

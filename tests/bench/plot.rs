@@ -63,7 +63,7 @@ fn rows(book: &Book) -> Vec<Row<'_>> {
             };
             let marks: Vec<_> = MARKS.iter().enumerate().filter_map(mark).collect();
             if !marks.is_empty() {
-                rows.push(Row { member, label: format!("{member}: {query}"), marks });
+                rows.push(Row { member, label: format!("{member}: {query}\u{a0}\u{a0}"), marks });
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::Bench;
 use crate::book::{Book, Spot, word};
+use crate::cores;
 use crate::options::Options;
 use crate::race::Timing;
 use crate::session::{LIMIT_SECONDS, Result, Session};
@@ -21,7 +22,6 @@ pub fn facts(admin: &mut Session, o: &Options) -> Result<Facts> {
     let buffers = admin.value("SELECT current_setting('shared_buffers')")?;
     let major: f64 = server.parse().unwrap_or_default();
     let minor = ((major - major.floor()) * 10000.0).round();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
     Ok(Facts {
         data: format!(
             "{} leads, {} members ({} closure pairs), {} territories, {} record grants",
@@ -32,8 +32,9 @@ pub fn facts(admin: &mut Session, o: &Options) -> Result<Facts> {
             grouped(grants)
         ),
         server: format!(
-            "leadguard {version}, PostgreSQL {}.{minor}, shared_buffers {buffers}, {cores} cores",
-            major.floor()
+            "leadguard {version}, PostgreSQL {}.{minor}, shared_buffers {buffers}, {} cores",
+            major.floor(),
+            cores::number()
         ),
     })
 }
