@@ -148,7 +148,7 @@ fn collations_and_operator_classes_change_no_answer() {
     owner_column(&db, "text", "m.key", "CREATE INDEX ON crm.v (owner text_pattern_ops)", texts);
     owner_column(&db, "varchar", "m.key::varchar", "CREATE INDEX ON crm.v (owner varchar_pattern_ops)", texts);
     owner_column(&db, "text", "m.key", "CREATE INDEX ON crm.v (owner DESC NULLS LAST)", texts);
-    if rows(&mut db.admin(), "SELECT FROM pg_collation WHERE collprovider = 'i'").is_empty() {
+    if rows(&mut db.admin(), "SELECT FROM pg_collation WHERE collname = 'und-x-icu'").is_empty() {
         println!("skipped: a server without ICU has no nondeterministic collations");
         return;
     }
