@@ -24,7 +24,8 @@ enum Answer {
 
 /// What a call site keeps for its execution.
 pub(crate) struct Site {
-    kind: Kind,
+    /// None for a column of a type that no mapped column has, and for a function without one.
+    kind: Option<Kind>,
     /// The table that the site was bound for. In a policy it is a constant; a call by hand may vary it.
     target: Cell<u32>,
     state: Cell<Fingerprint>,
@@ -35,7 +36,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// An unbound site.
-    pub(crate) fn new(kind: Kind) -> Site {
+    pub(crate) fn new(kind: Option<Kind>) -> Site {
         policy::site_opened();
         Site {
             kind,
@@ -47,7 +48,7 @@ impl Site {
         }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Option<Kind> {
         self.kind
     }
 
@@ -108,8 +109,8 @@ unsafe fn probe(fcinfo: pg_sys::FunctionCallInfo, slow: fn(&Call) -> pg_sys::Dat
                 // SAFETY: a site with a set belongs to a function of two arguments; the array holds them.
                 let argument = unsafe { &*(*fcinfo).args.as_ptr().add(1) };
                 let id = match site.kind {
-                    Kind::Int2 => i64::from(argument.value.value() as i16),
-                    Kind::Int4 => i64::from(argument.value.value() as i32),
+                    Some(Kind::Int2) => i64::from(argument.value.value() as i16),
+                    Some(Kind::Int4) => i64::from(argument.value.value() as i32),
                     _ => argument.value.value() as i64,
                 };
                 // SAFETY: the site's verdict holds the set that ids points to.

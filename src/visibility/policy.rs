@@ -43,30 +43,38 @@ fn truth(value: bool) -> Datum {
 /// by ffi::probe alone.
 pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
     let Some(target) = call.oid_argument(0) else { return truth(false) };
-    let Some(kind) = call.argument_kind(1) else { return truth(false) };
-    let site = call::borrow(call.state(|| Site::new(kind)));
+    let site = call::borrow(call.state(|| Site::new(call.argument_kind(1))));
+    let Some(kind) = site.kind() else { return truth(false) };
+    let value = call.value(1, Some(kind));
+    if site.is_current(target) {
+        // Keys that are no integers come here for every row.
+        match site.verdict() {
+            Verdict::Always(answer) => return truth(answer),
+            Verdict::OneOf(set) => return truth(set.contains(&value)),
+            Verdict::Ask => {}
+        }
+    }
     let subject = subject::statement();
     let table = subject.table(target);
     if !site.is_current(target) {
-        bind(site, target, arm, &subject, &table);
+        bind(site, target, arm, kind, &subject, &table);
     }
-    let value = call.value(1, Some(site.kind()));
     truth(match site.verdict() {
         Verdict::Always(truth) => truth,
         Verdict::OneOf(set) => set.contains(&value),
         Verdict::Ask => {
             let visible = subject.granted_level(target, &value, kind) >= Level::Read;
             if subject.granted_records_at_hand(target, kind).is_some() {
-                bind(site, target, arm, &subject, &table);
+                bind(site, target, arm, kind, &subject, &table);
             }
             visible || guard::is_sanctioned(target, &value)
         }
     })
 }
 
-fn bind(site: &Site, target: Oid, arm: Arm, subject: &Subject, table: &Option<Table>) {
+fn bind(site: &Site, target: Oid, arm: Arm, kind: Kind, subject: &Subject, table: &Option<Table>) {
     let Some(state) = snapshot::active() else { bug("a policy without a snapshot") };
-    site.bind(target, state, identity::serial(), arm::verdict(subject, table, arm, site.kind()));
+    site.bind(target, state, identity::serial(), arm::verdict(subject, table, arm, kind));
 }
 
 /// The type of the values that a set is asked for. Only the planner knows what to do with a set, and it asks in
@@ -122,7 +130,7 @@ pub(crate) fn from(call: &Call) -> Datum {
 /// the right while his query was being planned, or in a transaction that keeps the plan of an earlier statement.
 pub(crate) fn gate(call: &Call) -> Datum {
     let Some(target) = call.oid_argument(0) else { return truth(false) };
-    let site = call::borrow(call.state(|| Site::new(Kind::Int8)));
+    let site = call::borrow(call.state(|| Site::new(None)));
     if !site.is_current(target) {
         let subject = subject::statement();
         let table = subject.table(target);
