@@ -149,6 +149,45 @@ ALTER TABLE leadguard.member_role ENABLE ALWAYS TRIGGER directory_61_plans;
 ALTER TABLE leadguard.role ENABLE ALWAYS TRIGGER directory_60_plans;
 ALTER TABLE leadguard.role ENABLE ALWAYS TRIGGER directory_61_plans;
 
+-- What is registered gets a revision of its own.
+ALTER TABLE leadguard.hierarchy_revision DROP CONSTRAINT hierarchy_revision_hierarchy_check;
+ALTER TABLE leadguard.hierarchy_revision ADD CONSTRAINT hierarchy_revision_hierarchy_check CHECK (hierarchy IN ('member', 'territory', 'registration'));
+INSERT INTO leadguard.hierarchy_revision VALUES ('registration', 1);
+COMMENT ON TABLE leadguard.hierarchy_revision IS
+'One row per hierarchy, and one for what is registered. Every writer of a hierarchy locks its row first, which serialises them at every isolation level, and raises it when access changed; a change of login roles or protected tables raises the third.';
+-- Only what changes rows raises it: every change of a
+-- member and every DROP looks here, and most find nothing to do.
+CREATE FUNCTION leadguard.bump_registration()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM changed) THEN
+        UPDATE leadguard.hierarchy_revision SET revision = revision + 1 WHERE hierarchy = 'registration';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.bump_registration() IS
+'Trigger AFTER STATEMENT of role_binding and protected_table: raises the revision of what is registered when a row changed.';
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['role_binding', 'protected_table'] LOOP
+        EXECUTE format('CREATE TRIGGER directory_55_insert AFTER INSERT ON leadguard.%I REFERENCING NEW TABLE AS changed '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_registration()', t);
+        EXECUTE format('CREATE TRIGGER directory_55_update AFTER UPDATE ON leadguard.%I REFERENCING NEW TABLE AS changed '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_registration()', t);
+        EXECUTE format('CREATE TRIGGER directory_55_delete AFTER DELETE ON leadguard.%I REFERENCING OLD TABLE AS changed '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_registration()', t);
+        EXECUTE format('CREATE TRIGGER directory_55_truncate AFTER TRUNCATE ON leadguard.%I '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision(''registration'')', t);
+    EXECUTE format('ALTER TABLE leadguard.%1$I ENABLE ALWAYS TRIGGER directory_55_insert, ENABLE ALWAYS TRIGGER directory_55_update, '
+                       'ENABLE ALWAYS TRIGGER directory_55_delete, ENABLE ALWAYS TRIGGER directory_55_truncate', t);
+    END LOOP;
+END
+$$;
+
 -- Rights on what is new; every function of this script is in one of the two lists. It belongs to the owner of the
 -- extension, whoever runs the update; everything is taken away from PUBLIC and from whomever his default privileges
 -- favoured; then the list follows. What was there before is left alone: a GRANT here would make what administrators
@@ -167,7 +206,7 @@ DECLARE
         'leadguard.visible_owner_support(internal)', 'leadguard.visible_territory_support(internal)',
         'leadguard.visible_record_support(internal)', 'leadguard.visible_organization_support(internal)',
         'leadguard.visible_admin_support(internal)', 'leadguard.visible_all_support(internal)',
-        'leadguard.forget_plans()'];
+        'leadguard.forget_plans()', 'leadguard.bump_registration()'];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN

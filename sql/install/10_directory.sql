@@ -145,12 +145,12 @@ COMMENT ON TABLE leadguard.territory_closure IS
 'Every pair of a territory and one below (depth 0: the territory itself). Maintained from territory.parent_id; never written by users, never dumped.';
 
 CREATE TABLE leadguard.hierarchy_revision (
-    hierarchy   text NOT NULL CONSTRAINT hierarchy_revision_pkey PRIMARY KEY CHECK (hierarchy IN ('member', 'territory')),
+    hierarchy   text NOT NULL CONSTRAINT hierarchy_revision_pkey PRIMARY KEY CHECK (hierarchy IN ('member', 'territory', 'registration')),
     revision    bigint NOT NULL
 ) WITH (fillfactor = 10);
-INSERT INTO leadguard.hierarchy_revision VALUES ('member', 1), ('territory', 1);
+INSERT INTO leadguard.hierarchy_revision VALUES ('member', 1), ('territory', 1), ('registration', 1);
 COMMENT ON TABLE leadguard.hierarchy_revision IS
-'One row per hierarchy. Every writer locks it first, which serialises them at every isolation level, and raises it when access changed.';
+'One row per hierarchy, and one for what is registered. Every writer of a hierarchy locks its row first, which serialises them at every isolation level, and raises it when access changed; a change of login roles or protected tables raises the third.';
 
 CREATE TABLE leadguard.retired_key (
     key     text CONSTRAINT retired_key_pkey PRIMARY KEY

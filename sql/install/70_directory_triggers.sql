@@ -80,6 +80,37 @@ CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCA
 CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.team_member
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
 
+-- Login roles and protected tables have a revision of their own. Only what changes rows raises it: every change of a
+-- member and every DROP looks here, and most find nothing to do.
+CREATE FUNCTION leadguard.bump_registration()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM changed) THEN
+        UPDATE leadguard.hierarchy_revision SET revision = revision + 1 WHERE hierarchy = 'registration';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.bump_registration() IS
+'Trigger AFTER STATEMENT of role_binding and protected_table: raises the revision of what is registered when a row changed.';
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['role_binding', 'protected_table'] LOOP
+        EXECUTE format('CREATE TRIGGER directory_55_insert AFTER INSERT ON leadguard.%I REFERENCING NEW TABLE AS changed '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_registration()', t);
+        EXECUTE format('CREATE TRIGGER directory_55_update AFTER UPDATE ON leadguard.%I REFERENCING NEW TABLE AS changed '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_registration()', t);
+        EXECUTE format('CREATE TRIGGER directory_55_delete AFTER DELETE ON leadguard.%I REFERENCING OLD TABLE AS changed '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_registration()', t);
+        EXECUTE format('CREATE TRIGGER directory_55_truncate AFTER TRUNCATE ON leadguard.%I '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision(''registration'')', t);
+    END LOOP;
+END
+$$;
+
 -- Plans hold who sees everything; when that changes they are made anew in every backend. For each row: a statement that
 -- meets none changes nothing.
 CREATE FUNCTION leadguard.forget_plans()

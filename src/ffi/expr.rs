@@ -17,7 +17,7 @@ impl Expr {
     }
 
     /// The arguments, if it is a call of a function.
-    pub(super) fn as_call(self) -> Option<Vec<Expr>> {
+    pub(super) fn as_call(self) -> Option<impl Iterator<Item = Expr>> {
         // SAFETY: the tag says what it is.
         self.is(pg_sys::NodeTag::T_FuncExpr).then(|| expressions(unsafe { (*self.0.cast::<pg_sys::FuncExpr>()).args }))
     }
@@ -142,10 +142,18 @@ pub(crate) fn function(name: &CStr, arguments: &[Oid]) -> Oid {
     found
 }
 
-pub(super) fn expressions(list: *mut pg_sys::List) -> Vec<Expr> {
-    // SAFETY: a list of expressions of the planner.
-    let list = unsafe { pgrx::PgList::<pg_sys::Node>::from_pg(list) };
-    list.iter_ptr().map(Expr).collect()
+pub(super) fn expressions(list: *mut pg_sys::List) -> impl Iterator<Item = Expr> + Clone {
+    pointers(list).map(|item: *mut pg_sys::Node| Expr(item))
+}
+
+/// The items of a list of pointers, which must live until the last is read. Read where they stand: pgrx's own
+/// list walks through guarded calls, a good part of planning a short query.
+pub(super) fn pointers<T: 'static>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut T> + Clone {
+    // SAFETY: an empty list is null; every other holds `length` items.
+    let items = unsafe { list.as_ref() }
+        .map_or(&[][..], |list| unsafe { std::slice::from_raw_parts(list.elements, list.length.max(0) as usize) });
+    // SAFETY: lists of nodes hold pointers.
+    items.iter().map(|item| unsafe { item.ptr_value }.cast())
 }
 
 pub(super) fn null(type_oid: Oid) -> Expr {

@@ -5,6 +5,7 @@
 //! statistics of the set say in constant time what it would find out by counting.
 
 use super::compat::{self, CostEstimate};
+use super::expr::{expressions, pointers};
 use super::statistics::Place;
 use crate::planner::{self, Demand};
 use crate::visibility::arm::Arm;
@@ -44,8 +45,7 @@ unsafe extern "C-unwind" fn relation_info(
         return;
     }
     // SAFETY: the relation's list of IndexOptInfo.
-    let indexes = unsafe { pgrx::PgList::<pg_sys::IndexOptInfo>::from_pg((*rel).indexlist) };
-    for index in indexes.iter_ptr() {
+    for index in pointers::<pg_sys::IndexOptInfo>(unsafe { (*rel).indexlist }) {
         // SAFETY: an item of the list.
         let index = unsafe { &mut *index };
         let Some(estimate) = index.amcostestimate.filter(|_| index.relam == pg_sys::BTREE_AM_OID) else { continue };
@@ -124,11 +124,8 @@ impl Scan {
     unsafe fn new(root: *mut pg_sys::PlannerInfo, path: *mut pg_sys::IndexPath, loops: f64) -> Scan {
         // SAFETY: as the caller promises.
         let path = unsafe { &*path };
-        // SAFETY: the list of IndexClause of the path.
-        let list = unsafe { pgrx::PgList::<pg_sys::IndexClause>::from_pg(path.indexclauses) };
         let place = Place::new(root, 0);
-        let clauses = list
-            .iter_ptr()
+        let clauses = pointers::<pg_sys::IndexClause>(path.indexclauses)
             .map(|clause| {
                 // SAFETY: an item of the list.
                 let (column, info) = unsafe { (i32::from((*clause).indexcol), (*clause).rinfo) };
@@ -253,6 +250,6 @@ fn demand(place: &Place, call: *mut pg_sys::Node) -> Option<Demand> {
     // SAFETY: the tag says what it is.
     let call = unsafe { &*call.cast::<pg_sys::FuncExpr>() };
     let arm = planner::arm_of(call.funcid).filter(|arm| arm.has_set())?;
-    let arguments = super::expr::expressions(call.args);
-    planner::demand(place, arm, *arguments.first()?, *arguments.get(1)?)
+    let mut arguments = expressions(call.args);
+    planner::demand(place, arm, arguments.next()?, arguments.next()?)
 }

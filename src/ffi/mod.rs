@@ -5,6 +5,7 @@
 //! entry    the C symbols that the install script names
 //! expr     expressions of a query tree
 //! index_cost what finding rows by a set of values costs
+//! lookup   whether a query has its row already
 //! planner  requests of the planner
 //! policies the policies of a table
 //! probe    the calls that run once for each row
@@ -23,6 +24,7 @@ mod compat;
 mod entry;
 pub(crate) mod expr;
 pub(crate) mod index_cost;
+mod lookup;
 pub(crate) mod planner;
 pub(crate) mod policies;
 pub(crate) mod probe;

@@ -1,7 +1,7 @@
 //! Requests of the planner to support functions.
 
 use super::call::Call;
-use super::expr::{Expr, collation_of, expressions, func, function, list, null};
+use super::expr::{Expr, collation_of, expressions, func, function, list, null, pointers};
 use crate::model::value::Kind;
 use pgrx::{pg_sys, pg_sys::Oid};
 use std::ffi::CStr;
@@ -35,7 +35,7 @@ pub(crate) fn request(call: &Call) -> Request {
 }
 
 fn nth(list: *mut pg_sys::List, index: usize) -> Option<Expr> {
-    expressions(list).get(index).copied()
+    expressions(list).nth(index)
 }
 
 /// A call that could be written in another way.
@@ -51,6 +51,12 @@ impl Simplify {
     pub(crate) fn is_planned_once(&self) -> bool {
         // SAFETY: the query of the running planner, or null.
         unsafe { super::rows::is_planned_once((*self.0).root) }
+    }
+
+    /// Whether the query has the row with this id already.
+    pub(crate) fn is_at_hand(&self, id: Expr) -> bool {
+        // SAFETY: the query of the running planner, or null.
+        unsafe { super::lookup::is_at_hand((*self.0).root, id) }
     }
 
     pub(crate) fn argument(&self, index: usize) -> Option<Expr> {
@@ -87,9 +93,7 @@ impl Index {
     pub(crate) fn is_needless(&self) -> bool {
         // SAFETY: the request is live, as are its index, that index's table and its clauses.
         let rel = unsafe { &*(*(*self.0).index).rel };
-        // SAFETY: a list of RestrictInfo.
-        let clauses = unsafe { pgrx::PgList::<pg_sys::RestrictInfo>::from_pg(rel.baserestrictinfo) };
-        clauses.iter_ptr().any(|clause| {
+        pointers::<pg_sys::RestrictInfo>(rel.baserestrictinfo).any(|clause| {
             // SAFETY: an item of the list.
             let clause = unsafe { &*clause };
             let may_go_first = clause.leakproof || clause.security_level <= rel.baserestrict_min_security;
@@ -203,10 +207,8 @@ fn leads_an_index(rel: &pg_sys::RelOptInfo, clause: &pg_sys::RestrictInfo) -> bo
     }
     // SAFETY: the tag says what it is.
     let operands = expressions(unsafe { (*node.pointer().cast::<pg_sys::OpExpr>()).args });
-    // SAFETY: a list of IndexOptInfo.
-    let indexes = unsafe { pgrx::PgList::<pg_sys::IndexOptInfo>::from_pg(rel.indexlist) };
-    operands.iter().filter_map(|operand| operand.as_column()).any(|column| {
-        indexes.iter_ptr().any(|index| {
+    operands.filter_map(|operand| operand.as_column()).any(|column| {
+        pointers::<pg_sys::IndexOptInfo>(rel.indexlist).any(|index| {
             // SAFETY: an item of the list, which has at least one key.
             let (method, partial, first) =
                 unsafe { ((*index).relam, !(*index).indpred.is_null(), *(*index).indexkeys) };

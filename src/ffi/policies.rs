@@ -1,51 +1,44 @@
 //! The policies of a table as the server has them at hand.
 
-use super::expr::Expr;
+use super::expr::{Expr, pointers};
 use pgrx::{pg_sys, pg_sys::Oid};
 use std::ffi::CStr;
 
-/// The names that the columns have now which a policy passes to its function after the first argument; None for
-/// a NULL in their place.
-pub(crate) type Columns = Vec<Option<String>>;
-
-/// How a table is described where row security is enabled on it. None elsewhere; the inner one is None without
-/// such a policy, or where it is not a call of a function with plain columns.
-pub(crate) fn columns_of_policy(table: Oid, policy: &CStr) -> Option<Option<Columns>> {
+/// Whether a policy is a call of a function that takes, after the table, these columns by the names that they have
+/// now (None stands for a NULL). None where row security is not enabled: only there the server has the policies at
+/// hand.
+pub(crate) fn reads_columns(table: Oid, policy: &CStr, expected: &[Option<&str>]) -> Option<bool> {
     // SAFETY: null for an unknown relation.
     let relation = unsafe { pg_sys::RelationIdGetRelation(table) };
     if relation.is_null() {
         return None;
     }
     // SAFETY: an open relation.
-    let columns = unsafe { (*relation).rd_rsdesc.as_ref() }.map(|security| {
-        // SAFETY: a list of RowSecurityPolicy.
-        let policies = unsafe { pgrx::PgList::<pg_sys::RowSecurityPolicy>::from_pg(security.policies) };
-        policies
-            .iter_ptr()
+    let holds = unsafe { (*relation).rd_rsdesc.as_ref() }.map(|security| {
+        pointers::<pg_sys::RowSecurityPolicy>(security.policies)
             // SAFETY: an item of the list, with a terminated name.
             .find(|p| unsafe { CStr::from_ptr((**p).policy_name) } == policy)
             // SAFETY: as above.
-            .and_then(|p| unsafe { columns(relation, (*p).qual) })
+            .is_some_and(|p| unsafe { calls_with(relation, (*p).qual, expected) })
     });
     // SAFETY: opened above.
     unsafe { pg_sys::RelationClose(relation) };
-    columns
+    holds
 }
 
 /// # Safety
 /// The expression must be null or a policy of the open relation.
-unsafe fn columns(relation: pg_sys::Relation, qual: *mut pg_sys::Expr) -> Option<Columns> {
-    let call = Expr::new(qual.cast()).as_call()?;
-    call.into_iter()
-        .skip(1)
-        .map(|argument| {
-            if argument.is_null_constant() {
-                return Some(None);
-            }
-            let column = argument.as_column()?;
+unsafe fn calls_with(relation: pg_sys::Relation, qual: *mut pg_sys::Expr, expected: &[Option<&str>]) -> bool {
+    let Some(arguments) = Expr::new(qual.cast()).as_call() else { return false };
+    let mut columns = arguments.skip(1);
+    let is_expected = |expected: &Option<&str>| {
+        let Some(argument) = columns.next() else { return false };
+        let Some(expected) = expected else { return argument.is_null_constant() };
+        argument.as_column().is_some_and(|column| {
             // SAFETY: a policy names existing columns; the name is terminated.
             let name = unsafe { CStr::from_ptr(pg_sys::SPI_fname((*relation).rd_att, i32::from(column.varattno))) };
-            Some(Some(name.to_string_lossy().into_owned()))
+            name.to_bytes() == expected.as_bytes()
         })
-        .collect()
+    };
+    expected.iter().all(is_expected) && columns.next().is_none()
 }

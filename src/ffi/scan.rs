@@ -131,6 +131,12 @@ impl Table {
         f64::from(now) * per_page
     }
 
+    /// Whether reading all of it is less work than looking into an index.
+    pub(crate) fn is_tiny(&self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) <= 2 }
+    }
+
     pub(crate) fn column(&self, name: &CStr) -> Column {
         // SAFETY: the relation is open, the name terminated.
         let number = unsafe { pg_sys::SPI_fnumber((*self.relation).rd_att, name.as_ptr()) };

@@ -32,6 +32,20 @@ pub(crate) fn role_name(role: pg_sys::Oid) -> Option<String> {
     Some(unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
 }
 
+/// Whether the role is called so now.
+pub(crate) fn has_name(role: pg_sys::Oid, name: &str) -> bool {
+    // SAFETY: with noerr the function returns null for an unknown role.
+    let held = unsafe { pg_sys::GetUserNameFromId(role, true) };
+    if held.is_null() {
+        return false;
+    }
+    // SAFETY: a terminated string in the current memory context.
+    let equal = unsafe { CStr::from_ptr(held) }.to_bytes() == name.as_bytes();
+    // SAFETY: allocated by GetUserNameFromId.
+    unsafe { pg_sys::pfree(held.cast()) };
+    equal
+}
+
 /// An identifier as SQL text, quoted where it must be.
 pub(crate) fn quoted(identifier: &str) -> String {
     let name = CString::new(identifier.replace('\0', "")).unwrap_or_default();
@@ -83,6 +97,12 @@ pub(crate) fn may_prepare_transactions() -> bool {
         // SAFETY: null, or a terminated string.
         text.is_null() || unsafe { CStr::from_ptr(text) } != c"0"
     })
+}
+
+/// Whether something was begun that can be fetched from later: every open cursor is.
+pub(crate) fn has_waiting_portals() -> bool {
+    // SAFETY: looks at the portals of this backend.
+    !unsafe { pg_sys::ThereAreNoReadyPortals() }
 }
 
 pub(crate) fn in_transaction_block() -> bool {

@@ -74,6 +74,10 @@ pub(crate) fn statement(call: &Call) -> Datum {
         return trigger.skip();
     }
     let Some(member) = &subject.member else { errors::no_identity(operation, &names::shown(relation)) };
+    if table.is_none() {
+        // A partition that was detached keeps this trigger and the policies, and loses the guards of its rows.
+        unregistered(relation);
+    }
     if subject.mode == Some(crate::identity::Mode::Analyst) {
         errors::read_only_login(operation, &names::shown(relation));
     }
@@ -81,6 +85,12 @@ pub(crate) fn statement(call: &Call) -> Datum {
         errors::view_only(operation, &names::shown(relation), &member.key);
     }
     trigger.skip()
+}
+
+fn unregistered(relation: Oid) -> ! {
+    refused(format!("{} is not registered as a protected table", names::shown(relation)))
+        .hint("Run leadguard.unprotect and leadguard.protect.")
+        .raise()
 }
 
 /// The mapped columns of the relation whose trigger runs.
@@ -150,11 +160,7 @@ fn judge(call: &Call, trigger: &TriggerCall, before: bool) -> Datum {
         return trigger.pass();
     }
     let operation = trigger.operation();
-    let Some(table) = table.as_ref() else {
-        refused(format!("{} is not registered as a protected table", names::shown(trigger.relation())))
-            .hint("Run leadguard.unprotect and leadguard.protect.")
-            .raise()
-    };
+    let Some(table) = table.as_ref() else { unregistered(trigger.relation()) };
     let Some(member) = &subject.member else { errors::no_identity(operation.name(), &names::shown(table.target)) };
     let reference = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let columns = call::borrow(call.state(|| Columns::find(&reference, table)));

@@ -1,11 +1,10 @@
 //! Who may write which row. The triggers raise what these rules answer; the INSERT policy only asks.
 
 use crate::errors::{Failure, refused};
-use crate::ffi::session::as_extension;
-use crate::ffi::sql::{self, Param, Sees};
 use crate::model::level::Level;
 use crate::model::value::{Kind, Value, parse_uuid};
-use crate::visibility::subject::{Mapped, Member, Subject, Table};
+use crate::visibility::listed::List;
+use crate::visibility::subject::{Mapped, Subject, Table};
 
 /// The rules of INSERT (requirement O13, contract section 8).
 pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(), Failure> {
@@ -21,7 +20,7 @@ pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(
     if let (owner, Some(kind)) = row.owner
         && owner != Value::Null
         && owner != named(member.id, &member.key, kind)
-        && !((assigns || subject.owners(kind).contains(&owner)) && is_active_member(subject, member, &owner, kind))
+        && !((assigns || subject.owners(kind).contains(&owner)) && subject.lists(List::ActiveMembers, &owner, kind))
     {
         return Err(refused("the owner of a new row must be the inserting member or somebody active below")
             .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
@@ -29,7 +28,7 @@ pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(
     if let (territory, Some(kind)) = row.territory
         && territory != Value::Null
         && !subject.territories(kind).contains(&territory)
-        && !(assigns && is_territory(member, &territory, kind))
+        && !(assigns && subject.lists(List::Territories, &territory, kind))
     {
         return Err(refused("the territory of a new row must be one that the inserting member reaches, or empty")
             .hint("Leave the territory empty, then move the row with leadguard.reassign."));
@@ -68,14 +67,14 @@ pub(crate) fn update(
     if changed.owner
         && let (owner, Some(kind)) = new.owner
         && owner != Value::Null
-        && !is_active_member(subject, member, &owner, kind)
+        && !subject.lists(List::ActiveMembers, &owner, kind)
     {
         return Err(refused("the new owner is no active member of the organization"));
     }
     if changed.territory
         && let (territory, Some(kind)) = new.territory
         && territory != Value::Null
-        && !is_territory(member, &territory, kind)
+        && !subject.lists(List::Territories, &territory, kind)
     {
         return Err(refused("the new territory is none of the organization"));
     }
@@ -93,43 +92,4 @@ pub(super) fn named(id: i64, key: &str, kind: Kind) -> Value<'_> {
         Kind::Uuid => parse_uuid(key).map_or(Value::Text(key), Value::Uuid),
         _ => Value::Int(id),
     }
-}
-
-fn exists(text: &'static str, text_by_key: &'static str, member: &Member, value: &Value, kind: Kind) -> bool {
-    let org = Param::Int(Some(member.org_id));
-    as_extension(|| match value {
-        Value::Null => false,
-        Value::Int(id) if kind.is_int() => {
-            sql::first_int(text, &[Param::Int(Some(*id)), org], Sees::Statement).is_some()
-        }
-        Value::Int(_) => false,
-        Value::Text(key) => sql::first_int(text_by_key, &[Param::Text(Some(key)), org], Sees::Statement).is_some(),
-        Value::Uuid(bytes) => {
-            let key = uuid::Uuid::from_bytes(*bytes).to_string();
-            sql::first_int(text_by_key, &[Param::Text(Some(&key)), org], Sees::Statement).is_some()
-        }
-    })
-}
-
-/// Many rows of one statement have few owners.
-fn is_active_member(subject: &Subject, member: &Member, value: &Value, kind: Kind) -> bool {
-    subject.remember_active(kind, value, || {
-        exists(
-            "SELECT id FROM leadguard.member WHERE id = $1 AND org_id = $2 AND active",
-            "SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active",
-            member,
-            value,
-            kind,
-        )
-    })
-}
-
-fn is_territory(member: &Member, value: &Value, kind: Kind) -> bool {
-    exists(
-        "SELECT id FROM leadguard.territory WHERE id = $1 AND org_id = $2",
-        "SELECT id FROM leadguard.territory WHERE key = $1 AND org_id = $2",
-        member,
-        value,
-        kind,
-    )
 }

@@ -11,11 +11,12 @@ pub(crate) mod workers;
 use crate::errors::{BAD_IDENTITY, IDENTITY_CHANGED, failure, refused};
 use crate::ffi::scan::{self, Equal};
 use crate::ffi::session::{self, Transaction};
-use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::sql::{self, Sees};
 use crate::planner::plans;
 use crate::visibility::state;
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
+use std::ffi::CString;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How a login role is registered.
@@ -112,11 +113,15 @@ pub(crate) fn on_transaction(event: Transaction) {
     }
 }
 
-/// How a login role is registered, and the member it stands for.
-pub(crate) type Registration = (Mode, Option<i64>);
+/// How a login role is registered, under which name, and the member it stands for.
+pub(crate) struct Binding {
+    name: String,
+    mode: Mode,
+    member: Option<i64>,
+}
 
-/// The registration of a login role, read from its table. OID and name must both match: a recycled name inherits nothing.
-pub(crate) fn read_registration(role: Oid) -> Option<Registration> {
+/// The registration of a login role, read from its table.
+pub(crate) fn read_binding(role: Oid) -> Option<Binding> {
     let table = scan::Table::open(c"role_binding");
     let (member, mode, name) = (table.column(c"member_id"), table.column(c"mode"), table.column(c"db_role"));
     let mut found = None;
@@ -125,16 +130,21 @@ pub(crate) fn read_registration(role: Oid) -> Option<Registration> {
         false
     });
     let (member, mode, name) = found?;
-    if session::role_name(role)? != name? {
-        return None;
-    }
-    Some((Mode::parse(&mode?)?, member))
+    Some(Binding { name: name?, mode: Mode::parse(&mode?)?, member })
+}
+
+/// How a login role is registered, and the member it stands for. OID and name must both match: a recycled name
+/// inherits nothing.
+fn registration(role: Oid) -> Option<(Mode, Option<i64>)> {
+    let binding = state::binding(role);
+    let binding = binding.as_ref().as_ref()?;
+    session::has_name(role, &binding.name).then_some((binding.mode, binding.member))
 }
 
 /// The identity of the session in this transaction, before asking whether the member is active.
 pub(crate) fn claimed() -> Option<Identity> {
     let role = session::session_role();
-    match state::registration(role)? {
+    match registration(role)? {
         (Mode::Trusted, _) => {
             let (member, bound_to) = if session::is_parallel_worker() {
                 workers::told()?
@@ -157,7 +167,7 @@ pub(crate) fn is_superuser() -> bool {
 #[pgrx::pg_extern(sql = false)]
 fn act_as(member_key: Option<&str>) -> i64 {
     let role = session::session_role();
-    if !matches!(state::registration(role), Some((Mode::Trusted, _))) {
+    if !matches!(registration(role), Some((Mode::Trusted, _))) {
         refused("act_as is for trusted connectors")
             .hint("A superuser registers one with leadguard.connector(db_role, 'trusted').")
             .raise();
@@ -167,16 +177,7 @@ fn act_as(member_key: Option<&str>) -> i64 {
             .hint("An identity ends with its transaction, so that a pooled connection never hands it on: BEGIN first.")
             .raise();
     }
-    let mut member = None;
-    session::as_extension(|| {
-        sql::query(
-            "SELECT id FROM leadguard.member WHERE key = $1 AND active",
-            &[Param::Text(member_key)],
-            Sees::Statement,
-            &mut |row| member = row.int(0),
-        )
-    });
-    let Some(member) = member else {
+    let Some(member) = member_key.and_then(active_member) else {
         failure(BAD_IDENTITY, "act_as refused").detail("There is no active member with this key.").raise();
     };
     if let Some(acting) = ACTING.get().filter(|a| a.role == role) {
@@ -194,10 +195,25 @@ fn act_as(member_key: Option<&str>) -> i64 {
     member
 }
 
+fn active_member(key: &str) -> Option<i64> {
+    let key = CString::new(key).ok()?;
+    let table = scan::Table::open(c"member");
+    let (id, active) = (table.column(c"id"), table.column(c"active"));
+    let mut member = None;
+    table.scan(Some(c"member_key_unique"), &[(table.column(c"key"), Equal::Text(&key))], |row| {
+        member = row.int(id).filter(|_| row.bool(active));
+        false
+    });
+    member
+}
+
 /// A cursor or a running query must not go from one identity to another between two of its rows.
 fn refuse_while_in_use() {
     if crate::visibility::policy::executing() {
         failure(IDENTITY_CHANGED, "the identity cannot change while a query on a protected table runs").raise();
+    }
+    if !session::has_waiting_portals() {
+        return;
     }
     let open = sql::first_text(
         "SELECT name FROM pg_catalog.pg_cursors WHERE name OPERATOR(pg_catalog.<>) '' LIMIT 1",

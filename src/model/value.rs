@@ -134,6 +134,10 @@ impl ValueSet {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The values that none of the others has.
     pub fn without(&self, others: &[&ValueSet]) -> ValueSet {
         let stays = |value: &Value| !others.iter().any(|other| other.contains(value));

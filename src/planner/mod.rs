@@ -144,9 +144,13 @@ pub(crate) fn visible(call: &Call) -> Datum {
             let [Some(target), Some(id), Some(owner), Some(territory), Some(organization)] = arguments else {
                 return no_answer();
             };
-            let policy = Policy { target, id, owner, territory, organization, once: request.is_planned_once() };
+            let (once, at_hand) = (request.is_planned_once(), request.is_at_hand(id));
+            let policy = Policy { target, id, owner, territory, organization, once, at_hand };
             policy.simplified(&functions(request.function())).map_or_else(no_answer, Expr::answer)
         }
+        // As it stands it is only in plans that have their row.
+        Request::Selectivity(request) => request.answer(1.0),
+        Request::Cost(request) => request.answer(20.0),
         _ => no_answer(),
     }
 }
@@ -158,6 +162,7 @@ struct Policy {
     territory: Expr,
     organization: Expr,
     once: bool,
+    at_hand: bool,
 }
 
 impl Policy {
@@ -171,6 +176,9 @@ impl Policy {
         let paths = if may_claim_all(&subject, &table) {
             // A plan that cannot outlive this state needs no gate, which would keep other predicates from indexes.
             if self.once { Expr::always() } else { Expr::call(functions.all, &[self.target]) }
+        } else if self.at_hand {
+            // One call for one row: no index is asked for, and the plan fits every member.
+            return None;
         } else {
             let mut arms = Vec::new();
             for (path, column) in [(Arm::Owner, self.owner), (Arm::Territory, self.territory)] {

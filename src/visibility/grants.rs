@@ -1,7 +1,7 @@
 //! Record grants: the record team and shares of the member and everyone below, in person or through a team.
 //!
-//! They are read with the statement's snapshot, never kept beyond it. Someone high up may hold half a million:
-//! their rows are asked for one by one until reading all at once is cheaper.
+//! They are read with the statement's snapshot, and kept as long as statements see the same committed state. Someone
+//! high up may hold half a million: their rows are asked for one by one until reading all at once is cheaper.
 
 use super::reach::{At, Reach};
 use crate::ffi::scan::{Column, Equal, Table, Tuple};
@@ -10,40 +10,35 @@ use crate::model::ids::IdSet;
 use crate::model::level::Level;
 use crate::model::value::{Kind, Value, ValueSet, parse_int};
 use pgrx::pg_sys::Oid;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::rc::Rc;
 
-/// The records that a member reaches through grants. The levels matter to writes only.
-pub(crate) struct Granted {
+/// The records that a member reaches through grants. The levels matter to writes only; most grants have the level
+/// edit, so that the sets of the others are small.
+pub(super) struct Granted {
     any: Rc<ValueSet>,
-    found: Found,
-    levels: OnceCell<Levels>,
-}
-
-/// Most grants have the level edit, so that the sets of the others are small.
-struct Levels {
     read_only: ValueSet,
     full: ValueSet,
+    /// When the first of them expires.
+    until: i64,
 }
 
 impl Granted {
-    fn new(found: Found) -> Granted {
-        Granted { any: Rc::new(found.set(|_| true)), found, levels: OnceCell::new() }
-    }
-
     fn level(&self, id: &Value) -> Level {
         if !self.any.contains(id) {
-            return Level::None;
-        }
-        let levels = self.levels.get_or_init(|| self.found.levels());
-        if levels.full.contains(id) {
+            Level::None
+        } else if self.full.contains(id) {
             Level::Full
-        } else if levels.read_only.contains(id) {
+        } else if self.read_only.contains(id) {
             Level::Read
         } else {
             Level::Edit
         }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Granted>() + self.any.bytes() + self.read_only.bytes() + self.full.bytes()
     }
 }
 
@@ -72,7 +67,9 @@ const LOOKING_UP: f64 = 6.0;
 
 impl Grants {
     pub(super) fn new(target: Oid, kind: Kind, reach: Rc<Reach>, at: At) -> Grants {
-        Grants { target, kind, reach, at, all: RefCell::default(), asked: Cell::new(0), patience: Cell::new(None) }
+        let all = at.committed().and_then(|state| reach.granted_in(target, kind, state));
+        let all = RefCell::new(all.filter(|granted| granted.until > session::statement_time()));
+        Grants { target, kind, reach, at, all, asked: Cell::new(0), patience: Cell::new(None) }
     }
 
     /// The level that grants give on a record.
@@ -112,26 +109,26 @@ impl Grants {
         Rc::clone(&self.all().any)
     }
 
-    /// About how many records are granted. What was seen last time is good enough for a plan.
+    /// About how many records are granted. What was seen or guessed last time is good enough for a plan.
     pub(super) fn estimate(&self) -> f64 {
         if let Some(all) = self.loaded() {
             return all.any.len() as f64;
         }
         if let Some(count) = self.reach.granted(self.target) {
-            return count as f64;
+            return count;
         }
-        let known = self.reach.granted(self.target).is_some();
-        if !known && self.members().len() <= FEW_MEMBERS { self.records().len() as f64 } else { self.guess() }
+        if self.members().len() <= FEW_MEMBERS { self.records().len() as f64 } else { self.guess() }
     }
 
     /// As many as an average member holds, for each.
     fn guess(&self) -> f64 {
-        if let Some(count) = self.reach.granted(self.target) {
-            return count as f64;
-        }
-        let members = self.members().len() as f64;
-        let rows = |name| Table::open(name).estimated_rows();
-        rows(c"record_grant") * members / rows(c"member").max(members)
+        self.reach.granted(self.target).unwrap_or_else(|| {
+            let members = self.members().len() as f64;
+            let rows = |name| Table::open(name).estimated_rows();
+            let guess = rows(c"record_grant") * members / rows(c"member").max(members);
+            self.reach.remember_granted(self.target, guess);
+            guess
+        })
     }
 
     /// The member and everyone below.
@@ -142,7 +139,10 @@ impl Grants {
     fn all(&self) -> Rc<Granted> {
         self.loaded().unwrap_or_else(|| {
             let all = Rc::new(self.read_all());
-            self.reach.remember_granted(self.target, all.any.len());
+            self.reach.remember_granted(self.target, all.any.len() as f64);
+            if let Some(state) = self.at.committed() {
+                self.reach.keep_granted(self.target, self.kind, state, &all);
+            }
             self.all.replace(Some(Rc::clone(&all)));
             all
         })
@@ -154,7 +154,7 @@ impl Grants {
         if let ValueSet::Ids(members) = members.as_ref() {
             self.read_held_by(members, &self.reach.teams(self.at), &mut found);
         }
-        Granted::new(found)
+        found.granted()
     }
 
     fn read_held_by(&self, members: &IdSet, teams: &IdSet, found: &mut Found) {
@@ -238,8 +238,12 @@ impl Reader {
             || row.int(self.team).is_some_and(|id| teams.contains(id))
     }
 
+    fn until(&self, row: &Tuple) -> i64 {
+        row.int(self.until).unwrap_or(i64::MAX)
+    }
+
     fn is_current(&self, row: &Tuple) -> bool {
-        row.int(self.until).is_none_or(|until| until > self.now)
+        self.until(row) > self.now
     }
 
     fn level_of(&self, row: &Tuple) -> Level {
@@ -249,7 +253,7 @@ impl Reader {
     fn add(&self, row: &Tuple, found: &mut Found) {
         if self.is_current(row) {
             let level = self.level_of(row);
-            row.with_text(self.record, |record| found.add(record, level));
+            row.with_text(self.record, |record| found.add(record, level, self.until(row)));
         }
     }
 }
@@ -259,24 +263,28 @@ struct Found {
     kind: Kind,
     ids: Vec<(i64, Level)>,
     texts: Vec<(String, Level)>,
+    until: i64,
 }
 
 impl Found {
     fn new(kind: Kind) -> Found {
-        Found { kind, ids: Vec::new(), texts: Vec::new() }
+        Found { kind, ids: Vec::new(), texts: Vec::new(), until: i64::MAX }
     }
 
-    fn add(&mut self, record: &str, level: Level) {
+    fn add(&mut self, record: &str, level: Level, until: i64) {
         if !self.kind.is_int() {
             self.texts.push((record.to_owned(), level));
         } else if let Some(id) = parse_int(record) {
             self.ids.push((id, level));
         }
+        self.until = self.until.min(until);
     }
 
-    fn levels(&self) -> Levels {
-        let [read, edit, full] = [Level::Read, Level::Edit, Level::Full].map(|level| self.set(|l| l == level));
-        Levels { read_only: read.without(&[&edit, &full]), full }
+    fn granted(&self) -> Granted {
+        let [read, full] = [Level::Read, Level::Full].map(|level| self.set(|l| l == level));
+        // A record with grants of several levels has the highest.
+        let read_only = if read.is_empty() { read } else { read.without(&[&self.set(|l| l > Level::Read)]) };
+        Granted { any: Rc::new(self.set(|_| true)), read_only, full, until: self.until }
     }
 
     fn set(&self, wanted: impl Fn(Level) -> bool) -> ValueSet {

@@ -3,7 +3,7 @@
 
 use super::subject::{Member, Table};
 use crate::ffi::scan::{self, Equal};
-use crate::ffi::session::{self, as_extension};
+use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::Mode;
 use crate::model::ids::IdSet;
@@ -55,12 +55,8 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
     Some(member)
 }
 
-/// The registration that covers a relation: its own, or that of the root it is a partition of.
-pub(super) fn table(relation: Oid) -> Option<Table> {
-    registered(relation).or_else(|| session::partition_root(relation).and_then(registered))
-}
-
-fn registered(target: Oid) -> Option<Table> {
+/// A table's own registration.
+pub(super) fn registered(target: Oid) -> Option<Table> {
     let tables = scan::Table::open(c"protected_table");
     let columns = [
         c"org_id",

@@ -15,15 +15,13 @@ use pgrx::pg_sys::Oid;
 /// Refuses with 42501 when the mapping is stale: writes and questions fail closed, reads go by the policy.
 pub(crate) fn require(table: &Table) {
     let expected = [
-        Some(&table.id_column),
-        table.owner_column.as_ref(),
-        table.territory_column.as_ref(),
-        table.organization_column.as_ref(),
+        Some(table.id_column.as_str()),
+        table.owner_column.as_deref(),
+        table.territory_column.as_deref(),
+        table.organization_column.as_deref(),
     ];
-    let holds = match policies::columns_of_policy(table.target, c"leadguard_select") {
-        Some(found) => found.is_some_and(|found| found.iter().map(Option::as_ref).eq(expected)),
-        None => text_of_policy(table.target).is_some_and(|text| text.ends_with(&arguments(expected))),
-    };
+    let holds = policies::reads_columns(table.target, c"leadguard_select", &expected)
+        .unwrap_or_else(|| text_of_policy(table.target).is_some_and(|text| text.ends_with(&arguments(expected))));
     if !holds {
         refused(format!(
             "the mapped columns of {} are not those that its policies read any more",
@@ -46,7 +44,7 @@ fn text_of_policy(target: Oid) -> Option<String> {
 }
 
 /// The mapped columns as a policy's text names them after the table.
-fn arguments(columns: [Option<&String>; 4]) -> String {
+fn arguments(columns: [Option<&str>; 4]) -> String {
     let names = columns.map(|column| column.map_or_else(|| "NULL::bigint".to_owned(), |name| names::quote(name)));
     format!("::regclass, {})", names.join(", "))
 }

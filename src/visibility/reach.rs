@@ -4,9 +4,12 @@
 //! running transaction has changed itself is never kept. The memory is bounded by leadguard.cache_size; what
 //! was used longest ago goes first. Dropping everything at any moment changes no answer.
 
+use super::grants::Granted;
 use super::load;
-use super::revision::{self, Revision};
+use super::revision::Revision;
+use super::state;
 use super::subject::Member;
+use crate::ffi::snapshot::{self, Committed};
 use crate::guc;
 use crate::identity::Mode;
 use crate::model::ids::IdSet;
@@ -37,21 +40,35 @@ impl At {
     fn is_seen(self) -> bool {
         match self {
             At::Statement => true,
-            At::Now(revision) => revision::read().0 == revision,
+            At::Now(revision) => state::seen().revision == revision,
         }
+    }
+
+    /// The state, if it is the statement's and one of committed transactions only.
+    pub(super) fn committed(self) -> Option<Committed> {
+        matches!(self, At::Statement).then(snapshot::committed).flatten()
     }
 }
 
 /// Values of one column type that were loaded already.
 type Parts = RefCell<Vec<(Kind, Rc<ValueSet>)>>;
 
+/// The record grants of a table in one committed state.
+struct Records {
+    target: Oid,
+    kind: Kind,
+    state: Committed,
+    granted: Rc<Granted>,
+}
+
 pub(crate) struct Reach {
     pub member: Rc<Member>,
     owners: Parts,
     territories: Parts,
     teams: RefCell<Option<Rc<IdSet>>>,
-    /// How many records of a table were granted when somebody last looked. For estimates only.
-    granted: RefCell<Vec<(Oid, u64)>>,
+    /// How many records of a table were granted when somebody last looked or guessed. For estimates only.
+    granted: RefCell<Vec<(Oid, f64)>>,
+    records: RefCell<Vec<Records>>,
     bytes: Cell<usize>,
     kept: Cell<bool>,
 }
@@ -68,6 +85,7 @@ impl Reach {
             territories: Parts::default(),
             teams: RefCell::default(),
             granted: RefCell::default(),
+            records: RefCell::default(),
             bytes: Cell::new(bytes),
             kept: Cell::new(false),
         }
@@ -119,14 +137,42 @@ impl Reach {
         }
     }
 
-    pub(super) fn granted(&self, target: Oid) -> Option<u64> {
+    fn shrink(&self, bytes: usize) {
+        self.bytes.set(self.bytes.get().saturating_sub(bytes));
+        if self.kept.get() {
+            CACHE.with_borrow_mut(|cache| cache.bytes = cache.bytes.saturating_sub(bytes));
+        }
+    }
+
+    pub(super) fn granted(&self, target: Oid) -> Option<f64> {
         self.granted.borrow().iter().find(|(t, _)| *t == target).map(|(_, count)| *count)
     }
 
-    pub(super) fn remember_granted(&self, target: Oid, count: u64) {
+    pub(super) fn remember_granted(&self, target: Oid, count: f64) {
         let mut granted = self.granted.borrow_mut();
         granted.retain(|(t, _)| *t != target);
         granted.push((target, count));
+    }
+
+    /// The record grants of a table as they were read in this state.
+    pub(super) fn granted_in(&self, target: Oid, kind: Kind, state: Committed) -> Option<Rc<Granted>> {
+        let records = self.records.borrow();
+        let held = records.iter().find(|r| r.target == target && r.kind == kind && r.state == state);
+        held.map(|r| Rc::clone(&r.granted))
+    }
+
+    /// Keeps them until another state is seen; a set that takes more than half of the memory is not worth it.
+    pub(super) fn keep_granted(&self, target: Oid, kind: Kind, state: Committed, granted: &Rc<Granted>) {
+        let old: usize = {
+            let mut records = self.records.borrow_mut();
+            records.extract_if(.., |r| r.state != state).map(|r| r.granted.bytes()).sum()
+        };
+        self.shrink(old);
+        let bytes = granted.bytes();
+        if bytes <= guc::cache_bytes() / 2 {
+            self.records.borrow_mut().push(Records { target, kind, state, granted: Rc::clone(granted) });
+            self.grow(bytes);
+        }
     }
 }
 

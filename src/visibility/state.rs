@@ -1,77 +1,80 @@
-//! What every statement needs of the directory before anything else: revisions, how the login role is
-//! registered, and how tables are. As long as no transaction ends anywhere, statements see one state, and it is
-//! read once.
+//! What every statement needs before anything else: revisions, how the login role is registered, and how tables
+//! are. The revisions are read once for each committed state; login roles and tables are kept until their own
+//! revision changes.
 
 use super::load;
-use super::revision::{self, Revision};
+use super::revision::{self, Registry, Seen};
 use super::subject::Table;
+use crate::ffi::session;
 use crate::ffi::snapshot::{self, Committed};
 use crate::guc;
-use crate::identity::{self, Registration};
+use crate::identity::{self, Binding};
 use pgrx::pg_sys::Oid;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 const MOST_TABLES: usize = 64;
 
 #[derive(Default)]
 struct Kept {
-    state: Option<Committed>,
-    revision: Option<(Revision, bool)>,
-    registrations: Vec<(Oid, Option<Registration>)>,
+    registry: Option<Registry>,
+    bindings: Vec<(Oid, Rc<Option<Binding>>)>,
     tables: Vec<(Oid, Rc<Option<Table>>)>,
 }
 
 thread_local! {
+    static SEEN: Cell<Option<(Committed, Seen)>> = const { Cell::new(None) };
     static KEPT: RefCell<Kept> = RefCell::default();
 }
 
-/// Looks into what is kept of the active snapshot's state, or loads and keeps it. A transaction that has written
-/// sees more than what is committed, and keeps nothing.
-fn keep<T: Clone>(
-    look: impl FnOnce(&Kept) -> Option<T>,
-    load: impl FnOnce() -> T,
-    put: impl FnOnce(&mut Kept, T),
-) -> T {
-    let Some(state) = snapshot::committed().filter(|_| guc::cache_bytes() > 0) else { return load() };
-    let held = KEPT.with_borrow(|kept| if kept.state == Some(state) { look(kept) } else { None });
+/// The revisions in the active snapshot. As long as no transaction ends anywhere, statements see one state, and they
+/// are read once; a transaction that has written sees more than what is committed, and keeps nothing.
+pub(super) fn seen() -> Seen {
+    let Some(state) = snapshot::committed().filter(|_| guc::cache_bytes() > 0) else { return revision::read() };
+    if let Some((of, seen)) = SEEN.get()
+        && of == state
+    {
+        return seen;
+    }
+    let seen = revision::read();
+    SEEN.set(Some((state, seen)));
+    seen
+}
+
+/// Looks into what is kept of the active snapshot's registry, or loads and keeps it.
+fn keep<T>(list: fn(&mut Kept) -> &mut Vec<(Oid, Rc<T>)>, key: Oid, load: impl FnOnce() -> T) -> Rc<T> {
+    let Some(registry) = seen().registry.filter(|_| guc::cache_bytes() > 0) else { return Rc::new(load()) };
+    let held = KEPT.with_borrow_mut(|kept| {
+        if kept.registry != Some(registry) {
+            *kept = Kept { registry: Some(registry), ..Kept::default() };
+        }
+        list(kept).iter().find(|(k, _)| *k == key).map(|(_, held)| Rc::clone(held))
+    });
     held.unwrap_or_else(|| {
-        let loaded = load();
+        let loaded = Rc::new(load());
         KEPT.with_borrow_mut(|kept| {
-            if kept.state != Some(state) {
-                *kept = Kept { state: Some(state), ..Kept::default() };
+            let list = list(kept);
+            // Nobody works with more at a time; questions about any OID must not fill the memory.
+            if list.len() >= MOST_TABLES {
+                list.clear();
             }
-            put(kept, loaded.clone());
+            list.push((key, Rc::clone(&loaded)));
         });
         loaded
     })
 }
 
-/// The revision of the hierarchies, and whether the running transaction itself has changed one.
-pub(super) fn revision() -> (Revision, bool) {
-    keep(|kept| kept.revision, revision::read, |kept, revision| kept.revision = Some(revision))
-}
-
 /// How a login role is registered.
-pub(crate) fn registration(role: Oid) -> Option<Registration> {
-    keep(
-        |kept| kept.registrations.iter().find(|(r, _)| *r == role).map(|(_, registration)| *registration),
-        || identity::read_registration(role),
-        |kept, registration| kept.registrations.push((role, registration)),
-    )
+pub(crate) fn binding(role: Oid) -> Rc<Option<Binding>> {
+    keep(|kept| &mut kept.bindings, role, || identity::read_binding(role))
 }
 
 /// The registration that covers a relation: its own, or that of the root it is a partition of.
 pub(super) fn table(relation: Oid) -> Rc<Option<Table>> {
-    keep(
-        |kept| kept.tables.iter().find(|(t, _)| *t == relation).map(|(_, table)| Rc::clone(table)),
-        || Rc::new(load::table(relation)),
-        |kept, table| {
-            // Nobody works with more tables at a time; questions about any OID must not fill the memory.
-            if kept.tables.len() >= MOST_TABLES {
-                kept.tables.clear();
-            }
-            kept.tables.push((relation, table));
-        },
-    )
+    let registered = |relation| keep(|kept| &mut kept.tables, relation, || load::registered(relation));
+    let own = registered(relation);
+    if own.is_some() {
+        return own;
+    }
+    session::partition_root(relation).map_or(own, registered)
 }

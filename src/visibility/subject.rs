@@ -6,8 +6,9 @@
 //! and outlives it. Tests: tests/isolation, tests/property.
 
 use super::grants::Grants;
+use super::listed::{List, Listed};
 use super::reach::{self, At, Reach};
-use super::revision::Revision;
+use super::revision::{Revision, Seen};
 use super::state;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot::{self, Fingerprint};
@@ -17,7 +18,6 @@ use crate::model::level::Level;
 use crate::model::value::{Kind, Value, ValueSet};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The row of leadguard.member behind an identity. Only active members have one.
@@ -74,13 +74,12 @@ pub(crate) struct Subject {
     revision: Revision,
     grants: Loaded<(Oid, Kind), Grants>,
     tables: Loaded<Oid, Rc<Option<Table>>>,
-    /// Which members were found to be active, by column type and id or key.
-    active: RefCell<HashMap<(Kind, String), bool>>,
+    listed: Loaded<(List, Kind), Listed>,
 }
 
 impl Subject {
     fn load(of: Of) -> Subject {
-        let (revision, own) = state::revision();
+        let Seen { revision, own, .. } = state::seen();
         let identity = identity::claimed();
         let reach = identity.and_then(|i| reach::find(reach::Key { member: i.member, mode: i.mode, revision }, own));
         Subject {
@@ -92,7 +91,7 @@ impl Subject {
             revision,
             grants: RefCell::default(),
             tables: RefCell::default(),
-            active: RefCell::default(),
+            listed: RefCell::default(),
         }
     }
 
@@ -172,15 +171,12 @@ impl Subject {
         self.grants(target, kind).map_or(Level::None, |grants| self.in_state(|| grants.level(id)))
     }
 
-    /// Whether a member is active, asked once for each in this state.
-    pub(crate) fn remember_active(&self, kind: Kind, owner: &Value, ask: impl FnOnce() -> bool) -> bool {
-        let key = (kind.family(), owner.to_text().unwrap_or_default());
-        let known = self.active.borrow().get(&key).copied();
-        known.unwrap_or_else(|| {
-            let active = ask();
-            self.active.borrow_mut().insert(key, active);
-            active
-        })
+    /// Whether a list of the member's organization has an entry that a column of `kind` names so.
+    pub(crate) fn lists(&self, list: List, value: &Value, kind: Kind) -> bool {
+        let Some(member) = &self.member else { return false };
+        let key = (list, kind.family());
+        let listed = Subject::part(&self.listed, key, || Listed::new(list, member.org_id, key.1));
+        self.in_state(|| listed.contains(value))
     }
 
     /// How many owners and territories the member reaches.
@@ -288,12 +284,12 @@ fn find(of: Of, state: Fingerprint) -> Rc<Subject> {
             Of::Statement => Subject::load(of),
             Of::Now => snapshot::with_latest(|| Subject::load(of)),
         });
-        if guc::cache_bytes() > 0 {
-            SUBJECTS.with_borrow_mut(|subjects| {
-                subjects.truncate(KEPT - 1);
-                subjects.insert(0, (key, Rc::clone(&subject)));
-            });
-        }
+        // Without caches a statement still does not load everything anew for each row.
+        let kept = if guc::cache_bytes() > 0 { KEPT } else { 1 };
+        SUBJECTS.with_borrow_mut(|subjects| {
+            subjects.truncate(kept - 1);
+            subjects.insert(0, (key, Rc::clone(&subject)));
+        });
         subject
     })
 }

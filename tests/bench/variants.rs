@@ -80,7 +80,7 @@ impl Entrant {
             Unprotected => "plain.lead".to_string(),
             Column | Heap => "(SELECT * FROM plain.lead WHERE owner_id >= 0)".to_string(),
             Limit => format!("limits.{}", person.name),
-            Ideal => literals(admin, person.member)?,
+            Ideal => literals(admin, "plain.lead", person.member)?,
             Exists | Any | Function => "policy.lead".to_string(),
         };
         match variant {
@@ -101,7 +101,8 @@ impl Entrant {
     }
 }
 
-fn literals(admin: &mut Session, member: i64) -> Result<String> {
+/// The visible rows of a table by literal lists, to stand behind FROM.
+pub fn literals(admin: &mut Session, table: &str, member: i64) -> Result<String> {
     let mut arm = |column: &str, query: &str| -> Result<String> {
         let ids = admin.value(&format!(
             "SELECT coalesce(string_agg(id::text, ',' ORDER BY id), '') FROM (SELECT DISTINCT {query}) AS s (id)"
@@ -123,5 +124,5 @@ fn literals(admin: &mut Session, member: i64) -> Result<String> {
             "r.lead_id FROM org.closure AS c JOIN org.lead_team AS r ON r.member_id = c.descendant WHERE c.ancestor = {member}"
         ),
     )?;
-    Ok(format!("(SELECT * FROM plain.lead WHERE {owners} OR {territories} OR {records})"))
+    Ok(format!("(SELECT * FROM {table} WHERE {owners} OR {territories} OR {records})"))
 }

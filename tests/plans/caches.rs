@@ -1,6 +1,6 @@
 //! What a session keeps between statements: bounded, and never older or newer than the statement that uses it.
 
-use leadguard_tests::{Client, Db, accepted, org, place, rows, scalar, server};
+use leadguard_tests::{Client, Db, accepted, code, org, place, refused, rows, scalar, server};
 use postgres::NoTls;
 
 use crate::lab::{LOGINS, as_member, begin_as, book, reached};
@@ -237,6 +237,130 @@ fn f04_own_changes_are_seen_and_not_kept() {
             accepted(&mut c, "COMMIT");
         }
     }
+}
+
+/// The visible leads; none as well for a login that lost the right to ask.
+fn seen(c: &mut Client) -> String {
+    if code(c, READ) == "42501" { String::new() } else { scalar(c, READ) }
+}
+
+// How a login is registered binds the next statement too, and so does its name.
+#[test]
+fn o19_registrations_bind_the_next_statement() {
+    let db = small("cache_logins");
+    let mut admin = db.admin();
+    let (alice, app, other) = (db.role("alice"), db.role("app"), db.role("alice") + "_x");
+    let unlink = "UPDATE leadguard.member SET db_role = NULL WHERE key = 'alice'";
+    let link = format!("UPDATE leadguard.member SET db_role = '{alice}' WHERE key = 'alice'");
+    for (change, undo) in [
+        (unlink.to_string(), link.clone()),
+        (
+            format!("ALTER ROLE \"{alice}\" RENAME TO \"{other}\""),
+            format!("ALTER ROLE \"{other}\" RENAME TO \"{alice}\""),
+        ),
+        ("TRUNCATE leadguard.role_binding".to_string(), "SELECT leadguard.rebind_roles()".to_string()),
+    ] {
+        let mut warm = db.connect("alice");
+        for (sql, expected) in [
+            ("SELECT", "1,2,3,4,5"),
+            (change.as_str(), ""),
+            (undo.as_str(), "1,2,3,4,5"),
+            (&change, ""),
+            (&undo, "1,2,3,4,5"),
+        ] {
+            accepted(&mut admin, sql);
+            assert_eq!(seen(&mut warm), expected, "after {sql}");
+            assert_eq!(seen(&mut warm), expected, "again after {sql}");
+        }
+    }
+    // In one's own transaction, and back again.
+    accepted(&mut admin, "BEGIN; SAVEPOINT s");
+    accepted(&mut admin, unlink);
+    accepted(&mut admin, &format!("SET LOCAL SESSION AUTHORIZATION \"{alice}\""));
+    accepted(&mut admin, "SAVEPOINT t");
+    assert_eq!(seen(&mut admin), "", "own change");
+    accepted(&mut admin, "ROLLBACK TO s");
+    accepted(&mut admin, &format!("SET LOCAL SESSION AUTHORIZATION \"{alice}\""));
+    assert_eq!(scalar(&mut admin, READ), "1,2,3,4,5", "rolled back");
+    accepted(&mut admin, "ROLLBACK");
+    // A connector that is one no more.
+    let mut c = db.connect("app");
+    assert_eq!(as_member(&mut c, "alice", READ), "1,2,3,4,5");
+    accepted(&mut admin, &format!("DELETE FROM leadguard.login_role WHERE db_role = '{app}'"));
+    accepted(&mut c, "BEGIN");
+    refused(&mut c, "SELECT leadguard.act_as('alice')", "42501");
+    accepted(&mut c, "ROLLBACK");
+}
+
+// Tables come and go: a warm session meets each as it is registered now.
+#[test]
+fn o19_protections_bind_the_next_statement() {
+    let db = small("cache_tables");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "CREATE TABLE crm.parts (id bigint PRIMARY KEY, owner_id bigint) PARTITION BY RANGE (id);
+         CREATE TABLE crm.parts_1 PARTITION OF crm.parts FOR VALUES FROM (1) TO (100);
+         INSERT INTO crm.parts SELECT id, owner_id FROM crm.lead;
+         SELECT leadguard.protect('crm.parts', id => 'id', owner => 'owner_id');
+         GRANT SELECT, UPDATE ON crm.parts_1 TO PUBLIC",
+    );
+    let mut warm = db.connect("alice");
+    let read = |table: &str| format!("SELECT coalesce(string_agg(id::text, ',' ORDER BY id), '') FROM crm.{table}");
+    for _ in 0..2 {
+        for table in ["lead", "parts", "parts_1"] {
+            assert_eq!(scalar(&mut warm, &read(table)), "1,2,3,4,5", "{table}");
+        }
+        let touch = "UPDATE crm.parts_1 SET owner_id = owner_id";
+        assert_eq!(accepted(&mut warm, touch), 5);
+        accepted(&mut admin, "ALTER TABLE crm.parts DETACH PARTITION crm.parts_1");
+        refused(&mut warm, touch, "42501"); // a table that is not registered
+        assert_eq!(scalar(&mut warm, &read("parts")), "");
+        accepted(&mut admin, "ALTER TABLE crm.parts ATTACH PARTITION crm.parts_1 FOR VALUES FROM (1) TO (100)");
+    }
+    let organization = "INSERT INTO leadguard.organization (key) VALUES ('other');
+         UPDATE leadguard.protected_table SET org_id = (SELECT id FROM leadguard.organization WHERE key = 'other') WHERE target = 'crm.parts'::regclass";
+    accepted(&mut admin, organization);
+    assert_eq!(scalar(&mut warm, &read("parts")), "", "another organization's");
+    assert_eq!(scalar(&mut warm, &read("lead")), "1,2,3,4,5", "twin");
+}
+
+// What is registered has a revision of its own, which only a change of registrations raises: members may be renamed
+// side by side, and tables of no concern dropped.
+#[test]
+fn only_registrations_raise_their_revision() {
+    let db = small("cache_registry");
+    let (mut one, mut two) = (db.admin(), db.admin());
+    let revision = "SELECT revision FROM leadguard.hierarchy_revision WHERE hierarchy = 'registration'";
+    let before = scalar(&mut one, revision);
+    accepted(&mut two, "SET lock_timeout = '2s'; CREATE TABLE crm.scratch (id int)");
+    accepted(&mut one, "BEGIN; UPDATE leadguard.member SET name = 'Alice' WHERE key = 'alice'");
+    accepted(&mut two, "UPDATE leadguard.member SET name = 'Anton' WHERE key = 'anton'; DROP TABLE crm.scratch");
+    accepted(&mut one, "COMMIT");
+    assert_eq!(scalar(&mut one, revision), before);
+    accepted(&mut one, "UPDATE leadguard.member SET db_role = NULL WHERE key = 'alice'");
+    assert_ne!(scalar(&mut one, revision), before, "twin");
+}
+
+// Grants are kept while the state is the same; some end by the clock.
+#[test]
+fn kept_grants_end_at_their_time() {
+    let db = small("cache_until");
+    accepted(
+        &mut db.connect("alice"),
+        "SELECT leadguard.share('crm.lead', '1', 'carl', until => clock_timestamp() + interval '2 seconds'),
+                leadguard.share('crm.lead', '2', 'carl', until => clock_timestamp() + interval '1 hour')",
+    );
+    // The snapshot of this transaction stays the same, whatever other sessions of the cluster do.
+    let mut carl = db.connect("carl");
+    accepted(&mut carl, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    assert_eq!(scalar(&mut carl, READ), "1,2,9,10");
+    assert_eq!(scalar(&mut carl, READ), "1,2,9,10");
+    accepted(&mut carl, "SELECT pg_sleep(2.1)");
+    for _ in 0..2 {
+        assert_eq!(scalar(&mut carl, READ), "2,9,10");
+    }
+    accepted(&mut carl, "COMMIT");
 }
 
 // The same numbers mean other members in another life of the extension.

@@ -101,6 +101,26 @@ fn one_record_is_found_by_its_key_or_its_mail() {
         );
         let one = "SELECT * FROM crm.lead WHERE id = 4243";
         assert_plan(&mut c, one, &["Index Scan using lead_pkey", "Index Cond: (id = 4243)"], &["Seq Scan", "BitmapOr"]);
+        // The row is at hand: one call judges it, and the plan fits every member.
+        for one in [
+            one,
+            "SELECT * FROM crm.lead WHERE id = 4243::int AND status = 1",
+            "SELECT * FROM crm.lead AS l WHERE 4243 = l.id",
+        ] {
+            assert_plan(
+                &mut c,
+                one,
+                &["Filter: ", "leadguard.visible('crm.lead'::regclass, id, owner_id, territory_id, "],
+                &["visible_owner"],
+            );
+        }
+        for many in [
+            "SELECT * FROM crm.lead WHERE id = 4243 OR id = 5",
+            "SELECT * FROM crm.lead WHERE id > 4243",
+            "SELECT * FROM crm.lead WHERE id = status",
+        ] {
+            assert_plan(&mut c, many, &["visible_owner"], &["leadguard.visible("]);
+        }
         let own = scalar(&mut db.admin(), &format!("SELECT min(id) FROM crm.lead WHERE {}", reach(key)));
         assert_eq!(rows(&mut c, &format!("SELECT id FROM crm.lead WHERE id = {own}")), vec![vec![own]], "{key}");
     }

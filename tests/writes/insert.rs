@@ -124,6 +124,43 @@ fn many_rows_pass_or_fail_together() {
     assert_eq!(accepted(&mut mona, "INSERT INTO crm.lead (name) SELECT 'copy of ' || name FROM crm.lead"), 10);
 }
 
+// A statement with many owners reads the list of members once instead of asking for each.
+#[test]
+fn many_owners_are_judged_like_one() {
+    let db = Db::new("ins_owners");
+    org(&db);
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "INSERT INTO leadguard.member (key, manager_id)
+         SELECT 'below' || g, (SELECT id FROM leadguard.member WHERE key = 'mona') FROM generate_series(1, 200) AS g;
+         INSERT INTO leadguard.territory (key) SELECT 'place' || g FROM generate_series(1, 200) AS g",
+    );
+    dispatcher(&db, "alice");
+    let owners = "INSERT INTO crm.lead (owner_id) SELECT id FROM leadguard.member WHERE key LIKE 'below%' ORDER BY id";
+    let places = "INSERT INTO crm.lead (territory_id) SELECT id FROM leadguard.territory WHERE key LIKE 'place%' UNION ALL SELECT ";
+    let give = |below: &str| format!("{owners}; {}", below);
+    let (mut mona, mut alice) = (db.connect("mona"), db.connect("alice"));
+    assert_eq!(accepted(&mut mona, &give("SELECT 1")), 1);
+    accepted(&mut admin, "UPDATE leadguard.member SET active = false WHERE key = 'below199'");
+    // Members list none who is inactive, so that the ids are named.
+    let named = scalar(
+        &mut admin,
+        "SELECT string_agg(id::text, '),(' ORDER BY id) FROM leadguard.member WHERE key LIKE 'below%'",
+    );
+    let insert = format!("INSERT INTO crm.lead (owner_id) VALUES ({named})");
+    for session in [&mut mona, &mut alice] {
+        refused(session, &insert, "42501");
+    }
+    accepted(&mut admin, "UPDATE leadguard.member SET active = true WHERE key = 'below199'");
+    for session in [&mut mona, &mut alice] {
+        assert_eq!(accepted(session, &insert), 200, "twin");
+    }
+    refused(&mut alice, &format!("{places} 987654321"), "42501");
+    let here = territory(&mut admin, "place1");
+    assert_eq!(accepted(&mut alice, &format!("{places} {here}")), 201, "twin");
+}
+
 #[test]
 fn upsert_needs_the_right_to_update() {
     let db = Db::new("ins_upsert");

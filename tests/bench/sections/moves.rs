@@ -1,5 +1,6 @@
 //! Reorganisations in a database of their own: a subtree of 5,000 among 100,000 members moves, against the closure
-//! deleted and filled again by the recursive query, which is what a nightly job does.
+//! computed anew by leadguard.rebuild_closure(), and against a plain one that is deleted and filled again by the recursive
+//! query, which is what a nightly job does.
 
 use crate::Bench;
 use crate::book::Spot;
@@ -31,6 +32,7 @@ fn measure(bench: &mut Bench) -> Result<()> {
     let spot = Spot::new(SECTION, "", "move 5,000 of 100,000");
     let mut mover = Session::connect("postgres", NAME)?;
     let mut rebuilder = Session::connect("postgres", NAME)?;
+    let mut by_hand = Session::connect("postgres", NAME)?;
     // Every run moves the subtree to the manager where it is not.
     let mut lanes = [
         Lane::new(
@@ -38,7 +40,8 @@ fn measure(bench: &mut Bench) -> Result<()> {
             &mut mover,
             "UPDATE leadguard.member SET manager_id = CASE manager_id WHEN 10 THEN 20 ELSE 10 END WHERE id = 95001",
         ),
-        Lane::new("rebuild", &mut rebuilder, include_str!("../sql/moves_rebuild.sql")),
+        Lane::new("rebuild", &mut rebuilder, "SELECT leadguard.rebuild_closure()"),
+        Lane::new("refill by hand", &mut by_hand, include_str!("../sql/moves_rebuild.sql")),
     ];
     let timings =
         race_tidying(&mut lanes, pace, &mut || admin.run("VACUUM leadguard.member_closure, naive.closure").map(drop))?;

@@ -73,6 +73,7 @@ pub fn run(bench: &mut Bench) -> Result<()> {
             let timings = race(&mut lanes, Pace { most: pace.most.min(60), ..pace })?;
             bench.book.enter(&spot, &timings);
             bench.book.at_most(&spot, &timings[0], &timings[1], 1.5);
+            bench.book.at_most(&spot, &timings[2], &timings[1], 1.5);
         }
     }
     Ok(())

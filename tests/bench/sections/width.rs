@@ -64,7 +64,7 @@ fn heat(
 pub fn narrow(bench: &mut Bench) -> Result<()> {
     const SECTION: &str = "narrow";
     for person in bench.people(&["rep", "grantee"]) {
-        let mut entrants = enter(&mut bench.admin, &person, &[Leadguard, Limit, Any, Exists, Function])?;
+        let mut entrants = enter(&mut bench.admin, &person, &[Leadguard, Limit, Ideal, Any, Exists, Function])?;
         for query in
             [COUNT, NEWEST, DASHBOARD, BY_EMAIL, BY_ID, PER_OWNER, OWNERS, ACCOUNTS, SEARCH, PAGE, LIST, TOP_THREE]
         {
