@@ -58,9 +58,9 @@ const FLAT_FACTOR: usize = 8;
 
 fn bytes_of(ids: &RoaringBitmap) -> usize {
     let statistics = ids.statistics();
-    let containers =
-        statistics.n_bytes_array_containers + statistics.n_bytes_run_containers + statistics.n_bytes_bitset_containers;
-    containers as usize
+    // Of bitset containers the library reports the bits as bytes.
+    let bitsets = u64::from(statistics.n_bitset_containers) * (1 << 16) / 8;
+    (statistics.n_bytes_array_containers + statistics.n_bytes_run_containers + bitsets) as usize
 }
 
 fn flattened(ids: &RoaringBitmap) -> Option<FixedBitSet> {
