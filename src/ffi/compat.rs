@@ -28,6 +28,24 @@ pub(super) fn reserve_prefix(prefix: &core::ffi::CStr) {
     };
 }
 
+/// A scan of an index with one key.
+///
+/// # Safety
+/// Both relations must be open, and the snapshot valid until the scan ends.
+pub(super) unsafe fn begin_index_scan(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+) -> pg_sys::IndexScanDesc {
+    #[cfg(not(feature = "pg18"))]
+    // SAFETY: as the caller promises.
+    let scan = unsafe { pg_sys::index_beginscan(table, index, snapshot, 1, 0) };
+    #[cfg(feature = "pg18")]
+    // SAFETY: as the caller promises; null keeps no statistics.
+    let scan = unsafe { pg_sys::index_beginscan(table, index, snapshot, core::ptr::null_mut(), 1, 0) };
+    scan
+}
+
 /// The planner's cost functions of index access methods.
 pub(super) type CostEstimate = unsafe extern "C-unwind" fn(
     *mut pg_sys::PlannerInfo,

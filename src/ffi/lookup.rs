@@ -4,7 +4,7 @@ use super::expr::{Expr, expressions};
 use pgrx::pg_sys;
 
 /// A column of a relation of the query.
-type Place = (i32, i16);
+type Place = (i64, i16);
 
 /// Whether the rows of the relation are looked up by an equality of this column with one value, or are those that
 /// an INSERT is about to store. Nothing depends on the answer but which way of writing a condition is faster.
@@ -14,12 +14,12 @@ type Place = (i32, i16);
 pub(super) unsafe fn is_at_hand(root: *mut pg_sys::PlannerInfo, column: Expr) -> bool {
     // SAFETY: as the caller promises.
     let Some(root) = (unsafe { root.as_ref() }) else { return false };
-    let Some(place) = column.as_column().map(|var| in_query(root, (var.varno as i32, var.varattno))) else {
+    let Some(place) = column.as_column().map(|var| in_query(root, (i64::from(var.varno), var.varattno))) else {
         return false;
     };
     // SAFETY: a query that is being planned has a tree.
     let query = unsafe { &*root.parse };
-    if query.commandType == pg_sys::CmdType::CMD_INSERT && query.resultRelation == place.0 {
+    if query.commandType == pg_sys::CmdType::CMD_INSERT && i64::from(query.resultRelation) == place.0 {
         return true;
     }
     // SAFETY: every query has a join tree.
@@ -29,7 +29,7 @@ pub(super) unsafe fn is_at_hand(root: *mut pg_sys::PlannerInfo, column: Expr) ->
 
 /// A partition's column as one of the table that the query names.
 fn in_query(root: &pg_sys::PlannerInfo, (relation, column): Place) -> Place {
-    if root.append_rel_array.is_null() || relation <= 0 || relation >= root.simple_rel_array_size {
+    if root.append_rel_array.is_null() || relation <= 0 || relation >= i64::from(root.simple_rel_array_size) {
         return (relation, column);
     }
     // SAFETY: the array has simple_rel_array_size entries, null for what is no child.
@@ -41,7 +41,7 @@ fn in_query(root: &pg_sys::PlannerInfo, (relation, column): Place) -> Place {
     }
     // SAFETY: the array has num_child_cols entries.
     let parent_column = unsafe { *child.parent_colnos.add(column as usize - 1) };
-    in_query(root, (child.parent_relid as i32, parent_column))
+    in_query(root, (i64::from(child.parent_relid), parent_column))
 }
 
 /// Whether one of the conditions, of which all must hold, is such an equality.
@@ -62,7 +62,7 @@ fn holds(conditions: Expr, place: Place) -> bool {
     let comparison = unsafe { &*conditions.pointer().cast::<pg_sys::OpExpr>() };
     let mut operands = expressions(comparison.args);
     let (Some(left), Some(right)) = (operands.next(), operands.next()) else { return false };
-    let is_column = |e: Expr| e.as_column().is_some_and(|var| (var.varno as i32, var.varattno) == place);
+    let is_column = |e: Expr| e.as_column().is_some_and(|var| (i64::from(var.varno), var.varattno) == place);
     let is_value = |e: Expr| e.is(pg_sys::NodeTag::T_Const) || e.is(pg_sys::NodeTag::T_Param);
     ((is_column(left) && is_value(right)) || (is_value(left) && is_column(right)))
         // SAFETY: a catalog look-up for an operator of the query and the type of its operand.

@@ -2,6 +2,7 @@
 //!
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
 //! compat   differences between the server versions
+//! entries  how many rows an index has for a few values
 //! entry    the C symbols that the install script names
 //! expr     expressions of a query tree
 //! index_cost what finding rows by a set of values costs
@@ -21,6 +22,7 @@
 
 pub(crate) mod call;
 mod compat;
+mod entries;
 mod entry;
 pub(crate) mod expr;
 pub(crate) mod index_cost;

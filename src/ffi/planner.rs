@@ -88,6 +88,11 @@ impl Index {
         Some((target, nth(arguments, 1)?))
     }
 
+    pub(crate) fn place(&self) -> super::statistics::Place {
+        // SAFETY: the request is live.
+        super::statistics::Place::new(unsafe { (*self.0).root }, 0)
+    }
+
     /// Whether the query looks up about one row by an indexed column anyway, which no set of values can better:
     /// not looking for a way saves a third of the planning of such queries.
     pub(crate) fn is_needless(&self) -> bool {

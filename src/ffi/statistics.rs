@@ -58,6 +58,40 @@ impl Place {
         Some(known)
     }
 
+    /// How many rows of the column's own table have one of these values, counted in an index, and which part of it that
+    /// is. None where that is no plain table with such an index, or there are more than `most`.
+    pub(crate) fn counted_share(&self, column: Expr, values: &[Value], most: usize) -> Option<f64> {
+        let var = column.as_column()?;
+        let (relation, kind) = (u32::try_from(var.varno).ok()?, column.kind()?);
+        let rows = self.rows(relation)?;
+        // SAFETY: rows() found the relation in both arrays of the query.
+        let (rel, entry) = unsafe {
+            let root = &*self.root;
+            (&**root.simple_rel_array.add(relation as usize), &**root.simple_rte_array.add(relation as usize))
+        };
+        if entry.rtekind != pg_sys::RTEKind::RTE_RELATION || entry.relkind != pg_sys::RELKIND_RELATION as i8 {
+            return None;
+        }
+        // SAFETY: the relation and its table, which is locked while the query is planned.
+        let found = unsafe { super::entries::count(rel, entry.relid, var.varattno, kind, values, most) }?;
+        Some((found as f64 / rows).min(1.0))
+    }
+
+    /// The table that the column belongs to.
+    pub(crate) fn table(&self, column: Expr) -> Option<pg_sys::Oid> {
+        if self.root.is_null() {
+            return None;
+        }
+        // SAFETY: the query is being planned.
+        let root = unsafe { &*self.root };
+        let relation = u32::try_from(column.as_column()?.varno).ok()?;
+        if root.simple_rte_array.is_null() || relation == 0 || relation as i32 >= root.simple_rel_array_size {
+            return None;
+        }
+        // SAFETY: the array has an entry for every relation.
+        Some(unsafe { (**root.simple_rte_array.add(relation as usize)).relid })
+    }
+
     /// The rows of the table that the column belongs to, of all its partitions together.
     pub(crate) fn table_rows(&self, column: Expr) -> Option<f64> {
         if self.root.is_null() {

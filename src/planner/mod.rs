@@ -229,7 +229,7 @@ pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
     match ffi::request(call) {
         Request::Index(request) => {
             let Some((target, column)) = request.call() else { return no_answer() };
-            if request.is_needless() {
+            if request.is_needless() || is_most(&request.place(), arm, target, column) {
                 return no_answer();
             }
             let condition = match arm.set() {
@@ -253,6 +253,14 @@ pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
         Request::Cost(request) => request.answer(arm.cost()),
         _ => no_answer(),
     }
+}
+
+/// An index is no way to this part of the rows: not building such paths spares a wide member's short queries some of
+/// their planning.
+const MOST: f64 = 0.6;
+
+fn is_most(place: &Place, arm: Arm, target: Expr, column: Expr) -> bool {
+    demand(place, arm, target, column).is_some_and(|demand| demand.share >= MOST)
 }
 
 /// What an arm asks of an index for the planning member.
@@ -302,12 +310,24 @@ fn find_demand(place: &Place, arm: Arm, target: Expr, column: Expr) -> Option<De
             let rows = place.table_rows(column)?;
             Some(Demand { values: granted, share: (granted / rows).min(1.0) })
         }
-        _ => of_set(place, column, &arm::values(&subject, &table, arm, kind)),
+        _ => of_set(place, column, &arm::values(&subject, &table, arm, kind), arm, &subject),
     }
 }
 
-fn of_set(place: &Place, column: Expr, set: &ValueSet) -> Option<Demand> {
+/// For so few values the index is asked instead of the statistics.
+const FEW_VALUES: u64 = 4;
+/// Up to so many rows; more of them are as many as an average tells.
+const FEW_ROWS: usize = 500;
+
+fn of_set(place: &Place, column: Expr, set: &ValueSet, arm: Arm, subject: &Subject) -> Option<Demand> {
     let values = set.len() as f64;
+    if (1..=FEW_VALUES).contains(&set.len())
+        && let Some(table) = place.table(column)
+        && let Some(share) =
+            subject.counted(table, arm, || place.counted_share(column, &set.values().collect::<Vec<_>>(), FEW_ROWS))
+    {
+        return Some(Demand { values, share });
+    }
     let statistics = place.column(column, |value| set.contains(value))?;
     Some(Demand { values, share: estimate::share(&statistics, values) })
 }

@@ -6,6 +6,7 @@
 use super::reach::{At, Reach};
 use crate::ffi::scan::{Column, Equal, Table, Tuple};
 use crate::ffi::session;
+use crate::ffi::snapshot::Committed;
 use crate::model::ids::IdSet;
 use crate::model::level::Level;
 use crate::model::value::{Kind, Value, ValueSet, parse_int};
@@ -48,6 +49,8 @@ pub(crate) struct Grants {
     kind: Kind,
     reach: Rc<Reach>,
     at: At,
+    /// The state, where what is read of it may be kept.
+    state: Option<Committed>,
     all: RefCell<Option<Rc<Granted>>>,
     asked: Cell<u32>,
     patience: Cell<Option<u32>>,
@@ -67,9 +70,12 @@ const LOOKING_UP: f64 = 6.0;
 
 impl Grants {
     pub(super) fn new(target: Oid, kind: Kind, reach: Rc<Reach>, at: At) -> Grants {
-        let all = at.committed().and_then(|state| reach.granted_in(target, kind, state));
+        let state = at.committed();
+        let all = state.and_then(|state| reach.granted_in(target, kind, state));
         let all = RefCell::new(all.filter(|granted| granted.until > session::statement_time()));
-        Grants { target, kind, reach, at, all, asked: Cell::new(0), patience: Cell::new(None) }
+        // Statements that see one state share their patience: what they read together is kept for all of them.
+        let asked = Cell::new(state.map_or(0, |state| reach.asked_in(target, state)));
+        Grants { target, kind, reach, at, state, all, asked, patience: Cell::new(None) }
     }
 
     /// The level that grants give on a record.
@@ -81,6 +87,9 @@ impl Grants {
             return self.all().level(id);
         }
         self.asked.set(self.asked.get() + 1);
+        if let Some(state) = self.state {
+            self.reach.remember_asked(self.target, state, self.asked.get());
+        }
         self.ask(id, &self.members())
     }
 
@@ -140,7 +149,7 @@ impl Grants {
         self.loaded().unwrap_or_else(|| {
             let all = Rc::new(self.read_all());
             self.reach.remember_granted(self.target, all.any.len() as f64);
-            if let Some(state) = self.at.committed() {
+            if let Some(state) = self.state {
                 self.reach.keep_granted(self.target, self.kind, state, &all);
             }
             self.all.replace(Some(Rc::clone(&all)));

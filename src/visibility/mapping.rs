@@ -45,6 +45,6 @@ fn text_of_policy(target: Oid) -> Option<String> {
 
 /// The mapped columns as a policy's text names them after the table.
 fn arguments(columns: [Option<&str>; 4]) -> String {
-    let names = columns.map(|column| column.map_or_else(|| "NULL::bigint".to_owned(), |name| names::quote(name)));
+    let names = columns.map(|column| column.map_or_else(|| "NULL::bigint".to_owned(), names::quote));
     format!("::regclass, {})", names.join(", "))
 }

@@ -4,6 +4,7 @@
 //! running transaction has changed itself is never kept. The memory is bounded by leadguard.cache_size; what
 //! was used longest ago goes first. Dropping everything at any moment changes no answer.
 
+use super::arm::Arm;
 use super::grants::Granted;
 use super::load;
 use super::revision::Revision;
@@ -61,6 +62,19 @@ struct Records {
     granted: Rc<Granted>,
 }
 
+/// What was counted in an index for an estimate.
+#[derive(Clone, Copy)]
+struct Count {
+    table: Oid,
+    arm: Arm,
+    at: i64,
+    share: Option<f64>,
+}
+
+/// In microseconds.
+const A_MOMENT: i64 = 10_000_000;
+const MOST_COUNTS: usize = 64;
+
 pub(crate) struct Reach {
     pub member: Rc<Member>,
     owners: Parts,
@@ -69,6 +83,9 @@ pub(crate) struct Reach {
     /// How many records of a table were granted when somebody last looked or guessed. For estimates only.
     granted: RefCell<Vec<(Oid, f64)>>,
     records: RefCell<Vec<Records>>,
+    counts: RefCell<Vec<Count>>,
+    /// How many single records of a table were asked for in one state.
+    asked: Cell<Option<(Oid, Committed, u32)>>,
     bytes: Cell<usize>,
     kept: Cell<bool>,
 }
@@ -86,6 +103,8 @@ impl Reach {
             teams: RefCell::default(),
             granted: RefCell::default(),
             records: RefCell::default(),
+            counts: RefCell::default(),
+            asked: Cell::new(None),
             bytes: Cell::new(bytes),
             kept: Cell::new(false),
         }
@@ -152,6 +171,30 @@ impl Reach {
         let mut granted = self.granted.borrow_mut();
         granted.retain(|(t, _)| *t != target);
         granted.push((target, count));
+    }
+
+    /// Which part of a table's rows an arm lets pass, counted when that was not done a moment ago. For estimates only.
+    pub(super) fn counted(&self, table: Oid, arm: Arm, now: i64, count: impl FnOnce() -> Option<f64>) -> Option<f64> {
+        let held = self.counts.borrow().iter().find(|c| c.table == table && c.arm == arm).copied();
+        if let Some(held) = held.filter(|held| (held.at..held.at + A_MOMENT).contains(&now)) {
+            return held.share;
+        }
+        let share = count();
+        let mut counts = self.counts.borrow_mut();
+        counts.retain(|c| c.table != table || c.arm != arm);
+        if counts.len() >= MOST_COUNTS {
+            counts.clear();
+        }
+        counts.push(Count { table, arm, at: now, share });
+        share
+    }
+
+    pub(super) fn asked_in(&self, target: Oid, state: Committed) -> u32 {
+        self.asked.get().filter(|(t, s, _)| *t == target && *s == state).map_or(0, |(_, _, count)| count)
+    }
+
+    pub(super) fn remember_asked(&self, target: Oid, state: Committed, count: u32) {
+        self.asked.set(Some((target, state, count)));
     }
 
     /// The record grants of a table as they were read in this state.

@@ -15,11 +15,13 @@ use std::rc::Rc;
 
 const MOST_TABLES: usize = 64;
 
+type List<T> = Vec<(Oid, Rc<T>)>;
+
 #[derive(Default)]
 struct Kept {
     registry: Option<Registry>,
-    bindings: Vec<(Oid, Rc<Option<Binding>>)>,
-    tables: Vec<(Oid, Rc<Option<Table>>)>,
+    bindings: List<Option<Binding>>,
+    tables: List<Option<Table>>,
 }
 
 thread_local! {
@@ -42,7 +44,7 @@ pub(super) fn seen() -> Seen {
 }
 
 /// Looks into what is kept of the active snapshot's registry, or loads and keeps it.
-fn keep<T>(list: fn(&mut Kept) -> &mut Vec<(Oid, Rc<T>)>, key: Oid, load: impl FnOnce() -> T) -> Rc<T> {
+fn keep<T>(list: fn(&mut Kept) -> &mut List<T>, key: Oid, load: impl FnOnce() -> T) -> Rc<T> {
     let Some(registry) = seen().registry.filter(|_| guc::cache_bytes() > 0) else { return Rc::new(load()) };
     let held = KEPT.with_borrow_mut(|kept| {
         if kept.registry != Some(registry) {

@@ -5,6 +5,7 @@
 //! number; a rolled-back (sub)transaction drops all of them. What the hierarchies alone decide is in its reach
 //! and outlives it. Tests: tests/isolation, tests/property.
 
+use super::arm::Arm;
 use super::grants::Grants;
 use super::listed::{List, Listed};
 use super::reach::{self, At, Reach};
@@ -177,6 +178,11 @@ impl Subject {
         let key = (list, kind.family());
         let listed = Subject::part(&self.listed, key, || Listed::new(list, member.org_id, key.1));
         self.in_state(|| listed.contains(value))
+    }
+
+    /// Which part of a table's rows an arm lets pass, as it was counted a moment ago.
+    pub(crate) fn counted(&self, table: Oid, arm: Arm, count: impl FnOnce() -> Option<f64>) -> Option<f64> {
+        self.reach.as_ref()?.counted(table, arm, session::statement_time(), count)
     }
 
     /// How many owners and territories the member reaches.

@@ -12,13 +12,11 @@ fn guess(c: &mut Client, table: &str) -> (f64, f64) {
     (expected, scalar(c, &format!("SELECT count(*) FROM {table}")).parse().expect("a number"))
 }
 
-/// Asserts that the guess is within `factor`. Of a member who owns nothing the planner expects as much as an average
-/// owner has, so that those are given that much grace; the others a few rows.
+/// Asserts that the guess is within `factor`, or off by a few rows.
 #[track_caller]
 fn assert_close(c: &mut Client, table: &str, factor: f64, who: &str) {
     let (expected, actual) = guess(c, table);
-    let grace = if ["scout", "guest1"].contains(&who) { 220.0 } else { 5.0 };
-    if (expected - actual).abs() <= grace {
+    if (expected - actual).abs() <= 5.0 {
         return;
     }
     let ratio = expected.max(actual) / expected.min(actual).max(1.0);
