@@ -44,7 +44,7 @@ CREATE TABLE crm.lead (
     status int NOT NULL,
     created_at timestamptz NOT NULL,
     name text
-);
+) WITH (autovacuum_enabled = off); -- which would have plans made anew in the middle of a test
 INSERT INTO crm.lead
 SELECT g,
        CASE WHEN g % 20 <> 0 THEN reps[1 + abs(hashint8(g)) % 400] END,
