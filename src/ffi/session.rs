@@ -32,20 +32,6 @@ pub(crate) fn role_name(role: pg_sys::Oid) -> Option<String> {
     Some(unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
 }
 
-/// Whether the role is called so now.
-pub(crate) fn has_name(role: pg_sys::Oid, name: &str) -> bool {
-    // SAFETY: with noerr the function returns null for an unknown role.
-    let held = unsafe { pg_sys::GetUserNameFromId(role, true) };
-    if held.is_null() {
-        return false;
-    }
-    // SAFETY: a terminated string in the current memory context.
-    let equal = unsafe { CStr::from_ptr(held) }.to_bytes() == name.as_bytes();
-    // SAFETY: allocated by GetUserNameFromId.
-    unsafe { pg_sys::pfree(held.cast()) };
-    equal
-}
-
 /// An identifier as SQL text, quoted where it must be.
 pub(crate) fn quoted(identifier: &str) -> String {
     let name = CString::new(identifier.replace('\0', "")).unwrap_or_default();

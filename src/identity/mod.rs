@@ -138,7 +138,7 @@ pub(crate) fn read_binding(role: Oid) -> Option<Binding> {
 fn registration(role: Oid) -> Option<(Mode, Option<i64>)> {
     let binding = state::binding(role);
     let binding = binding.as_ref().as_ref()?;
-    session::has_name(role, &binding.name).then_some((binding.mode, binding.member))
+    (session::role_name(role)? == binding.name).then_some((binding.mode, binding.member))
 }
 
 /// The identity of the session in this transaction, before asking whether the member is active.
