@@ -9,6 +9,8 @@
 
 use pgrx::prelude::*;
 
+mod approvals;
+mod audit;
 mod errors;
 #[allow(unsafe_code)]
 mod ffi;
@@ -31,7 +33,11 @@ extension_sql_file!("../sql/install/00_schema.sql", name = "schema", bootstrap);
 extension_sql_file!("../sql/install/10_directory.sql", name = "directory", requires = ["schema"]);
 extension_sql_file!("../sql/install/11_identity.sql", name = "identity", requires = ["directory"]);
 extension_sql_file!("../sql/install/12_records.sql", name = "records", requires = ["identity"]);
-extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["records"]);
+extension_sql_file!("../sql/install/13_fields.sql", name = "fields", requires = ["records"]);
+extension_sql_file!("../sql/install/14_approvals.sql", name = "approvals", requires = ["fields"]);
+extension_sql_file!("../sql/install/15_audit.sql", name = "audit", requires = ["approvals"]);
+extension_sql_file!("../sql/install/16_children.sql", name = "children", requires = ["audit"]);
+extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["children"]);
 extension_sql_file!(
     "../sql/install/31_identity_functions.sql",
     name = "identity_functions",
@@ -42,7 +48,13 @@ extension_sql_file!("../sql/install/50_protect.sql", name = "protect", requires 
 extension_sql_file!("../sql/install/60_grants_api.sql", name = "grants_api", requires = ["protect"]);
 extension_sql_file!("../sql/install/61_questions.sql", name = "questions", requires = ["grants_api"]);
 extension_sql_file!("../sql/install/62_operations.sql", name = "operations", requires = ["questions"]);
-extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["operations"]);
+extension_sql_file!("../sql/install/63_field_rules.sql", name = "field_rules", requires = ["operations"]);
+extension_sql_file!("../sql/install/64_approvals_api.sql", name = "approvals_api", requires = ["field_rules"]);
+extension_sql_file!("../sql/install/65_archive.sql", name = "archive", requires = ["approvals_api"]);
+extension_sql_file!("../sql/install/66_masks.sql", name = "masks", requires = ["archive"]);
+extension_sql_file!("../sql/install/67_audit_api.sql", name = "audit_api", requires = ["masks"]);
+extension_sql_file!("../sql/install/68_notes.sql", name = "notes", requires = ["audit_api"]);
+extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["notes"]);
 extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["directory_triggers"], finalize);
 
 #[pg_guard]

@@ -40,7 +40,7 @@ CREATE TABLE leadguard.role (
     rank            integer NOT NULL DEFAULT 0,
     capabilities    text[] NOT NULL DEFAULT '{}' CONSTRAINT role_capabilities_known CHECK (
         capabilities OPERATOR(pg_catalog.<@) ARRAY['all_records', 'administer', 'approve', 'manage_members', 'manage_roles',
-            'manage_fields', 'assign', 'export', 'see_sensitive', 'see_archived', 'hard_delete', 'explain']),
+            'manage_fields', 'assign', 'export', 'see_sensitive', 'see_archived', 'hard_delete', 'explain', 'audit']),
     level_cap       text CONSTRAINT role_level_cap_known CHECK (level_cap IN ('read', 'edit')),
     description     text NOT NULL DEFAULT ''
 );
@@ -54,9 +54,16 @@ COMMENT ON COLUMN leadguard.role.level_cap IS
 
 INSERT INTO leadguard.role (id, name, preset, rank, capabilities, level_cap, description) VALUES
     (1, 'administrator', 'sales_hierarchy', 100,
-     '{all_records,administer,approve,manage_members,manage_roles,manage_fields,assign,export,see_sensitive,see_archived,hard_delete,explain}',
+     '{all_records,administer,approve,manage_members,manage_roles,manage_fields,assign,export,see_sensitive,see_archived,hard_delete,explain,audit}',
      NULL, 'Reaches every record of the organization by privilege and administers its directory.'),
-    (2, 'view_only', 'sales_hierarchy', 0, '{}', 'read', 'Sees what the paths grant; every write is refused.');
+    (2, 'view_only', 'sales_hierarchy', 0, '{}', 'read', 'Sees what the paths grant; every write is refused.'),
+    (3, 'data_owner', 'four_role', 90,
+     '{all_records,administer,approve,manage_members,manage_roles,manage_fields,assign,export,see_sensitive,see_archived,hard_delete,explain,audit}',
+     NULL, 'Responsible for the data as a whole: every record, the field rules, approvals, hard deletes.'),
+    (4, 'lead_manager', 'four_role', 50, '{see_archived}', NULL, 'Works on the leads in scope, archives and restores them.'),
+    (5, 'marketing', 'four_role', 10, '{}', NULL, 'Names the fields that marketing owns in a field matrix.'),
+    (6, 'sales', 'four_role', 10, '{}', NULL, 'Names the fields that sales owns in a field matrix.'),
+    (7, 'system', 'four_role', 10, '{}', NULL, 'Scoring jobs and import APIs; for members of kind system only.');
 
 CREATE TABLE leadguard.member_role (
     member_id   bigint NOT NULL CONSTRAINT member_role_member_exists REFERENCES leadguard.member ON DELETE CASCADE DEFERRABLE,

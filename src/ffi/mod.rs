@@ -11,6 +11,7 @@
 //! policies the policies of a table
 //! probe    the calls that run once for each row
 //! raise    errors with a SQLSTATE of our own
+//! row      all columns of a row: which differ, and what they say
 //! rows     rows of a query as the result of a function
 //! scan     direct reads of the extension's own tables
 //! session  users, transactions, the switch to the extension's owner
@@ -31,6 +32,7 @@ pub(crate) mod planner;
 pub(crate) mod policies;
 pub(crate) mod probe;
 pub(crate) mod raise;
+pub(crate) mod row;
 pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod session;

@@ -48,6 +48,11 @@ impl Tuple {
         self.datum(column).map(|d| d.value() as i64)
     }
 
+    /// A column of type integer that is never null.
+    pub(crate) fn small(&self, column: Column) -> i32 {
+        self.datum(column).map_or(0, |d| d.value() as i32)
+    }
+
     pub(crate) fn bool(&self, column: Column) -> bool {
         self.datum(column).is_some_and(|d| d.value() as u8 != 0)
     }

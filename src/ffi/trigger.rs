@@ -93,6 +93,13 @@ impl TriggerCall {
         }
     }
 
+    /// Whether the client's UPDATE names the column, whatever value it gives.
+    pub(crate) fn names_column(&self, number: i16) -> bool {
+        let member = i32::from(number) - pg_sys::FirstLowInvalidHeapAttributeNumber;
+        // SAFETY: null, or a set that lives as long as the trigger call.
+        unsafe { pg_sys::bms_is_member(member, self.data().tg_updatedcols) }
+    }
+
     /// What a row trigger returns to let the row through unchanged.
     pub(crate) fn pass(&self) -> pg_sys::Datum {
         match self.operation() {
@@ -131,8 +138,8 @@ pub(super) fn register_current() {
 /// A row of the table whose trigger runs.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
-    tuple: pg_sys::HeapTuple,
-    descriptor: pg_sys::TupleDesc,
+    pub(super) tuple: pg_sys::HeapTuple,
+    pub(super) descriptor: pg_sys::TupleDesc,
 }
 
 /// A column found by its name.

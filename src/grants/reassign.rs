@@ -9,7 +9,7 @@ use super::right::{Right, no_such_record};
 use crate::errors::bad_argument;
 use crate::ffi::raise;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::guard;
+use crate::guard::{self, Purpose, Sanction};
 use crate::model::level::Level;
 use crate::model::value::{Kind, parse_uuid};
 use crate::names;
@@ -56,8 +56,6 @@ fn reassign(
     territory: Option<&str>,
     reason: Option<&str>,
 ) {
-    // For the audit trail of a later version; callers should not have to change then.
-    let _ = reason;
     for _ in 0..ATTEMPTS {
         let right = Right::find("reassign", target, record);
         if owner.is_none() && territory.is_none() {
@@ -66,7 +64,7 @@ fn reassign(
         let owner = owner.map(|key| Move::checked(right.target.owner.as_ref(), "owner", right.active_member(key), key));
         let territory =
             territory.map(|key| Move::checked(right.target.territory.as_ref(), "territory", right.territory(key), key));
-        if update(&right, owner.as_ref(), territory.as_ref()) {
+        if update(&right, owner.as_ref(), territory.as_ref(), reason) {
             right.demand_full("reassign");
             tell_if_lost(&right, owner.as_ref(), territory.as_ref());
             return;
@@ -76,7 +74,7 @@ fn reassign(
 }
 
 /// False when there was nothing to update: the record changed or went since it was judged.
-fn update(right: &Right, owner: Option<&Move>, territory: Option<&Move>) -> bool {
+fn update(right: &Right, owner: Option<&Move>, territory: Option<&Move>, reason: Option<&str>) -> bool {
     let target = &right.target;
     let (mut sets, mut params) = (Vec::new(), Vec::new());
     for moved in [owner, territory].into_iter().flatten() {
@@ -103,7 +101,14 @@ fn update(right: &Right, owner: Option<&Move>, territory: Option<&Move>) -> bool
     }
     let text = format!("UPDATE {} SET {} WHERE {}", target.relation, sets.join(", "), conditions.join(" AND "));
     // With the caller's search path, on which triggers of the table may rely: the text itself needs none.
-    guard::sanction(target.table.target, &record.id, || sql::query_once(&text, &params, Sees::Now, &mut |_| {})) > 0
+    let sanction = Sanction {
+        target: target.table.target,
+        record: record.id.clone(),
+        purpose: Purpose::Reassign,
+        reason: reason.map(str::to_owned),
+        approval: None,
+    };
+    guard::sanction(sanction, || sql::query_once(&text, &params, Sees::Now, &mut |_| {})) > 0
 }
 
 fn tell_if_lost(right: &Right, owner: Option<&Move>, territory: Option<&Move>) {

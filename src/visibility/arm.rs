@@ -71,8 +71,9 @@ pub(crate) fn values(subject: &Subject, table: &Option<Table>, arm: Arm, kind: K
             let records = subject.granted_records(table.target, kind);
             match guard::sanctioned(table.target) {
                 None => records,
-                Some(record) => {
-                    let all: Vec<String> = records.values().filter_map(|v| v.to_text()).chain([record]).collect();
+                Some(sanction) => {
+                    let all: Vec<String> =
+                        records.values().filter_map(|v| v.to_text()).chain([sanction.record]).collect();
                     Rc::new(ValueSet::of_records(all.iter().map(String::as_str), kind))
                 }
             }

@@ -12,12 +12,13 @@ use crate::model::value::{Kind, ValueSet};
 use pgrx::pg_sys::Oid;
 
 /// Capabilities that only read: all that an analyst login may use.
-const READING: [&str; 5] = ["all_records", "export", "see_sensitive", "see_archived", "explain"];
+const READING: [&str; 6] = ["all_records", "export", "see_sensitive", "see_archived", "explain", "audit"];
 
 /// An active member with his capabilities; None for anybody else.
 pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
     let mut member = None;
     let mut capabilities: Vec<String> = Vec::new();
+    let mut roles: Vec<String> = Vec::new();
     let mut level_cap: Option<Level> = None;
     as_extension(|| {
         sql::query(include_str!("../../sql/query/member.sql"), &[Param::Int(Some(id))], Sees::Statement, &mut |row| {
@@ -27,8 +28,10 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
                 org_id,
                 org_key: row.text(2).unwrap_or_default(),
                 guest: row.text(3).as_deref() == Some("guest"),
+                system: row.text(3).as_deref() == Some("system"),
                 level_cap: None,
                 capabilities: Vec::new(),
+                roles: Vec::new(),
             });
         });
         sql::query(
@@ -38,6 +41,11 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
             &mut |row| {
                 if let Some(capability) = row.text(0) {
                     capabilities.push(capability);
+                }
+                if let Some(role) = row.text(2)
+                    && !roles.contains(&role)
+                {
+                    roles.push(role);
                 }
                 if let Some(cap) = row.text(1).as_deref().and_then(Level::parse) {
                     level_cap = Some(level_cap.map_or(cap, |held| held.min(cap)));
@@ -51,6 +59,7 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
         level_cap = Some(Level::Read);
     }
     member.capabilities = capabilities;
+    member.roles = roles;
     member.level_cap = level_cap;
     Some(member)
 }
@@ -67,9 +76,28 @@ pub(super) fn registered(target: Oid) -> Option<Table> {
         c"organization_column",
         c"on_denied",
         c"force",
+        c"archived_at_column",
+        c"archived_by_column",
+        c"field_default",
+        c"concealed_by",
+        c"shape",
     ]
     .map(|name| tables.column(name));
-    let [org_id, id, owner, creator, territory, organization, on_denied, force] = columns;
+    let [
+        org_id,
+        id,
+        owner,
+        creator,
+        territory,
+        organization,
+        on_denied,
+        force,
+        archived_at,
+        archived_by,
+        field_default,
+        concealed_by,
+        shape,
+    ] = columns;
     let mut table = None;
     let keys = [(tables.column(c"target"), Equal::Oid(target))];
     tables.scan(Some(c"protected_table_pkey"), &keys, |row| {
@@ -83,6 +111,11 @@ pub(super) fn registered(target: Oid) -> Option<Table> {
             organization_column: row.name(organization),
             skip_denied: row.text(on_denied).as_deref() == Some("skip"),
             force: row.bool(force),
+            archived_at_column: row.name(archived_at),
+            archived_by_column: row.name(archived_by),
+            closed_by_default: row.text(field_default).as_deref() == Some("no access"),
+            concealed_by: row.oid(concealed_by),
+            shape: row.small(shape),
         });
         false
     });

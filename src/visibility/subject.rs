@@ -29,8 +29,12 @@ pub(crate) struct Member {
     pub org_id: i64,
     pub org_key: String,
     pub guest: bool,
+    /// A scoring job, an import API, a shared BI login: nobody in person.
+    pub system: bool,
     pub level_cap: Option<Level>,
     pub capabilities: Vec<String>,
+    /// The names of the roles, as field rules name them.
+    pub roles: Vec<String>,
 }
 
 /// A protected table as registered.
@@ -45,6 +49,14 @@ pub(crate) struct Table {
     pub organization_column: Option<String>,
     pub force: bool,
     pub skip_denied: bool,
+    pub archived_at_column: Option<String>,
+    pub archived_by_column: Option<String>,
+    /// Columns that the field matrix does not list are closed, instead of following the level on the row.
+    pub closed_by_default: bool,
+    /// The view that has the table's name, where columns are masked.
+    pub concealed_by: Option<Oid>,
+    /// Which policies and triggers the table carries.
+    pub shape: i32,
 }
 
 /// The mapped values of one row, with the kinds of their columns.

@@ -1,0 +1,1 @@
+-- Tables whose rows follow a row of a protected table: notes and tags.

@@ -1,0 +1,1 @@
+-- Setting and reading the rules about fields.

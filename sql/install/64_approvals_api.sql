@@ -1,0 +1,1 @@
+-- Asking for approvals and deciding them.

@@ -1,0 +1,1 @@
+-- Reading and keeping the audit.

@@ -1,0 +1,1 @@
+-- Notes and tags in tables of their own.

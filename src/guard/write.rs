@@ -1,0 +1,180 @@
+//! One row being written by a member.
+
+use super::rules::{self, Changed, named};
+use super::{Columns, archive, moving, sanction};
+use crate::audit;
+use crate::errors::{self, refused};
+use crate::ffi::snapshot;
+use crate::ffi::trigger::{Column, Row, TriggerCall};
+use crate::model::level::Level;
+use crate::model::value::{Kind, Value};
+use crate::names;
+use crate::visibility;
+use crate::visibility::subject::{Member, Subject, Table};
+use pgrx::pg_sys::Datum;
+
+pub(super) struct Write<'a> {
+    pub(super) trigger: &'a TriggerCall,
+    pub(super) subject: &'a Subject,
+    pub(super) table: &'a Table,
+    pub(super) member: &'a Member,
+    pub(super) columns: &'a Columns,
+    pub(super) before: bool,
+}
+
+impl Write<'_> {
+    pub(super) fn insert(&self) -> Datum {
+        let new = self.trigger.new_row();
+        if self.is_partition() && moving::arrives(self.table.target, &self.signature(&new), self.before) {
+            return self.trigger.pass();
+        }
+        let filled = if self.before { self.with_defaults(&new) } else { None };
+        let row = filled.as_ref().unwrap_or(&new);
+        if let Some(creator) = self.columns.creator
+            && row.value(creator) != Value::Null
+            && !self.is_self(&row.value(creator), creator.kind)
+            && !self.subject.has_capability("assign")
+        {
+            refused(format!("the creator of a row of {} is the inserting member", names::shown(self.table.target)))
+                .hint("Leave the creator empty; it is filled in.")
+                .raise();
+        }
+        if let Err(failure) = rules::insert(self.subject, self.table, &self.columns.map(row)) {
+            failure.raise();
+        }
+        if let Some(fields) = &self.columns.fields {
+            fields.insert(self, row);
+        }
+        if !self.before {
+            audit::inserted(self.table, Some(self.member), &new, self.columns.fields.as_ref());
+        }
+        filled.map_or_else(|| self.trigger.pass(), Row::into_datum)
+    }
+
+    /// Owner, creator and organization default to the inserting member's.
+    fn with_defaults(&self, new: &Row) -> Option<Row> {
+        let mut changes = Vec::new();
+        for column in [self.columns.owner, self.columns.creator].into_iter().flatten() {
+            if new.value(column) == Value::Null {
+                changes.push((column, self.me(column.kind)));
+            }
+        }
+        if let Some(column) = self.columns.organization
+            && new.value(column) == Value::Null
+        {
+            changes.push((column, named(self.member.org_id, &self.member.org_key, column.kind)));
+        }
+        if changes.is_empty() {
+            return None;
+        }
+        let filled = new.with(&changes);
+        if filled.is_none() {
+            errors::failure("22003", "the inserting member does not fit the type of the owner column")
+                .hint("Map a wider column, or one of the type of the member keys.")
+                .raise();
+        }
+        filled
+    }
+
+    fn me(&self, kind: Kind) -> Value<'_> {
+        named(self.member.id, &self.member.key, kind)
+    }
+
+    fn is_self(&self, value: &Value, kind: Kind) -> bool {
+        *value == self.me(kind)
+    }
+
+    pub(super) fn update(&self) -> Datum {
+        let (old, new) = (self.trigger.old(), self.trigger.new_row());
+        let level = self.level(&old);
+        let differs = |column: Option<Column>| column.is_some_and(|c| old.value(c) != new.value(c));
+        let changed = Changed {
+            fixed: differs(Some(self.columns.id))
+                || differs(self.columns.creator)
+                || differs(self.columns.organization),
+            owner: differs(self.columns.owner),
+            territory: differs(self.columns.territory),
+        };
+        let id = old.value(self.columns.id);
+        let sanction = sanction::sanctioned_record(self.table.target, &id).filter(|_| !changed.fixed);
+        archive::check_update(self, &old, &new, sanction.as_ref());
+        if sanction.is_none() {
+            if level < Level::Edit {
+                return self.denied(&old, level, Level::Edit);
+            }
+            if let Some(fields) = &self.columns.fields {
+                fields.update(self, &old, &new);
+            }
+            if let Err(failure) = rules::update(self.subject, self.table, level, changed, &self.columns.map(&new)) {
+                failure.raise();
+            }
+        }
+        if !self.before {
+            audit::updated(
+                self.table,
+                Some(self.member),
+                &old,
+                &new,
+                self.columns.fields.as_ref(),
+                sanction.as_ref(),
+            );
+        }
+        if self.before && self.is_partition() {
+            moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new));
+        }
+        self.trigger.pass()
+    }
+
+    pub(super) fn delete(&self) -> Datum {
+        let old = self.trigger.old();
+        if self.is_partition() && moving::leaves(self.trigger.relation(), old.place()) {
+            return self.trigger.pass();
+        }
+        let level = self.level(&old);
+        if level < Level::Full {
+            return self.denied(&old, level, Level::Full);
+        }
+        archive::delete(self, &old)
+    }
+
+    /// A row the member can see but not write; one he cannot see (a cascade) is as good as absent.
+    pub(super) fn denied(&self, row: &Row, level: Level, needed: Level) -> Datum {
+        if self.table.skip_denied && self.before {
+            return self.trigger.skip();
+        }
+        let table = names::shown(self.table.target);
+        if level == Level::None {
+            refused(format!("{} on {table} meets a row that is not visible", self.trigger.operation().name())).raise();
+        }
+        let record = row.text(self.columns.id);
+        refused(format!(
+            "{} of record {record} of {table} refused for \"{}\"",
+            self.trigger.operation().name(),
+            self.member.key
+        ))
+        .detail(format!("The level on this record is {}; {} is needed.", level.name(), needed.name()))
+        .hint(format!("leadguard.explain_access({}, {}) tells why.", names::literal(&table), names::literal(&record)))
+        .raise()
+    }
+
+    /// The level in the state that the statement sees, or in the newest one if that is lower: a statement that
+    /// waited, or an old transaction, must not write with rights that are gone.
+    pub(super) fn level(&self, row: &Row) -> Level {
+        let mapped = self.columns.map(row);
+        let level = self.subject.level(self.table, &mapped);
+        if level == Level::None || snapshot::latest() == snapshot::active() {
+            return level;
+        }
+        level.min(visibility::now().level(self.table, &mapped))
+    }
+
+    fn is_partition(&self) -> bool {
+        self.trigger.relation() != self.table.target
+    }
+
+    /// The mapped values of a row, to tell it from others of the same id.
+    fn signature(&self, row: &Row) -> Vec<String> {
+        let columns = [Some(self.columns.id), self.columns.owner, self.columns.territory, self.columns.organization];
+        columns.into_iter().flatten().map(|column| row.text(column)).collect()
+    }
+}

@@ -1,0 +1,1 @@
+//! DELETE archives; restore, purge, and what stays of purged rows.

@@ -1,0 +1,1 @@
+//! Every change leaves one row, and refusals a line in the log.

@@ -1,0 +1,1 @@
+//! Who may write which field, with which values; approvals.

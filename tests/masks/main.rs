@@ -1,0 +1,1 @@
+//! Columns that some may see and others only masked.
