@@ -3,6 +3,8 @@
 mod answers;
 mod connect;
 mod estimates;
+mod fields;
+mod masks;
 mod moves;
 mod parallel;
 mod partitions;
@@ -23,7 +25,7 @@ pub struct Section {
     pub run: fn(&mut Bench) -> Result<()>,
 }
 
-pub const ALL: [Section; 16] = [
+pub const ALL: [Section; 18] = [
     Section { name: "answers", title: "all variants give everybody the same rows", run: answers::run },
     Section { name: "narrow", title: "members who see few rows", run: width::narrow },
     Section { name: "middle", title: "members who see a few percent", run: width::middle },
@@ -39,5 +41,7 @@ pub const ALL: [Section; 16] = [
     Section { name: "partitions", title: "eight hash partitions against one table", run: partitions::run },
     Section { name: "moves", title: "reorganisations of 100,000 members and 20,000 territories", run: moves::run },
     Section { name: "writes", title: "writing to a table of 200,000 leads with five indexes", run: writes::run },
+    Section { name: "fields", title: "a field matrix of 50 columns and eight roles, and the audit", run: fields::run },
+    Section { name: "masks", title: "reading a table with masked columns", run: masks::run },
     Section { name: "pooled", title: "pgbench, 8 clients, 1,000 members, reads and updates by id", run: pooled::run },
 ];
