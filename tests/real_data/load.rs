@@ -21,19 +21,8 @@ pub struct Person {
 }
 
 pub fn load(db: &Db, data: &Path) -> Vec<Person> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pg_test_config/real_data.sql");
+    run(db, data, "real_data.sql");
     let prefix = db.role("");
-    let output = db
-        .tool("psql", "postgres")
-        .args(["-X", "-q", "-d", db.name(), "-v", &format!("prefix={prefix}")])
-        .arg("-v")
-        .arg(format!("data={}", data.display()))
-        .arg("-f")
-        .arg(&script)
-        .output()
-        .expect("psql starts");
-    assert!(output.status.success(), "{}: {}", script.display(), String::from_utf8_lossy(&output.stderr));
-
     let mut admin = db.admin();
     accepted(&mut admin, "CREATE SCHEMA raw");
     for (table, file) in FILES {
@@ -48,6 +37,22 @@ pub fn load(db: &Db, data: &Path) -> Vec<Person> {
             login: row[1].strip_prefix(&prefix).expect("a role of this database").to_string(),
         })
         .collect()
+}
+
+/// Runs a script of pg_test_config as a user would, with psql.
+pub fn run(db: &Db, data: &Path, script: &str) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pg_test_config").join(script);
+    let prefix = db.role("");
+    let output = db
+        .tool("psql", "postgres")
+        .args(["-X", "-q", "-d", db.name(), "-v", &format!("prefix={prefix}")])
+        .arg("-v")
+        .arg(format!("data={}", data.display()))
+        .arg("-f")
+        .arg(&script)
+        .output()
+        .expect("psql starts");
+    assert!(output.status.success(), "{}: {}", script.display(), String::from_utf8_lossy(&output.stderr));
 }
 
 /// Every column as text under the name that the file's first line gives it.
