@@ -3,5 +3,7 @@
 pub mod estimate;
 pub mod forest;
 pub mod ids;
+pub mod keys;
 pub mod level;
+pub mod matrix;
 pub mod value;
