@@ -28,3 +28,10 @@ CREATE FUNCTION leadguard.what_can(member text, target regclass, action text DEF
     AS 'MODULE_PATHNAME', 'what_can_wrapper';
 COMMENT ON FUNCTION leadguard.what_can(text, regclass, text) IS
 'With which records of a table a member (key; NULL: who asks) may do something, one row each with the level and the strongest path, among those that the caller can read. Who may ask and errors: as leadguard.can; 22023 for create, which is not about a record.';
+
+CREATE FUNCTION leadguard.field_access(target regclass, member text DEFAULT NULL)
+    RETURNS TABLE (field text, access text)
+    LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'field_access_wrapper';
+COMMENT ON FUNCTION leadguard.field_access(regclass, text) IS
+'What the roles of a member (key; default: who asks) allow on each field of a table: owner, editor, read-only or no access; beside the level on a record, which leadguard.can tells. Who may ask and errors: as leadguard.can.';

@@ -102,5 +102,6 @@ GRANT EXECUTE ON FUNCTION
     leadguard.can(text, regclass, text, text),
     leadguard.explain_access(regclass, text, text, text),
     leadguard.who_can(text, regclass, text),
-    leadguard.what_can(text, regclass, text)
+    leadguard.what_can(text, regclass, text),
+    leadguard.field_access(regclass, text)
 TO PUBLIC;

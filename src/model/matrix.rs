@@ -24,6 +24,15 @@ impl Access {
         }
     }
 
+    pub fn name(self) -> &'static str {
+        match self {
+            Access::NoAccess => "no access",
+            Access::ReadOnly => "read-only",
+            Access::Editor => "editor",
+            Access::Owner => "owner",
+        }
+    }
+
     pub fn reads(self) -> bool {
         self > Access::NoAccess
     }
@@ -202,7 +211,7 @@ mod tests {
             [("no access", false, false), ("read-only", true, false), ("editor", true, true), ("owner", true, true)]
         {
             let access = Access::parse(text).unwrap();
-            assert_eq!((access.reads(), access.writes()), (reads, writes));
+            assert_eq!((access.name(), access.reads(), access.writes()), (text, reads, writes));
         }
         assert_eq!(Access::parse("all"), None);
     }

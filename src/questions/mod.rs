@@ -5,12 +5,14 @@
 //! asker    who asks, and about whom he may ask
 //! reach    everything one member reaches in a table
 //! explain  the paths in words
+//! fields   which fields of a table a member may write
 //!
 //! All answers come from the statement's snapshot and agree with the policies; a record that the caller cannot
 //! read is answered like one that does not exist. Tests: tests/property, tests/attacks (errors, two_worlds).
 
 pub(crate) mod asker;
 mod explain;
+mod fields;
 pub(crate) mod paths;
 mod reach;
 pub(crate) mod record;
