@@ -29,7 +29,8 @@ struct Move {
 
 thread_local! {
     static CURRENT: RefCell<Option<Move>> = const { RefCell::new(None) };
-    /// Arrived rows whose AFTER ROW triggers are to come at the end of the command.
+    /// Rows that left and arrived, whose AFTER ROW triggers are to come at the end of the command.
+    static LEFT: RefCell<Vec<(Command, Oid, (u32, u16))>> = const { RefCell::new(Vec::new()) };
     static ARRIVED: RefCell<Vec<(Command, Oid, Vec<String>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -43,10 +44,10 @@ pub(super) fn may_follow(root: Oid, relation: Oid, place: (u32, u16), signature:
     CURRENT.replace(Some(next));
 }
 
-/// Whether a DELETE is the first half of the move.
+/// Whether a DELETE is the first half of the move, before it is done.
 pub(super) fn leaves(relation: Oid, place: (u32, u16)) -> bool {
     let this = command();
-    CURRENT.with_borrow_mut(|current| match current {
+    let expected = CURRENT.with_borrow_mut(|current| match current {
         Some(Move { command, step, .. }) => {
             let expected = *command == this
                 && matches!(step, Step::Updated { relation: r, place: p } if *r == relation && *p == place);
@@ -56,6 +57,22 @@ pub(super) fn leaves(relation: Oid, place: (u32, u16)) -> bool {
             expected
         }
         None => false,
+    });
+    if expected {
+        LEFT.with_borrow_mut(|rows| {
+            rows.retain(|(command, ..)| *command == this);
+            rows.push((this, relation, place));
+        });
+    }
+    expected
+}
+
+/// The same in the AFTER ROW trigger.
+pub(super) fn left(relation: Oid, place: (u32, u16)) -> bool {
+    let this = command();
+    LEFT.with_borrow_mut(|rows| {
+        let found = rows.iter().position(|(c, r, p)| *c == this && *r == relation && *p == place);
+        found.map(|at| rows.swap_remove(at)).is_some()
     })
 }
 

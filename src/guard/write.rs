@@ -26,6 +26,9 @@ impl Write<'_> {
     pub(super) fn insert(&self) -> Datum {
         let new = self.trigger.new_row();
         if self.is_partition() && moving::arrives(self.table.target, &self.signature(&new), self.before) {
+            if !self.before {
+                audit::arrived(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
+            }
             return self.trigger.pass();
         }
         let filled = if self.before { self.with_defaults(&new) } else { None };
@@ -46,7 +49,7 @@ impl Write<'_> {
             fields.insert(self, row);
         }
         if !self.before {
-            audit::inserted(self.table, Some(self.member), &new, self.columns.fields.as_ref());
+            audit::inserted(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
         }
         filled.map_or_else(|| self.trigger.pass(), Row::into_datum)
     }
@@ -115,7 +118,7 @@ impl Write<'_> {
                 Some(self.member),
                 &old,
                 &new,
-                self.columns.fields.as_ref(),
+                self.columns.watched(self.table, &new),
                 sanction.as_ref(),
             );
         }
@@ -128,6 +131,9 @@ impl Write<'_> {
     pub(super) fn delete(&self) -> Datum {
         let old = self.trigger.old();
         if self.is_partition() && moving::leaves(self.trigger.relation(), old.place()) {
+            if self.table.has_old_shape() {
+                audit::departed(self.table, &old, self.columns.watched(self.table, &old));
+            }
             return self.trigger.pass();
         }
         let level = self.level(&old);
@@ -135,6 +141,19 @@ impl Write<'_> {
             return self.denied(&old, level, Level::Full);
         }
         archive::delete(self, &old)
+    }
+
+    /// AFTER DELETE: the row is gone.
+    pub(super) fn deleted(&self) -> Datum {
+        let old = self.trigger.old();
+        let watched = self.columns.watched(self.table, &old);
+        if self.is_partition() && moving::left(self.trigger.relation(), old.place()) {
+            audit::departed(self.table, &old, watched);
+        } else {
+            let sanction = sanction::sanctioned_record(self.table.target, &old.value(self.columns.id));
+            audit::deleted(self.table, Some(self.member), &old, watched, sanction.as_ref());
+        }
+        self.trigger.pass()
     }
 
     /// A row the member can see but not write; one he cannot see (a cascade) is as good as absent.
