@@ -43,10 +43,8 @@ CREATE TABLE leadguard.audit_log (
     detail          text,
     changes         jsonb NOT NULL,
     has_values      boolean NOT NULL,
-    mac             bytea NOT NULL,
-    CONSTRAINT audit_log_pkey PRIMARY KEY (at, id)
+    mac             bytea NOT NULL
 ) PARTITION BY RANGE (at);
-CREATE INDEX audit_log_record_idx ON leadguard.audit_log (target, record);
 COMMENT ON TABLE leadguard.audit_log IS
 'One row for each change of a record, and for each decision about records and rules: who, when, what. Append-only for everybody. Members with the capability audit read the rows of their organization.';
 COMMENT ON COLUMN leadguard.audit_log.at IS 'When the client sent the statement.';
@@ -60,7 +58,11 @@ COMMENT ON COLUMN leadguard.audit_log.changes IS
 COMMENT ON COLUMN leadguard.audit_log.has_values IS 'Values were kept in audit_value.';
 COMMENT ON COLUMN leadguard.audit_log.mac IS 'Keyed digest of the row; audit_verify recomputes it.';
 
+-- Each partition has indexes of its own: those of the root would come to the partitions by themselves when a dump
+-- is restored, where the dump creates them too.
 CREATE TABLE leadguard.audit_log_default PARTITION OF leadguard.audit_log DEFAULT;
+ALTER TABLE leadguard.audit_log_default ADD CONSTRAINT audit_log_default_pkey PRIMARY KEY (at, id);
+CREATE INDEX audit_log_default_record_idx ON leadguard.audit_log_default (target, record);
 COMMENT ON TABLE leadguard.audit_log_default IS 'Audit rows of the times for which audit_partitions has made no partition.';
 
 CREATE TABLE leadguard.audit_value (

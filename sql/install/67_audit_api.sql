@@ -45,6 +45,8 @@ BEGIN
             AND NOT EXISTS (SELECT FROM leadguard.audit_log_default d WHERE d.at >= low AND d.at < high);
         IF made THEN
             EXECUTE format('CREATE TABLE leadguard.%I PARTITION OF leadguard.audit_log FOR VALUES FROM (%L) TO (%L)', partition, low, high);
+            EXECUTE format('ALTER TABLE leadguard.%I ADD CONSTRAINT %I PRIMARY KEY (at, id)', partition, partition || '_pkey');
+            EXECUTE format('CREATE INDEX %I ON leadguard.%I (target, record)', partition || '_record_idx', partition);
             EXECUTE format('REVOKE ALL ON leadguard.%I FROM PUBLIC', partition);
             EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', partition);
             EXECUTE format('CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.%I '
@@ -65,7 +67,7 @@ AS 'MODULE_PATHNAME', 'audit_verify_wrapper';
 COMMENT ON FUNCTION leadguard.audit_verify(timestamptz) IS
 'Recomputes the keyed digests of audit rows and of the values that are kept, and returns what does not agree; no row when all is sound. Erased values are no difference. Members with the capability audit verify the rows of their organization, superusers all; others 42501. 22023: since is NULL.';
 
-CREATE FUNCTION leadguard.audit_batches(since timestamptz DEFAULT now() - interval '1 day', least integer DEFAULT 2)
+CREATE FUNCTION leadguard.audit_batches(since timestamptz DEFAULT now() - interval '1 day', at_least integer DEFAULT 2)
 RETURNS TABLE (at timestamptz, transaction xid8, session_role text, member_key text, target_name text, action text, records bigint)
 LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -73,7 +75,7 @@ AS $$
     FROM leadguard.audit_log l
     WHERE l.at >= since AND l.record IS NOT NULL
     GROUP BY l.at, l.transaction, l.session_role, l.member_key, l.target_name, l.action
-    HAVING count(*) >= least
+    HAVING count(*) >= at_least
     ORDER BY l.at, l.transaction
 $$;
 COMMENT ON FUNCTION leadguard.audit_batches(timestamptz, integer) IS

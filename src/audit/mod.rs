@@ -19,6 +19,7 @@ mod writer;
 use crate::errors::refused;
 use crate::ffi::call::Call;
 use crate::ffi::session::{self, Transaction};
+use crate::ffi::snapshot;
 use crate::ffi::trigger::{Operation, Row, TriggerCall};
 use crate::guard::{Purpose, Sanction};
 use crate::names;
@@ -194,7 +195,8 @@ pub(crate) fn on_transaction(event: Transaction) {
     match event {
         Transaction::Committing | Transaction::Preparing => {
             while buffer::is_waiting() {
-                writer::write(&buffer::take_all());
+                // Nothing runs any more, so that there is no snapshot to write under.
+                snapshot::with_latest(|| writer::write(&buffer::take_all()));
             }
         }
         Transaction::Ended => {

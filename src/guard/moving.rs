@@ -12,10 +12,11 @@ use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 
 type Command = (u32, i64);
+type Place = (u32, u16);
 
 enum Step {
     /// Updated at this place of a partition; may be deleted there next.
-    Updated { relation: Oid, place: (u32, u16) },
+    Updated { relation: Oid, place: Place },
     /// Deleted there; must be inserted next.
     Deleted,
 }
@@ -30,7 +31,7 @@ struct Move {
 thread_local! {
     static CURRENT: RefCell<Option<Move>> = const { RefCell::new(None) };
     /// Rows that left and arrived, whose AFTER ROW triggers are to come at the end of the command.
-    static LEFT: RefCell<Vec<(Command, Oid, (u32, u16))>> = const { RefCell::new(Vec::new()) };
+    static LEFT: RefCell<Vec<(Command, Oid, Place)>> = const { RefCell::new(Vec::new()) };
     static ARRIVED: RefCell<Vec<(Command, Oid, Vec<String>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -39,13 +40,13 @@ fn command() -> Command {
 }
 
 /// A row was judged and is about to be updated.
-pub(super) fn may_follow(root: Oid, relation: Oid, place: (u32, u16), signature: Vec<String>) {
+pub(super) fn may_follow(root: Oid, relation: Oid, place: Place, signature: Vec<String>) {
     let next = Move { command: command(), root, signature, step: Step::Updated { relation, place } };
     CURRENT.replace(Some(next));
 }
 
 /// Whether a DELETE is the first half of the move, before it is done.
-pub(super) fn leaves(relation: Oid, place: (u32, u16)) -> bool {
+pub(super) fn leaves(relation: Oid, place: Place) -> bool {
     let this = command();
     let expected = CURRENT.with_borrow_mut(|current| match current {
         Some(Move { command, step, .. }) => {
@@ -68,7 +69,7 @@ pub(super) fn leaves(relation: Oid, place: (u32, u16)) -> bool {
 }
 
 /// The same in the AFTER ROW trigger.
-pub(super) fn left(relation: Oid, place: (u32, u16)) -> bool {
+pub(super) fn left(relation: Oid, place: Place) -> bool {
     let this = command();
     LEFT.with_borrow_mut(|rows| {
         let found = rows.iter().position(|(c, r, p)| *c == this && *r == relation && *p == place);

@@ -157,7 +157,7 @@ fn k33_a_batch_is_counted() {
     let start = mark(&mut admin);
     accepted(&mut admin, "INSERT INTO crm.lead (name) SELECT 'n' || g FROM generate_series(1, 12000) AS g");
     assert_eq!(scalar(&mut admin, &format!("SELECT count(*) FROM leadguard.audit_log WHERE id > {start}")), "12000");
-    let batch = "SELECT session_role, coalesce(member_key, '-'), target_name, action, records FROM leadguard.audit_batches(least => 100)";
+    let batch = "SELECT session_role, coalesce(member_key, '-'), target_name, action, records FROM leadguard.audit_batches(at_least => 100)";
     assert_eq!(rows(&mut admin, batch), [["postgres", "-", "crm.lead", "create", "12000"]]);
     assert_eq!(rows(&mut db.connect("tina"), batch), [["postgres", "-", "crm.lead", "create", "12000"]]);
     assert_eq!(rows(&mut db.connect("alice"), batch), Vec::<Vec<String>>::new());
