@@ -73,10 +73,10 @@ fn partitioned(name: &str) -> Db {
     accepted(
         &mut admin,
         "CREATE SCHEMA crm;
-         CREATE TABLE crm.lead (id bigint, owner_id bigint, gone int, region text, name text, source text, n int) PARTITION BY LIST (region);
+         CREATE TABLE crm.lead (id bigint, owner_id bigint, gone int, region text, name text, source text, n int, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
          ALTER TABLE crm.lead DROP COLUMN gone;
          CREATE TABLE crm.lead_eu PARTITION OF crm.lead FOR VALUES IN ('eu');
-         CREATE TABLE crm.lead_us (a int, b int, source text, n int, name text, region text, owner_id bigint, id bigint);
+         CREATE TABLE crm.lead_us (a int, b int, source text, n int, name text, region text NOT NULL, owner_id bigint, id bigint NOT NULL);
          ALTER TABLE crm.lead_us DROP COLUMN a, DROP COLUMN b;
          ALTER TABLE crm.lead ATTACH PARTITION crm.lead_us FOR VALUES IN ('us');
          INSERT INTO crm.lead SELECT n, m.id, CASE WHEN n % 2 = 0 THEN 'eu' ELSE 'us' END, 'lead', 'web', n

@@ -11,3 +11,4 @@ mod enforce_tags;
 mod enforce_triggers;
 mod enforce_values;
 mod property;
+mod property_model;
