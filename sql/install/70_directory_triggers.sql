@@ -80,7 +80,7 @@ CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCA
 CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.team_member
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
 
--- Login roles and protected tables have a revision of their own. Only what changes rows raises it: every change of a
+-- Login roles, protected tables and the rules about their fields have a revision of their own. Only what changes rows raises it: every change of a
 -- member and every DROP looks here, and most find nothing to do.
 CREATE FUNCTION leadguard.bump_registration()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -93,12 +93,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.bump_registration() IS
-'Trigger AFTER STATEMENT of role_binding and protected_table: raises the revision of what is registered when a row changed.';
+'Trigger AFTER STATEMENT of role_binding, protected_table and the rules about fields: raises the revision of what is registered when a row changed.';
 DO $$
 DECLARE
     t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['role_binding', 'protected_table'] LOOP
+    FOREACH t IN ARRAY ARRAY['role_binding', 'protected_table', 'field_version', 'field_rule', 'field_value', 'field_transition',
+                             'tag_column', 'tag_namespace', 'column_mask'] LOOP
         EXECUTE format('CREATE TRIGGER directory_55_insert AFTER INSERT ON leadguard.%I REFERENCING NEW TABLE AS changed '
                        'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_registration()', t);
         EXECUTE format('CREATE TRIGGER directory_55_update AFTER UPDATE ON leadguard.%I REFERENCING NEW TABLE AS changed '

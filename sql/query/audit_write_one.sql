@@ -6,3 +6,4 @@ INSERT INTO leadguard.audit_log (at, transaction, session_role, outer_role, memb
     target, target_name, action, reason, approval, detail, id, record, changes, has_values, mac)
 VALUES ($1, $2::xid8, $3, $4, $5, $6, $7, nullif($8, 0), $9, $10, $11, $12, $13, $14, $15, $16::jsonb, $17 IS NOT NULL,
     decode($18, 'hex'))
+RETURNING tableoid

@@ -2,6 +2,7 @@
 
 use super::buffer::{Entry, Head};
 use super::watched::Change;
+use crate::ffi::append;
 use crate::ffi::scan::{self, Equal};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::snapshot;
@@ -96,7 +97,7 @@ pub(super) fn digest_of_row(
 pub(super) fn write(entries: &[Entry]) {
     for entries in entries.chunk_by(|a, b| Rc::ptr_eq(&a.head, &b.head)) {
         match entries {
-            [entry] => write_one(&entry.head, Some(&entry.record), &entry.change),
+            [entry] => drop(write_one(&entry.head, Some(&entry.record), &entry.change)),
             entries => write_many(entries),
         }
     }
@@ -128,7 +129,8 @@ fn head_params<'a>(head: &'a Head, transaction: &'a str) -> [Param<'a>; 13] {
     ]
 }
 
-pub(super) fn write_one(head: &Head, record: Option<&str>, change: &Change) {
+/// Writes one row with a statement, which finds the partition; answers which it was.
+pub(super) fn write_one(head: &Head, record: Option<&str>, change: &Change) -> Option<Oid> {
     let transaction = session::transaction().to_string();
     writing(Operation::Insert, || {
         let id = next(sequence());
@@ -143,45 +145,84 @@ pub(super) fn write_one(head: &Head, record: Option<&str>, change: &Change) {
             Param::Text(Some(&mac)),
         ];
         let params = [head_params(head, &transaction).as_slice(), &own].concat();
-        sql::query(include_str!("../../sql/query/audit_write_one.sql"), &params, Sees::Now, &mut |_| {});
-    });
+        let mut partition = None;
+        sql::query(include_str!("../../sql/query/audit_write_one.sql"), &params, Sees::Now, &mut |row| {
+            partition = row.oid(0);
+        });
+        partition
+    })
 }
 
+/// Rows of one statement have one time, and so one partition. The first one finds it.
 fn write_many(entries: &[Entry]) {
-    let Some(first) = entries.first() else { return };
+    let Some((first, rest)) = entries.split_first() else { return };
     let head = &first.head;
-    let transaction = session::transaction().to_string();
-    writing(Operation::Insert, || {
-        let sequence = sequence();
-        let digest = with_key(|key| digest_of_head(key, head, &transaction));
-        let ids: Vec<i64> = entries.iter().map(|_| next(sequence)).collect();
-        let column = |of: &dyn Fn(&Entry) -> &str| entries.iter().map(|e| of(e).to_owned()).collect::<Vec<_>>();
-        let records = column(&|e| &e.record);
-        let changes = column(&|e| &e.change.changes);
-        let values = column(&|e| e.change.values.as_deref().unwrap_or_default());
-        let macs: Vec<String> = ids
-            .iter()
-            .zip(entries)
-            .map(|(id, e)| {
-                let mut mac = String::new();
-                let record = Some(e.record.as_str());
-                digest::hex(
-                    &digest_of_row(&digest, *id, record, &e.change.changes, e.change.values.is_some()),
-                    &mut mac,
-                );
-                mac
-            })
-            .collect();
-        let own = [
-            Param::Ints(&ids),
-            Param::Texts(&records),
-            Param::Texts(&changes),
-            Param::Texts(&values),
-            Param::Texts(&macs),
-        ];
-        let params = [head_params(head, &transaction).as_slice(), &own].concat();
-        sql::query(include_str!("../../sql/query/audit_write_many.sql"), &params, Sees::Now, &mut |_| {});
-    });
+    let one = |entry: &Entry| write_one(head, Some(&entry.record), &entry.change);
+    let partition = one(first);
+    let tables =
+        partition.and_then(append::Table::open).zip(append::Table::open(session::own_relation(c"audit_value")));
+    match tables {
+        Some((log, values)) => as_extension(|| append_all(head, rest, log, values)),
+        None => rest.iter().for_each(|entry| drop(one(entry))),
+    }
+}
+
+fn append_all(head: &Head, entries: &[Entry], mut log: append::Table, mut values: append::Table) {
+    let (sequence, transaction) = (sequence(), session::transaction());
+    let digest = with_key(|key| digest_of_head(key, head, &transaction.to_string()));
+    fill(&mut log, head, transaction);
+    let [id, record, changes, has_values, mac] =
+        [c"id", c"record", c"changes", c"has_values", c"mac"].map(|name| log.column(name));
+    let [of, at, organization, target, kept_record, kept] =
+        [c"audit_id", c"at", c"organization", c"target", c"record", c"values"].map(|name| values.column(name));
+    values.int(at, Some(head.at));
+    values.int(organization, head.organization);
+    values.oid(target, head.target);
+    for Entry { record: name, change, .. } in entries {
+        let number = next(sequence);
+        let keeps = change.values.is_some();
+        log.int(id, Some(number));
+        log.text(record, Some(name));
+        log.json(changes, &change.changes);
+        log.bool(has_values, keeps);
+        log.bytes(mac, &digest_of_row(&digest, number, Some(name), &change.changes, keeps));
+        log.append();
+        if let Some(text) = &change.values {
+            values.int(of, Some(number));
+            values.text(kept_record, Some(name));
+            values.json(kept, text);
+            values.append();
+        }
+    }
+    drop(values);
+    log.finish();
+}
+
+/// What all rows with this head have in common.
+fn fill(log: &mut append::Table, head: &Head, transaction: u64) {
+    let texts = [
+        (c"session_role", Some(head.session_role.as_str())),
+        (c"outer_role", Some(&head.outer_role)),
+        (c"member_key", head.member_key.as_deref()),
+        (c"target_name", head.target_name.as_deref()),
+        (c"action", Some(&head.action)),
+        (c"reason", head.reason.as_deref()),
+        (c"detail", head.detail.as_deref()),
+    ];
+    for (name, text) in texts {
+        log.text(log.column(name), text);
+    }
+    let numbers = [
+        (c"at", Some(head.at)),
+        (c"transaction", Some(transaction.cast_signed())),
+        (c"member_id", head.member),
+        (c"organization", head.organization),
+        (c"approval", head.approval),
+    ];
+    for (name, number) in numbers {
+        log.int(log.column(name), number);
+    }
+    log.oid(log.column(c"target"), head.target);
 }
 
 pub(super) fn erase(target: Oid, record: &str) {

@@ -5,11 +5,16 @@
 //! write, row judges each change and fills defaults, stored judges the row again after all other triggers.
 
 mod archive;
+mod defaults;
 mod fields;
+mod judged;
 mod moving;
 pub(crate) mod rules;
 mod sanction;
+mod tags;
+mod transitions;
 mod unbound;
+mod values;
 mod write;
 
 pub(crate) use fields::Fields;

@@ -25,10 +25,10 @@ fn follow(trigger: &TriggerCall, table: &Table) -> bool {
         return false;
     }
     match trigger.operation() {
-        Operation::Insert => moving::arrives(table.target, &signature(table, &trigger.new_row()), true),
+        Operation::Insert => moving::arrives(table.target, &signature(table, &trigger.new_row()), true).is_some(),
         Operation::Update => {
             let signature = signature(table, &trigger.new_row());
-            moving::may_follow(table.target, relation, trigger.old().place(), signature);
+            moving::may_follow(table.target, relation, trigger.old().place(), signature, Vec::new());
             false
         }
         Operation::Delete | Operation::Truncate => {
@@ -50,7 +50,9 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
     let is_partition = trigger.relation() != table.target;
     let sanction = sanction::sanctioned(table.target).filter(|s| s.record == watched.record(&row));
     match operation {
-        Operation::Insert if is_partition && moving::arrives(table.target, &signature(table, &row), false) => {
+        Operation::Insert
+            if is_partition && moving::arrives(table.target, &signature(table, &row), false).is_some() =>
+        {
             audit::arrived(table, None, &row, watched);
         }
         Operation::Insert => audit::inserted(table, None, &row, watched),

@@ -1,6 +1,7 @@
 //! One row being written by a member.
 
 use super::rules::{self, Changed, named};
+use super::sanction::Purpose;
 use super::{Columns, archive, moving, sanction};
 use crate::audit;
 use crate::errors::{self, refused};
@@ -25,13 +26,21 @@ pub(super) struct Write<'a> {
 impl Write<'_> {
     pub(super) fn insert(&self) -> Datum {
         let new = self.trigger.new_row();
-        if self.is_partition() && moving::arrives(self.table.target, &self.signature(&new), self.before) {
+        if self.is_partition()
+            && let Some(held) = moving::arrives(self.table.target, &self.signature(&new), self.before)
+        {
             if !self.before {
+                if let Some(fields) = &self.columns.fields {
+                    fields.arrived(self, &held, &new);
+                }
                 audit::arrived(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
             }
             return self.trigger.pass();
         }
-        let filled = if self.before { self.with_defaults(&new) } else { None };
+        let mut filled = if self.before { self.with_defaults(&new) } else { None };
+        if let Some(fields) = &self.columns.fields {
+            filled = fields.insert(self, filled.as_ref().unwrap_or(&new)).or(filled);
+        }
         let row = filled.as_ref().unwrap_or(&new);
         if let Some(creator) = self.columns.creator
             && row.value(creator) != Value::Null
@@ -44,9 +53,6 @@ impl Write<'_> {
         }
         if let Err(failure) = rules::insert(self.subject, self.table, &self.columns.map(row)) {
             failure.raise();
-        }
-        if let Some(fields) = &self.columns.fields {
-            fields.insert(self, row);
         }
         if !self.before {
             audit::inserted(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
@@ -105,12 +111,15 @@ impl Write<'_> {
             if level < Level::Edit {
                 return self.denied(&old, level, Level::Edit);
             }
-            if let Some(fields) = &self.columns.fields {
-                fields.update(self, &old, &new);
-            }
             if let Err(failure) = rules::update(self.subject, self.table, level, changed, &self.columns.map(&new)) {
                 failure.raise();
             }
+        }
+        // Handing a record over is no way around the rules about its fields.
+        if sanction.as_ref().is_none_or(|s| s.purpose == Purpose::Reassign)
+            && let Some(fields) = &self.columns.fields
+        {
+            fields.update(self, &old, &new);
         }
         if !self.before {
             audit::updated(
@@ -123,7 +132,8 @@ impl Write<'_> {
             );
         }
         if self.before && self.is_partition() {
-            moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new));
+            let held = self.columns.fields.as_ref().map_or_else(Vec::new, |fields| fields.keep(&old));
+            moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new), held);
         }
         self.trigger.pass()
     }
