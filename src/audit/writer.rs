@@ -97,7 +97,9 @@ pub(super) fn digest_of_row(
 pub(super) fn write(entries: &[Entry]) {
     for entries in entries.chunk_by(|a, b| Rc::ptr_eq(&a.head, &b.head)) {
         match entries {
-            [entry] => drop(write_one(&entry.head, Some(&entry.record), &entry.change)),
+            [entry] => {
+                write_one(&entry.head, Some(&entry.record), &entry.change);
+            }
             entries => write_many(entries),
         }
     }
@@ -163,7 +165,11 @@ fn write_many(entries: &[Entry]) {
         partition.and_then(append::Table::open).zip(append::Table::open(session::own_relation(c"audit_value")));
     match tables {
         Some((log, values)) => as_extension(|| append_all(head, rest, log, values)),
-        None => rest.iter().for_each(|entry| drop(one(entry))),
+        None => {
+            for entry in rest {
+                one(entry);
+            }
+        }
     }
 }
 
