@@ -4,6 +4,7 @@
 //! value of a row. 42501 for refusals, 28000 for identity, 22023 for arguments, LGnnn only for what an
 //! application must tell apart.
 
+use crate::audit::denied;
 use crate::ffi::raise::{self, Report};
 
 /// Builds and raises one error.
@@ -25,6 +26,9 @@ impl Failure {
     }
 
     pub(crate) fn raise(self) -> ! {
+        if matches!(self.0.code, REFUSED | NEEDS_APPROVAL) {
+            denied::log(self.0.code, &self.0.message);
+        }
         raise::error(&self.0)
     }
 }
@@ -36,6 +40,7 @@ pub(crate) const NOT_YET: &str = "0A000";
 pub(crate) const CYCLE: &str = "LG001";
 pub(crate) const TOO_DEEP: &str = "LG002";
 pub(crate) const IDENTITY_CHANGED: &str = "LG003";
+pub(crate) const NEEDS_APPROVAL: &str = "LG004";
 
 pub(crate) fn refused(message: impl Into<String>) -> Failure {
     failure(REFUSED, message)

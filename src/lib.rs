@@ -62,6 +62,8 @@ extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = 
 extern "C-unwind" fn _PG_init() {
     guc::register();
     ffi::session::on_transaction(|event| {
+        // First: it still writes, for which identity and caches must be as they were.
+        audit::on_transaction(event);
         identity::on_transaction(event);
         visibility::subject::on_transaction(event);
         planner::plans::on_transaction(event);

@@ -38,4 +38,4 @@ CREATE FUNCTION leadguard.reassign(target regclass, record text, owner text DEFA
     LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'reassign_wrapper';
 COMMENT ON FUNCTION leadguard.reassign(regclass, text, text, text, text) IS
-'Gives a record to another owner (key of an active member), another territory (key), or both, even if the caller loses sight of it; grants stay. It is an UPDATE with the caller''s own table privileges, and triggers run. The reason is not stored yet. For members with level full on the record and superusers. Errors: 42501 no right, or no such record for the caller; 22023 unknown owner, territory or table, neither named.';
+'Gives a record to another owner (key of an active member), another territory (key), or both, even if the caller loses sight of it; grants stay. It is an UPDATE with the caller''s own table privileges, and triggers run. The reason is kept in the audit. For members with level full on the record and superusers. Errors: 42501 no right, or no such record for the caller; 22023 unknown owner, territory or table, neither named.';

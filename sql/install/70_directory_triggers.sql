@@ -28,7 +28,7 @@ BEGIN
                        'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard(''administer'')', t);
     END LOOP;
     FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
-                             'member_closure', 'territory_closure', 'hierarchy_revision'] LOOP
+                             'member_closure', 'territory_closure', 'hierarchy_revision', 'secret'] LOOP
         EXECUTE format('CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.%I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard(''owner'')', t);
     END LOOP;

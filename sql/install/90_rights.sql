@@ -7,7 +7,7 @@ BEGIN
     FOR item IN
         SELECT format('ON %s %s', CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass) AS object, a.grantee
         FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) a
-        WHERE c.relnamespace = 'leadguard'::regnamespace AND c.relkind IN ('r', 'v', 'S') AND a.grantee <> c.relowner
+        WHERE c.relnamespace = 'leadguard'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S') AND a.grantee <> c.relowner
         UNION
         SELECT format('ON FUNCTION %s', p.oid::regprocedure), a.grantee
         FROM pg_catalog.pg_proc p, LATERAL pg_catalog.aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
@@ -49,7 +49,8 @@ BEGIN
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON leadguard.%I TO PUBLIC', t);
     END LOOP;
     FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
-                             'member_closure', 'territory_closure', 'hierarchy_revision', 'retired_key'] LOOP
+                             'member_closure', 'territory_closure', 'hierarchy_revision', 'retired_key',
+                             'secret', 'audit_log', 'audit_log_default', 'audit_value'] LOOP
         EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', t);
     END LOOP;
 END
@@ -70,12 +71,18 @@ CREATE POLICY own ON leadguard.member_scope FOR SELECT USING (member_id = (SELEC
 CREATE POLICY own ON leadguard.territory_member FOR SELECT USING (member_id = (SELECT leadguard.current_member()));
 CREATE POLICY own ON leadguard.team_member FOR SELECT USING (member_id = (SELECT leadguard.current_member()));
 
+-- The audit is read through its root; its partitions have no policy and no grant of their own.
+CREATE POLICY audited ON leadguard.audit_log FOR SELECT USING (
+    (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
+CREATE POLICY audited ON leadguard.audit_value FOR SELECT USING (
+    (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
+
 GRANT SELECT (id, org_id, key, name) ON leadguard.member TO PUBLIC;
 GRANT SELECT (id, key, name) ON leadguard.organization TO PUBLIC;
 GRANT SELECT ON leadguard.role, leadguard.member_role, leadguard.member_scope, leadguard.territory_member, leadguard.team_member TO PUBLIC;
 GRANT SELECT (id, org_id, key, name) ON leadguard.territory TO PUBLIC;
 GRANT SELECT (id, org_id, key, name) ON leadguard.team TO PUBLIC;
-GRANT SELECT ON leadguard.protected TO PUBLIC;
+GRANT SELECT ON leadguard.protected, leadguard.audit_log, leadguard.audit_value TO PUBLIC;
 
 -- Functions: the list of those anyone may execute. All others are for the extension itself and its owner.
 GRANT EXECUTE ON FUNCTION
@@ -88,7 +95,7 @@ GRANT EXECUTE ON FUNCTION
     leadguard.still_visible(regclass, "any", "any", "any", "any"),
     leadguard.acceptable(regclass, "any", "any", "any", "any"),
     leadguard.mapped(anyelement),
-    leadguard.guard_statement(), leadguard.guard_row(), leadguard.guard_stored(),
+    leadguard.guard_statement(), leadguard.guard_row(), leadguard.guard_stored(), leadguard.guard_written(),
     leadguard.current_member(), leadguard.current_organization(), leadguard.has_capability(text),
     leadguard.is_analyst(), leadguard.is_guest(), leadguard.in_my_organization(text, bigint),
     leadguard.whoami(), leadguard.act_as(text), leadguard.cache(), leadguard.search(anyelement, text, text, text),
@@ -103,5 +110,6 @@ GRANT EXECUTE ON FUNCTION
     leadguard.explain_access(regclass, text, text, text),
     leadguard.who_can(text, regclass, text),
     leadguard.what_can(text, regclass, text),
-    leadguard.field_access(regclass, text)
+    leadguard.field_access(regclass, text),
+    leadguard.audit_verify(timestamptz), leadguard.audit_batches(timestamptz, integer)
 TO PUBLIC;

@@ -1,27 +1,127 @@
-//! Who changed what: one row for each change of a protected record.
+//! Who changed what: one row for each change of a protected record, and for each decision about records and rules.
+//!
+//! A change is noted when the row has passed all triggers, and written with the others of its statement:
+//! watched  which columns of a table are written down, and how
+//! buffer   what was noted and is not written yet
+//! writer   audit_log and audit_value
+//! verify   whether they still agree with their digests
+//! denied   refusals, which leave a line in the server log: that one survives the rollback
+//!
+//! Invariants: a change and its row commit or vanish together; no value that somebody may not read is written down
+//! in clear. Tests: tests/audit.
 
-use crate::ffi::trigger::Row;
-use crate::guard::{Fields, Sanction};
-use crate::visibility::Table;
+mod buffer;
+pub(crate) mod denied;
+mod verify;
+mod watched;
+mod writer;
+
+use crate::errors::refused;
+use crate::ffi::call::Call;
+use crate::ffi::session::{self, Transaction};
+use crate::ffi::snapshot;
+use crate::ffi::trigger::{Operation, Row, TriggerCall};
+use crate::guard::{Purpose, Sanction};
+use crate::names;
 use crate::visibility::subject::Member;
+use crate::visibility::{self, Table};
+use buffer::{About, Head};
+use pgrx::pg_sys::{Datum, Oid};
+use std::borrow::Cow;
+pub(crate) use watched::Watched;
+use watched::{Change, Texts};
 
 /// A row was inserted and passed all triggers.
-pub(crate) fn inserted(_table: &Table, _member: Option<&Member>, _new: &Row, _fields: Option<&Fields>) {}
+pub(crate) fn inserted(table: &Table, member: Option<&Member>, new: &Row, watched: &Watched) {
+    if watched.notes_inserts() {
+        let change = watched.change(None, Some(&watched.texts(new)), &watched.record(new));
+        note(table, member, watched, new, "create", None, change);
+    }
+}
 
-/// A row was updated and passed all triggers.
+/// A row was updated and passed all triggers. Without a change that matters nothing is noted.
 pub(crate) fn updated(
-    _table: &Table,
-    _member: Option<&Member>,
-    _old: &Row,
-    _new: &Row,
-    _fields: Option<&Fields>,
-    _sanction: Option<&Sanction>,
+    table: &Table,
+    member: Option<&Member>,
+    old: &Row,
+    new: &Row,
+    watched: &Watched,
+    sanction: Option<&Sanction>,
 ) {
+    let record = watched.record(new);
+    if let Some((old, new_texts)) = watched.differing(old, new) {
+        let action = watched.action(&old, &new_texts, sanction);
+        let change = watched.change(Some(&old), Some(&new_texts), &record);
+        note(table, member, watched, new, action, sanction, change);
+    }
+}
+
+/// A row was deleted for good. A purge says so itself, when all that belongs to it is gone.
+pub(crate) fn deleted(
+    table: &Table,
+    member: Option<&Member>,
+    old: &Row,
+    watched: &Watched,
+    sanction: Option<&Sanction>,
+) {
+    if sanction.is_some_and(|s| s.purpose == Purpose::Purge) {
+        return;
+    }
+    let change = watched.change(Some(&watched.texts(old)), None, &watched.record(old));
+    note(table, member, watched, old, "delete", sanction, change);
+}
+
+/// The first half of an UPDATE that moves a row to another partition.
+pub(crate) fn departed(table: &Table, old: &Row, watched: &Watched) {
+    buffer::depart(table.target, watched.record(old), watched.texts(old));
+}
+
+/// The second half: together they are one change.
+pub(crate) fn arrived(table: &Table, member: Option<&Member>, new: &Row, watched: &Watched) {
+    let record = watched.record(new);
+    let sanction = crate::guard::sanctioned(table.target).filter(|s| s.record == record);
+    let (old, texts) = match buffer::arrive(table.target, &record) {
+        Some(old) => old.differing(watched.texts(new)),
+        // Nobody saw it leave: better half of the story than none.
+        None => (Texts::default(), watched.texts(new)),
+    };
+    if !texts.is_empty() {
+        let action = watched.action(&old, &texts, sanction.as_ref());
+        let change = watched.change(Some(&old), Some(&texts), &record);
+        note(table, member, watched, new, action, sanction.as_ref(), change);
+    }
+}
+
+fn note(
+    table: &Table,
+    member: Option<&Member>,
+    watched: &Watched,
+    row: &Row,
+    action: &'static str,
+    sanction: Option<&Sanction>,
+    change: Change,
+) {
+    let organization = match member {
+        Some(member) => Some(member.org_id),
+        None => watched.organization(row, table),
+    };
+    let about = About {
+        target: Some(table.target),
+        member: member.map(|m| (m.id, Cow::Borrowed(m.key.as_str()))),
+        organization,
+        action,
+        reason: sanction.and_then(|s| s.reason.as_deref()),
+        approval: sanction.and_then(|s| s.approval),
+        detail: None,
+    };
+    if buffer::add(&about, watched.record(row), change) {
+        flush();
+    }
 }
 
 /// Something that happened to a record, or to the rules, outside of the triggers of a protected table.
 pub(crate) struct Event<'a> {
-    pub target: Option<pgrx::pg_sys::Oid>,
+    pub target: Option<Oid>,
     pub record: Option<&'a str>,
     pub action: &'static str,
     pub reason: Option<&'a str>,
@@ -31,7 +131,82 @@ pub(crate) struct Event<'a> {
 }
 
 /// Writes an event down at once, in the running transaction.
-pub(crate) fn event(_event: &Event) {}
+pub(crate) fn event(event: &Event) {
+    let subject = visibility::statement();
+    let organization = subject.member.as_ref().map(|m| m.org_id).or_else(|| {
+        let table = subject.table(event.target?);
+        // Where each record says to which organization it belongs, its auditors must not read of other ones.
+        Option::as_ref(&table).filter(|t| t.organization_column.is_none()).map(|t| t.org_id)
+    });
+    event_of(event, organization);
+}
+
+/// The same where the caller knows the organization of the record.
+pub(crate) fn event_of(event: &Event, organization: Option<i64>) {
+    let subject = visibility::statement();
+    let head = Head::new(&About {
+        target: event.target,
+        member: subject.member.as_ref().map(|m| (m.id, Cow::Borrowed(m.key.as_str()))),
+        organization,
+        action: event.action,
+        reason: event.reason,
+        approval: event.approval,
+        detail: event.detail.as_deref(),
+    });
+    writer::write_one(&head, event.record, &Change::none());
+}
 
 /// Takes the values of a record out of the audit; the digests stay.
-pub(crate) fn erase_values(_target: pgrx::pg_sys::Oid, _record: &str) {}
+pub(crate) fn erase_values(target: Oid, record: &str) {
+    buffer::forget_values(target, record);
+    writer::erase(target, record);
+}
+
+/// AFTER STATEMENT of a protected table.
+pub(crate) fn written(call: &Call) -> Datum {
+    let trigger = TriggerCall::of(call);
+    flush();
+    trigger.skip()
+}
+
+/// Writes what this (sub)transaction has noted. What an outer one noted must not be lost if this one is rolled back.
+fn flush() {
+    writer::write(&buffer::take(session::subtransaction()));
+}
+
+/// BEFORE STATEMENT of the audit tables.
+pub(crate) fn append_only(call: &Call) -> Datum {
+    let trigger = TriggerCall::of(call);
+    let operation = trigger.operation();
+    let restores = operation == Operation::Insert
+        && session::is_superuser(session::current_role())
+        && session::demands_no_row_security();
+    if writer::is_writing(operation) || restores {
+        return trigger.skip();
+    }
+    refused(format!("{} on {} refused: the audit is append-only", operation.name(), names::shown(trigger.relation())))
+        .hint("leadguard writes it. Values of a record go with leadguard.purge and leadguard.erase_note.")
+        .raise()
+}
+
+/// Rows noted in a part that is rolled back go with it; at the end nothing may be left unwritten, whatever became of
+/// the trigger (a replication worker runs no statement triggers, tables protected by 0.2.0 have none).
+pub(crate) fn on_transaction(event: Transaction) {
+    match event {
+        Transaction::Committing | Transaction::Preparing => {
+            while buffer::is_waiting() {
+                // Nothing runs any more, so that there is no snapshot to write under.
+                snapshot::with_latest(|| writer::write(&buffer::take_all()));
+            }
+        }
+        Transaction::Ended => {
+            buffer::clear();
+            writer::forget_key();
+        }
+        Transaction::SubCommitted { sub, parent } => buffer::hand_over(sub, parent),
+        Transaction::SubAborted { sub } => {
+            buffer::drop_of(sub);
+            writer::forget_key();
+        }
+    }
+}

@@ -52,6 +52,8 @@ entries! {
     pg_finfo_leadguard_guard_statement, leadguard_guard_statement => crate::guard::statement;
     pg_finfo_leadguard_guard_row, leadguard_guard_row => crate::guard::row;
     pg_finfo_leadguard_guard_stored, leadguard_guard_stored => crate::guard::stored;
+    pg_finfo_leadguard_guard_written, leadguard_guard_written => crate::audit::written;
+    pg_finfo_leadguard_append_only, leadguard_append_only => crate::audit::append_only;
     pg_finfo_leadguard_forget_plans, leadguard_forget_plans => planner::plans::forget_everywhere;
     pg_finfo_leadguard_closure_lock, leadguard_closure_lock => crate::hierarchy::lock;
     pg_finfo_leadguard_closure_maintain, leadguard_closure_maintain => crate::hierarchy::maintain;

@@ -1,5 +1,6 @@
 //! Everything that touches Postgres by pointer. No other folder may write `unsafe`.
 //!
+//! append   rows put into the extension's own tables without a statement
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
 //! compat   differences between the server versions
 //! entries  how many rows an index has for a few values
@@ -21,6 +22,7 @@
 //! statistics what the planner knows of columns and tables
 //! trigger  trigger calls, their rows and transition tables
 
+pub(crate) mod append;
 pub(crate) mod call;
 mod compat;
 pub(crate) mod default;

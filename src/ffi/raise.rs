@@ -47,6 +47,31 @@ pub(crate) fn error(report: &Report) -> ! {
     unreachable!("an error of level ERROR does not return")
 }
 
+mod report {
+    use core::ffi::{c_char, c_int};
+    unsafe extern "C-unwind" {
+        pub(super) fn errstart(level: c_int, domain: *const c_char) -> bool;
+        pub(super) fn errfinish(file: *const c_char, line: c_int, function: *const c_char);
+    }
+}
+
+/// One line in the server log, which no client sees; without the statement, whose text holds values.
+pub(crate) fn log(line: &str) {
+    // SAFETY: opens a report, which errfinish closes.
+    if !unsafe { report::errstart(PgLogLevel::LOG_SERVER_ONLY as i32, core::ptr::null()) } {
+        return;
+    }
+    let text = copied(line);
+    // SAFETY: a report is open; format and argument are terminated strings.
+    unsafe { pg_sys::errmsg_internal(c"%s".as_ptr(), text) };
+    // SAFETY: a report is open.
+    unsafe { pg_sys::errhidestmt(true) };
+    // SAFETY: a report is open.
+    unsafe { pg_sys::errhidecontext(true) };
+    // SAFETY: closes it; below ERROR the function returns.
+    unsafe { report::errfinish(c"leadguard".as_ptr(), 0, c"denied".as_ptr()) };
+}
+
 pub(crate) fn notice(message: &str) {
     throw(&Report { code: "00000", message: message.to_owned(), detail: None, hint: None }, PgLogLevel::NOTICE as i32);
 }

@@ -79,6 +79,18 @@ impl Tuple {
         unsafe { super::call::text_of(datum) }.map(body)
     }
 
+    /// A column of type bytea.
+    pub(crate) fn bytes(&self, column: Column) -> Option<Vec<u8>> {
+        let datum = self.datum(column)?;
+        // SAFETY: a varlena of the live tuple, fetched into the current memory context where it is compressed.
+        let whole = unsafe { pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr()) };
+        // SAFETY: fetched above.
+        let bytes = unsafe {
+            std::slice::from_raw_parts(pgrx::vardata_any(whole).cast::<u8>(), pgrx::varsize_any_exhdr(whole))
+        };
+        Some(bytes.to_vec())
+    }
+
     /// The transaction that wrote this version of the row, and whether that is the running one.
     pub(crate) fn writer(&self) -> (u32, bool) {
         // SAFETY: a heap tuple has a header.

@@ -9,6 +9,56 @@ pub(crate) fn session_role() -> pg_sys::Oid {
     unsafe { pg_sys::GetSessionUserId() }
 }
 
+/// The role that SET ROLE chose, or the login; definer functions do not change it.
+pub(crate) fn outer_role() -> pg_sys::Oid {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::GetOuterUserId() }
+}
+
+/// The setting row_security, which a restore turns off.
+pub(crate) fn demands_no_row_security() -> bool {
+    // SAFETY: reads a backend variable.
+    !unsafe { pg_sys::row_security }
+}
+
+/// Schema and name of a relation, from the caches; None for one that is gone.
+pub(crate) fn relation_name(relation: pg_sys::Oid) -> Option<String> {
+    // SAFETY: a catalog look-up; null for what does not exist.
+    let name = unsafe { pg_sys::get_rel_name(relation) };
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: a catalog look-up of a relation that exists.
+    let schema = unsafe { pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation)) };
+    if schema.is_null() {
+        return None;
+    }
+    // SAFETY: a terminated string in the current memory context.
+    let name = unsafe { CStr::from_ptr(name) };
+    // SAFETY: as above.
+    let schema = unsafe { CStr::from_ptr(schema) };
+    Some(format!("{}.{}", quoted(&schema.to_string_lossy()), quoted(&name.to_string_lossy())))
+}
+
+/// The number of the running transaction, which gets one if it has none.
+pub(crate) fn transaction() -> u64 {
+    // SAFETY: not called in parallel mode, which writes nothing.
+    unsafe { pg_sys::GetTopFullTransactionId() }.value
+}
+
+/// The next value of a sequence of the extension. Needs the rights on it.
+pub(crate) fn next_value(sequence: pg_sys::Oid) -> Option<i64> {
+    use pgrx::IntoDatum;
+    // SAFETY: the function takes one regclass.
+    unsafe { pgrx::direct_function_call(pg_sys::nextval_oid, &[sequence.into_datum()]) }
+}
+
+/// The relation of this name in the extension's schema.
+pub(crate) fn own_relation(name: &CStr) -> pg_sys::Oid {
+    // SAFETY: catalog look-ups by terminated names.
+    unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"leadguard".as_ptr(), false)) }
+}
+
 pub(crate) fn current_role() -> pg_sys::Oid {
     // SAFETY: reads a backend variable.
     unsafe { pg_sys::GetUserId() }
@@ -227,15 +277,22 @@ pub(crate) fn is_parallel_worker() -> bool {
 /// What happens to a (sub)transaction, for state that must not outlive it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Transaction {
+    /// About to commit: may still write, and raise.
+    Committing,
     Ended,
     Preparing,
-    SubCommitted { sub: u32, parent: u32 },
-    SubAborted { sub: u32 },
+    SubCommitted {
+        sub: u32,
+        parent: u32,
+    },
+    SubAborted {
+        sub: u32,
+    },
 }
 
 static LISTENER: std::sync::OnceLock<fn(Transaction)> = std::sync::OnceLock::new();
 
-/// Registers the one listener of the extension; it must not raise except when preparing.
+/// Registers the one listener of the extension; it must not raise except before a commit or while preparing.
 pub(crate) fn on_transaction(listener: fn(Transaction)) {
     if LISTENER.set(listener).is_err() {
         return;
@@ -256,6 +313,7 @@ fn tell(event: Transaction) {
 unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _arg: *mut core::ffi::c_void) {
     use pg_sys::XactEvent as E;
     match event {
+        E::XACT_EVENT_PRE_COMMIT => tell(Transaction::Committing),
         E::XACT_EVENT_PRE_PREPARE => tell(Transaction::Preparing),
         E::XACT_EVENT_COMMIT
         | E::XACT_EVENT_ABORT

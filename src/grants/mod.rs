@@ -7,6 +7,7 @@
 mod reassign;
 mod right;
 
+use crate::audit::{self, Event};
 use crate::errors::{bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
@@ -34,6 +35,15 @@ const TO_TEAM: &str = concat!(
 enum Holder<'a> {
     Member(&'a str),
     Team(&'a str),
+}
+
+impl std::fmt::Display for Holder<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Holder::Member(key) => write!(f, "member {key}"),
+            Holder::Team(key) => write!(f, "team {key}"),
+        }
+    }
 }
 
 impl<'a> Holder<'a> {
@@ -122,6 +132,28 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
             .hint("An administrator of the organization can change or remove it.")
             .raise();
     }
+    let mut detail = format!("{holder}, level {}", grant.level.name());
+    if let Some(until) = grant.until.and_then(|until| TimestampWithTimeZone::try_from(until).ok()) {
+        detail.push_str(&format!(", until {until}"));
+    }
+    if grant.retained {
+        detail.push_str(", retained");
+    }
+    let action = if grant.kind == "share" { "share" } else { "team_add" };
+    note(right, action, grant.reason, detail);
+}
+
+/// What was given or taken back, in the audit.
+fn note(right: &Right, action: &'static str, reason: Option<&str>, detail: String) {
+    let event = Event {
+        target: Some(right.target.table.target),
+        record: Some(&right.record.id),
+        action,
+        reason,
+        approval: None,
+        detail: Some(detail),
+    };
+    audit::event_of(&event, right.record.organization);
 }
 
 /// Takes shares of a member or a team back; true when there was one. Retained ones only for members with the
@@ -129,7 +161,8 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
 #[pg_extern(sql = false)]
 fn unshare(target: Option<Oid>, record: Option<&str>, member: Option<&str>, team: Option<&str>) -> bool {
     let right = Right::find("unshare", target, record);
-    let (member, team) = match Holder::one_of(member, team) {
+    let holder = Holder::one_of(member, team);
+    let (member, team) = match holder {
         Holder::Member(key) => (Some(right.any_member(key)), None),
         Holder::Team(key) => (None, Some(right.team(key))),
     };
@@ -139,6 +172,9 @@ fn unshare(target: Option<Oid>, record: Option<&str>, member: Option<&str>, team
             .hint("An administrator of the organization can remove it.")
             .raise();
     }
+    if taken {
+        note(&right, "unshare", None, holder.to_string());
+    }
     taken
 }
 
@@ -147,8 +183,12 @@ fn unshare(target: Option<Oid>, record: Option<&str>, member: Option<&str>, team
 #[pg_extern(sql = false)]
 fn team_remove(target: Option<Oid>, record: Option<&str>, member: Option<&str>) -> bool {
     let right = Right::find("team_remove", target, record);
-    let member = right.any_member(required(member, "the member"));
-    take(&right, "record_team", Some(member), None, false)
+    let key = required(member, "the member");
+    let taken = take(&right, "record_team", Some(right.any_member(key)), None, false);
+    if taken {
+        note(&right, "team_remove", None, Holder::Member(key).to_string());
+    }
+    taken
 }
 
 fn take(right: &Right, kind: &str, member: Option<i64>, team: Option<i64>, retained: bool) -> bool {

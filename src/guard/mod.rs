@@ -20,6 +20,8 @@ mod write;
 pub(crate) use fields::Fields;
 pub(crate) use sanction::{Purpose, Sanction, is_sanctioned, sanction, sanctioned};
 
+use crate::audit::{self, Watched};
+
 use crate::errors::{self, refused};
 use crate::ffi::call::{self, Call};
 use crate::ffi::session;
@@ -30,6 +32,7 @@ use crate::names;
 use crate::visibility;
 use crate::visibility::subject::{Mapped, Subject, Table};
 use pgrx::pg_sys::{Datum, Oid};
+use std::cell::OnceCell;
 use write::Write;
 
 /// A session that passes: superuser or BYPASSRLS, or the owner of a table without force, and no member.
@@ -46,6 +49,7 @@ pub(crate) fn statement(call: &Call) -> Datum {
     let trigger = TriggerCall::of(call);
     let operation = trigger.operation().name();
     let relation = trigger.relation();
+    let _judging = audit::denied::judging(relation, trigger.operation(), None);
     if trigger.operation() == Operation::Truncate {
         refused(format!("TRUNCATE of {} refused: it is a protected table", names::shown(relation)))
             .hint("DELETE checks every row; leadguard.unprotect comes before emptying the table.")
@@ -85,6 +89,8 @@ struct Columns {
     organization: Option<Column>,
     /// None where no rule about fields concerns the member.
     fields: Option<fields::Fields>,
+    /// What of a change is written down; found when the first change is.
+    watched: OnceCell<Watched>,
 }
 
 impl Columns {
@@ -98,7 +104,12 @@ impl Columns {
             territory: optional(&table.territory_column),
             organization: optional(&table.organization_column),
             fields: fields::Fields::of(subject, table, row),
+            watched: OnceCell::new(),
         }
+    }
+
+    fn watched(&self, table: &Table, row: &Row) -> &Watched {
+        self.watched.get_or_init(|| Watched::of(table, row, self.fields.as_ref()))
     }
 
     fn map<'a>(&self, row: &'a Row) -> Mapped<'a> {
@@ -148,12 +159,15 @@ fn judge(call: &Call, trigger: &TriggerCall, before: bool) -> Datum {
     let operation = trigger.operation();
     let Some(table) = table.as_ref() else { unregistered(trigger.relation()) };
     let Some(member) = &subject.member else { errors::no_identity(operation.name(), &names::shown(table.target)) };
+    let _judging = audit::denied::judging(table.target, operation, None);
     let reference = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let columns = call::borrow(call.state(|| Columns::find(&reference, table, &subject)));
+    let _judging = audit::denied::judging(table.target, operation, Some((reference, columns.id)));
     let write = Write { trigger, subject: &subject, table, member, columns, before };
     match operation {
         Operation::Insert => write.insert(),
         Operation::Update => write.update(),
-        Operation::Delete | Operation::Truncate => write.delete(),
+        Operation::Delete | Operation::Truncate if before => write.delete(),
+        Operation::Delete | Operation::Truncate => write.deleted(),
     }
 }

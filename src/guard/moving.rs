@@ -14,10 +14,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 type Command = (u32, i64);
+type Place = (u32, u16);
 
 enum Step {
     /// Updated at this place of a partition; may be deleted there next.
-    Updated { relation: Oid, place: (u32, u16) },
+    Updated { relation: Oid, place: Place },
     /// Deleted there; must be inserted next.
     Deleted,
 }
@@ -42,6 +43,8 @@ struct Arrived {
 
 thread_local! {
     static CURRENT: RefCell<Option<Move>> = const { RefCell::new(None) };
+    /// Rows that left, whose AFTER ROW triggers are to come at the end of the command.
+    static LEFT: RefCell<Vec<(Command, Oid, Place)>> = const { RefCell::new(Vec::new()) };
     /// Arrived rows whose AFTER ROW triggers are to come at the end of the command.
     static ARRIVED: RefCell<Vec<Arrived>> = const { RefCell::new(Vec::new()) };
 }
@@ -51,22 +54,16 @@ fn command() -> Command {
 }
 
 /// A row was judged and is about to be updated.
-pub(super) fn may_follow(
-    root: Oid,
-    relation: Oid,
-    place: (u32, u16),
-    signature: Vec<String>,
-    held: Vec<(String, Kept)>,
-) {
+pub(super) fn may_follow(root: Oid, relation: Oid, place: Place, signature: Vec<String>, held: Vec<(String, Kept)>) {
     let step = Step::Updated { relation, place };
     let next = Move { command: command(), root, signature, held: Rc::new(held), step };
     CURRENT.replace(Some(next));
 }
 
-/// Whether a DELETE is the first half of the move.
-pub(super) fn leaves(relation: Oid, place: (u32, u16)) -> bool {
+/// Whether a DELETE is the first half of the move, before it is done.
+pub(super) fn leaves(relation: Oid, place: Place) -> bool {
     let this = command();
-    CURRENT.with_borrow_mut(|current| match current {
+    let expected = CURRENT.with_borrow_mut(|current| match current {
         Some(Move { command, step, .. }) => {
             let expected = *command == this
                 && matches!(step, Step::Updated { relation: r, place: p } if *r == relation && *p == place);
@@ -76,6 +73,22 @@ pub(super) fn leaves(relation: Oid, place: (u32, u16)) -> bool {
             expected
         }
         None => false,
+    });
+    if expected {
+        LEFT.with_borrow_mut(|rows| {
+            rows.retain(|(command, ..)| *command == this);
+            rows.push((this, relation, place));
+        });
+    }
+    expected
+}
+
+/// The same in the AFTER ROW trigger.
+pub(super) fn left(relation: Oid, place: Place) -> bool {
+    let this = command();
+    LEFT.with_borrow_mut(|rows| {
+        let found = rows.iter().position(|(c, r, p)| *c == this && *r == relation && *p == place);
+        found.map(|at| rows.swap_remove(at)).is_some()
     })
 }
 

@@ -1,11 +1,79 @@
 //! Writes of sessions that no rule binds: superusers, BYPASSRLS roles and owners of tables without force, without a
 //! member. They may do everything but lose something: DELETE archives all the same, and each change is written down.
 
-use crate::ffi::call::Call;
-use crate::ffi::trigger::TriggerCall;
+use super::{moving, sanction};
+use crate::audit::{self, Watched};
+use crate::ffi::call::{self, Call};
+use crate::ffi::trigger::{Operation, Row, TriggerCall};
 use crate::visibility::Table;
 use pgrx::pg_sys::Datum;
 
-pub(super) fn write(_call: &Call, trigger: &TriggerCall, _table: Option<&Table>, _before: bool) -> Datum {
+pub(super) fn write(call: &Call, trigger: &TriggerCall, table: Option<&Table>, before: bool) -> Datum {
+    let Some(table) = table else { return trigger.pass() };
+    if before {
+        follow(trigger, table);
+    } else {
+        note(call, trigger, table);
+    }
     trigger.pass()
+}
+
+/// Before the change: a row that moves between partitions is told from one that is deleted. Whether it is.
+fn follow(trigger: &TriggerCall, table: &Table) -> bool {
+    let relation = trigger.relation();
+    if relation == table.target {
+        return false;
+    }
+    match trigger.operation() {
+        Operation::Insert => moving::arrives(table.target, &signature(table, &trigger.new_row()), true).is_some(),
+        Operation::Update => {
+            let signature = signature(table, &trigger.new_row());
+            moving::may_follow(table.target, relation, trigger.old().place(), signature, Vec::new());
+            false
+        }
+        Operation::Delete | Operation::Truncate => {
+            let old = trigger.old();
+            let leaves = moving::leaves(relation, old.place());
+            if leaves && table.has_old_shape() {
+                audit::departed(table, &old, &Watched::all(table, &old));
+            }
+            leaves
+        }
+    }
+}
+
+/// After the change.
+fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
+    let operation = trigger.operation();
+    let row = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
+    let watched = call::borrow(call.state(|| Watched::all(table, &row)));
+    let is_partition = trigger.relation() != table.target;
+    let sanction = sanction::sanctioned(table.target).filter(|s| s.record == watched.record(&row));
+    match operation {
+        Operation::Insert
+            if is_partition && moving::arrives(table.target, &signature(table, &row), false).is_some() =>
+        {
+            audit::arrived(table, None, &row, watched);
+        }
+        Operation::Insert => audit::inserted(table, None, &row, watched),
+        Operation::Update => audit::updated(table, None, &row, &trigger.new_row(), watched, sanction.as_ref()),
+        Operation::Delete | Operation::Truncate => {
+            if is_partition && moving::left(trigger.relation(), row.place()) {
+                audit::departed(table, &row, watched);
+            } else {
+                audit::deleted(table, None, &row, watched, sanction.as_ref());
+            }
+        }
+    }
+}
+
+/// The mapped values of a row, to tell it from others of the same id.
+fn signature(table: &Table, row: &Row) -> Vec<String> {
+    let names = [
+        Some(&table.id_column),
+        table.owner_column.as_ref(),
+        table.territory_column.as_ref(),
+        table.organization_column.as_ref(),
+    ];
+    names.into_iter().flatten().filter_map(|name| row.column(name)).map(|column| row.text(column)).collect()
 }

@@ -29,10 +29,11 @@ impl Write<'_> {
         if self.is_partition()
             && let Some(held) = moving::arrives(self.table.target, &self.signature(&new), self.before)
         {
-            if !self.before
-                && let Some(fields) = &self.columns.fields
-            {
-                fields.arrived(self, &held, &new);
+            if !self.before {
+                if let Some(fields) = &self.columns.fields {
+                    fields.arrived(self, &held, &new);
+                }
+                audit::arrived(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
             }
             return self.trigger.pass();
         }
@@ -54,7 +55,7 @@ impl Write<'_> {
             failure.raise();
         }
         if !self.before {
-            audit::inserted(self.table, Some(self.member), &new, self.columns.fields.as_ref());
+            audit::inserted(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
         }
         filled.map_or_else(|| self.trigger.pass(), Row::into_datum)
     }
@@ -121,7 +122,14 @@ impl Write<'_> {
             fields.update(self, &old, &new);
         }
         if !self.before {
-            audit::updated(self.table, Some(self.member), &old, &new, self.columns.fields.as_ref(), sanction.as_ref());
+            audit::updated(
+                self.table,
+                Some(self.member),
+                &old,
+                &new,
+                self.columns.watched(self.table, &new),
+                sanction.as_ref(),
+            );
         }
         if self.before && self.is_partition() {
             let held = self.columns.fields.as_ref().map_or_else(Vec::new, |fields| fields.keep(&old));
@@ -133,6 +141,9 @@ impl Write<'_> {
     pub(super) fn delete(&self) -> Datum {
         let old = self.trigger.old();
         if self.is_partition() && moving::leaves(self.trigger.relation(), old.place()) {
+            if self.table.has_old_shape() {
+                audit::departed(self.table, &old, self.columns.watched(self.table, &old));
+            }
             return self.trigger.pass();
         }
         let level = self.level(&old);
@@ -140,6 +151,19 @@ impl Write<'_> {
             return self.denied(&old, level, Level::Full);
         }
         archive::delete(self, &old)
+    }
+
+    /// AFTER DELETE: the row is gone.
+    pub(super) fn deleted(&self) -> Datum {
+        let old = self.trigger.old();
+        let watched = self.columns.watched(self.table, &old);
+        if self.is_partition() && moving::left(self.trigger.relation(), old.place()) {
+            audit::departed(self.table, &old, watched);
+        } else {
+            let sanction = sanction::sanctioned_record(self.table.target, &old.value(self.columns.id));
+            audit::deleted(self.table, Some(self.member), &old, watched, sanction.as_ref());
+        }
+        self.trigger.pass()
     }
 
     /// A row the member can see but not write; one he cannot see (a cascade) is as good as absent.

@@ -87,6 +87,7 @@ pub(crate) fn mark_hierarchy_touched() {
 /// Ends what must not outlive a (sub)transaction.
 pub(crate) fn on_transaction(event: Transaction) {
     match event {
+        Transaction::Committing => {}
         Transaction::Preparing => {
             // A prepared transaction would keep the hierarchy locked, or the identity, without its session.
             if ACTING.get().is_some() || HIERARCHY_TOUCHED.get() {

@@ -1,5 +1,6 @@
 //! Algorithms and values. No Postgres, no SQL, no unsafe: tested by plain `cargo test`.
 
+pub mod digest;
 pub mod estimate;
 pub mod forest;
 pub mod ids;

@@ -23,7 +23,8 @@ pub(super) const POLICIES: [&str; 7] = [
 pub(super) const STATEMENT_TRIGGER: &str = "leadguard_10_statement";
 const ROW_TRIGGER: &str = "leadguard_90_row";
 const STORED_TRIGGER: &str = "leadguard_99_stored";
-pub(super) const TRIGGERS: [&str; 3] = [STATEMENT_TRIGGER, ROW_TRIGGER, STORED_TRIGGER];
+const WRITTEN_TRIGGER: &str = "leadguard_99_written";
+pub(super) const TRIGGERS: [&str; 4] = [STATEMENT_TRIGGER, ROW_TRIGGER, STORED_TRIGGER, WRITTEN_TRIGGER];
 
 /// The protection of one table, rendered once for the table and all its partitions.
 pub(super) struct Protection {
@@ -108,9 +109,14 @@ impl Protection {
             &format!("BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {name} FOR EACH STATEMENT"),
             "guard_statement",
         );
+        create(
+            WRITTEN_TRIGGER,
+            &format!("AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH STATEMENT"),
+            "guard_written",
+        );
         if member.is_root {
             create(ROW_TRIGGER, &format!("BEFORE INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW"), "guard_row");
-            create(STORED_TRIGGER, &format!("AFTER INSERT OR UPDATE ON {name} FOR EACH ROW"), "guard_stored");
+            create(STORED_TRIGGER, &format!("AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW"), "guard_stored");
         }
         let fires_always = TRIGGERS.iter().all(|t| member.trigger(t).is_some_and(|t| t.always));
         if !fires_always {
@@ -173,6 +179,7 @@ fn about_trigger(trigger: &str) -> &'static str {
     match trigger {
         ROW_TRIGGER => "Fills the owner of a new row and refuses what the member's level on the row does not allow.",
         STORED_TRIGGER => "Judges the stored row again, since other triggers may have changed it.",
+        WRITTEN_TRIGGER => "Writes down in the audit what the statement changed.",
         _ => "Refuses writes of sessions that may not write, even where they meet no row, and TRUNCATE.",
     }
 }

@@ -1,0 +1,327 @@
+//! Which columns of a table are written down, and how: of a member's change those that rules name and those that
+//! decide who reaches the row, of a session that no rule binds all of them.
+
+use super::writer;
+use crate::ffi::row::Attribute;
+use crate::ffi::scan::{self, Equal};
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::trigger::{Column, Row};
+use crate::guard::{self, Purpose, Sanction};
+use crate::model::digest;
+use crate::model::value::Value;
+use crate::visibility::Table;
+use std::cell::RefCell;
+
+/// A longer value is not kept in clear; its digest is.
+const LONGEST: usize = 1 << 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Whoever is named there reaches the row.
+    Reach,
+    ArchivedAt,
+    Other,
+}
+
+struct Field {
+    attribute: Attribute,
+    part: Part,
+    /// Nobody who may read the audit learns more than who may read the row.
+    clear: bool,
+}
+
+pub(crate) struct Watched {
+    id: Option<Column>,
+    organization: Option<Column>,
+    /// In order of name, in which the digest of an audit row has them.
+    fields: Vec<Field>,
+    inserts: bool,
+    /// The last organization named by key, and its id.
+    named: RefCell<Option<(String, Option<i64>)>>,
+}
+
+/// What some of the fields say, by their place in the list; None for NULL.
+#[derive(Default)]
+pub(super) struct Texts(Vec<(usize, Option<String>)>);
+
+/// What is written down of one change.
+pub(super) struct Change {
+    /// As JSON: fields with the digests of both values.
+    pub changes: String,
+    /// The same with the values in clear.
+    pub values: Option<String>,
+}
+
+impl Change {
+    pub(super) fn none() -> Change {
+        Change { changes: "{}".to_owned(), values: None }
+    }
+}
+
+impl Watched {
+    /// For changes by a member.
+    pub(crate) fn of(table: &Table, row: &Row, fields: Option<&guard::Fields>) -> Watched {
+        let guarded: Vec<i16> = fields.map_or(&[][..], guard::Fields::guarded).iter().map(|a| a.number).collect();
+        Watched::new(table, row, !guarded.is_empty(), |attribute, part| {
+            part != Part::Other
+                || guarded.contains(&attribute.number)
+                || Some(&attribute.name) == table.archived_by_column.as_ref()
+        })
+    }
+
+    /// For changes by a session that no rule binds.
+    pub(crate) fn all(table: &Table, row: &Row) -> Watched {
+        Watched::new(table, row, true, |_, _| true)
+    }
+
+    fn new(table: &Table, row: &Row, inserts: bool, is_watched: impl Fn(&Attribute, Part) -> bool) -> Watched {
+        let closed = Closed::of(table);
+        let is = |name: &str, column: &Option<String>| column.as_deref() == Some(name);
+        let mut fields: Vec<Field> = row
+            .attributes()
+            .into_iter()
+            .filter(|attribute| !attribute.generated)
+            .map(|attribute| {
+                let name = &attribute.name;
+                let part = if is(name, &table.owner_column) || is(name, &table.territory_column) {
+                    Part::Reach
+                } else if is(name, &table.archived_at_column) {
+                    Part::ArchivedAt
+                } else {
+                    Part::Other
+                };
+                let mapped = part != Part::Other
+                    || *name == table.id_column
+                    || is(name, &table.creator_column)
+                    || is(name, &table.organization_column)
+                    || is(name, &table.archived_by_column);
+                Field { clear: mapped || !closed.contains(name), part, attribute }
+            })
+            .filter(|field| is_watched(&field.attribute, field.part))
+            .collect();
+        fields.sort_by(|a, b| a.attribute.name.cmp(&b.attribute.name));
+        Watched {
+            id: row.column(&table.id_column),
+            organization: table.organization_column.as_deref().and_then(|name| row.column(name)),
+            fields,
+            inserts,
+            named: RefCell::default(),
+        }
+    }
+
+    pub(super) fn notes_inserts(&self) -> bool {
+        self.inserts
+    }
+
+    pub(crate) fn record(&self, row: &Row) -> String {
+        self.id.map(|id| row.text(id)).unwrap_or_default()
+    }
+
+    /// The organization that a row belongs to; None for one that names none.
+    pub(super) fn organization(&self, row: &Row, table: &Table) -> Option<i64> {
+        let Some(column) = self.organization else { return Some(table.org_id) };
+        let key = match row.value(column) {
+            Value::Null => return None,
+            Value::Int(id) => return Some(id),
+            _ => row.text(column),
+        };
+        let held = self.named.borrow().clone();
+        if let Some((of, id)) = held
+            && of == key
+        {
+            return id;
+        }
+        let text = "SELECT id FROM leadguard.organization WHERE lower(key) = lower($1) ORDER BY key = $1 DESC LIMIT 1";
+        let id = as_extension(|| sql::first_int(text, &[Param::Text(Some(&key))], Sees::Now));
+        *self.named.borrow_mut() = Some((key, id));
+        id
+    }
+
+    /// All watched values.
+    pub(super) fn texts(&self, row: &Row) -> Texts {
+        let values = row.values();
+        Texts(self.fields.iter().map(|f| values.text(&f.attribute)).enumerate().collect())
+    }
+
+    /// Those that differ; None where none does.
+    pub(super) fn differing(&self, old: &Row, new: &Row) -> Option<(Texts, Texts)> {
+        if self.fields.is_empty() {
+            return None;
+        }
+        let (old, new) = (old.values(), new.values());
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for (place, Field { attribute, .. }) in self.fields.iter().enumerate() {
+            if !old.is_same(&new, attribute) {
+                before.push((place, old.text(attribute)));
+                after.push((place, new.text(attribute)));
+            }
+        }
+        (!after.is_empty()).then_some((Texts(before), Texts(after)))
+    }
+
+    pub(super) fn action(&self, old: &Texts, new: &Texts, sanction: Option<&Sanction>) -> &'static str {
+        match sanction.map(|s| s.purpose) {
+            Some(Purpose::Archive) => return "archive",
+            Some(Purpose::Restore) => return "restore",
+            Some(Purpose::Erase) => return "erase",
+            Some(Purpose::Reassign) => return "reassign",
+            Some(Purpose::Purge) | None => {}
+        }
+        let touched = |part| new.0.iter().find(|(place, _)| self.fields[*place].part == part);
+        if let Some((place, value)) = touched(Part::ArchivedAt) {
+            match (old.get(*place), value) {
+                (None, Some(_)) => return "archive",
+                (Some(_), None) => return "restore",
+                _ => {}
+            }
+        }
+        if touched(Part::Reach).is_some() { "reassign" } else { "update" }
+    }
+
+    /// The change from `old` to `new`: of a row that comes or goes, what is not NULL.
+    pub(super) fn change(&self, old: Option<&Texts>, new: Option<&Texts>, record: &str) -> Change {
+        let empty = Texts::default();
+        let (old, new) = (old.unwrap_or(&empty), new.unwrap_or(&empty));
+        let of = if new.is_empty() { old } else { new };
+        let key = writer::with_key(|key| key.digest("value").text(record));
+        let (mut changes, mut values) = (Json::new(), Json::new());
+        for (place, _) in &of.0 {
+            let field = &self.fields[*place];
+            let (before, after) = (old.get(*place), new.get(*place));
+            if before.is_none() && after.is_none() {
+                continue;
+            }
+            let name = quoted(&field.attribute.name);
+            let digest = |value: Option<&str>| value.map(|value| digest::of_value(&key, &field.attribute.name, value));
+            changes.pair(&name, digest(before).as_ref().map(hexadecimal), digest(after).as_ref().map(hexadecimal));
+            let short = [before, after].into_iter().flatten().all(|value| value.len() <= LONGEST);
+            if field.clear && short {
+                values.pair(&name, before.map(quoted), after.map(quoted));
+            }
+        }
+        Change { changes: changes.finish(), values: (!values.is_empty()).then(|| values.finish()) }
+    }
+}
+
+impl Texts {
+    fn get(&self, place: usize) -> Option<&str> {
+        let at = self.0.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        self.0[at].1.as_deref()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is left of two complete lists when the equal ones are taken out.
+    pub(super) fn differing(self, other: Texts) -> (Texts, Texts) {
+        let (old, new) = self.0.into_iter().zip(other.0).filter(|((_, old), (_, new))| old != new).unzip();
+        (Texts(old), Texts(new))
+    }
+}
+
+/// `{"field":{"old":…,"new":…},…}`
+struct Json(String);
+
+impl Json {
+    fn new() -> Json {
+        Json("{".to_owned())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    fn pair(&mut self, name: &str, old: Option<String>, new: Option<String>) {
+        if !self.is_empty() {
+            self.0.push(',');
+        }
+        let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
+        self.0.push_str(name);
+        self.0.push_str(":{\"old\":");
+        self.0.push_str(&or_null(old));
+        self.0.push_str(",\"new\":");
+        self.0.push_str(&or_null(new));
+        self.0.push('}');
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// The two sides of a field as they are read back.
+#[derive(serde::Deserialize)]
+pub(super) struct Pair {
+    pub old: Option<String>,
+    pub new: Option<String>,
+}
+
+pub(super) type Fields = std::collections::BTreeMap<String, Pair>;
+
+/// Fields that were read back, in the form in which they were written and their digest was made.
+pub(super) fn render(fields: &Fields) -> String {
+    let mut json = Json::new();
+    for (name, pair) in fields {
+        json.pair(&quoted(name), pair.old.as_deref().map(quoted), pair.new.as_deref().map(quoted));
+    }
+    json.finish()
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_else(|_| crate::errors::bug("a text cannot be written as JSON"))
+}
+
+fn hexadecimal(bytes: &[u8; digest::LENGTH]) -> String {
+    let mut text = String::with_capacity(2 * digest::LENGTH + 2);
+    text.push('"');
+    digest::hex(bytes, &mut text);
+    text.push('"');
+    text
+}
+
+/// Columns whose values are not for everybody who reads the row: masked, or closed to some role.
+struct Closed {
+    names: Vec<String>,
+    /// Where what no cell lists is closed to all: what is listed.
+    listed: Option<Vec<String>>,
+}
+
+impl Closed {
+    fn of(table: &Table) -> Closed {
+        let mut closed = Closed { names: Vec::new(), listed: table.closed_by_default.then(Vec::new) };
+        let masks = scan::Table::open(c"column_mask");
+        let (target, name) = (masks.column(c"target"), masks.column(c"column_name"));
+        masks.scan(Some(c"column_mask_pkey"), &[(target, Equal::Oid(table.target))], |row| {
+            closed.names.extend(row.name(name));
+            true
+        });
+        let versions = scan::Table::open(c"field_version");
+        let (target, id) = (versions.column(c"target"), versions.column(c"id"));
+        let mut active = None;
+        versions.scan(Some(c"field_version_one_active"), &[(target, Equal::Oid(table.target))], |row| {
+            active = row.int(id);
+            false
+        });
+        let Some(active) = active else { return closed };
+        let rules = scan::Table::open(c"field_rule");
+        let (version, name, access) =
+            (rules.column(c"version_id"), rules.column(c"column_name"), rules.column(c"access"));
+        rules.scan(Some(c"field_rule_pkey"), &[(version, Equal::Int(active))], |row| {
+            if row.text(access).as_deref() == Some("no access") {
+                closed.names.extend(row.name(name));
+            }
+            if let Some(listed) = &mut closed.listed {
+                listed.extend(row.name(name));
+            }
+            true
+        });
+        closed
+    }
+
+    fn contains(&self, name: &String) -> bool {
+        self.names.contains(name) || self.listed.as_ref().is_some_and(|listed| !listed.contains(name))
+    }
+}
