@@ -4,6 +4,19 @@ use super::trigger::Row;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
+/// The same function without pgrx's guard, which costs more than it does: it cannot raise.
+mod bare {
+    use pgrx::pg_sys;
+    unsafe extern "C-unwind" {
+        pub(super) fn heap_deform_tuple(
+            tuple: pg_sys::HeapTuple,
+            descriptor: pg_sys::TupleDesc,
+            values: *mut pg_sys::Datum,
+            nulls: *mut bool,
+        );
+    }
+}
+
 /// A column of any type.
 #[derive(Debug, Clone)]
 pub(crate) struct Attribute {
@@ -89,7 +102,7 @@ impl Row {
         let mut nulls = vec![true; count];
         // SAFETY: both arrays have an entry for each column; tuple and descriptor belong together.
         unsafe {
-            pg_sys::heap_deform_tuple(self.tuple, self.descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
+            bare::heap_deform_tuple(self.tuple, self.descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
         }
         Values { values, nulls }
     }
@@ -186,6 +199,14 @@ impl Values {
 /// The datum must be a value, not passed by value, of a type of this length, and live as long as the result is used.
 unsafe fn bytes<'a>(datum: pg_sys::Datum, length: i16) -> &'a [u8] {
     let start = datum.cast_mut_ptr::<u8>();
+    // SAFETY: every value has a first byte.
+    let first = unsafe { *start };
+    // Most values lie in their row as they are. The layout of varatt.h on little-endian machines: lowest bit 1 and not
+    // alone is a header of one byte.
+    if length == -1 && cfg!(target_endian = "little") && first & 1 == 1 && first != 1 {
+        // SAFETY: the header says how many bytes follow it.
+        return unsafe { std::slice::from_raw_parts(start.add(1), usize::from(first >> 1) - 1) };
+    }
     match length {
         // SAFETY: a varlena.
         -1 => unsafe {

@@ -83,7 +83,7 @@ impl Fields {
 
     /// Judges a new row; answers the row with defaults in place of what came, where that was necessary.
     pub(super) fn insert(&self, write: &Write, new: &Row) -> Option<Row> {
-        let newest = self.newest();
+        let newest = self.newest(write);
         let mut changes: Vec<(&Attribute, Kept)> = Vec::new();
         for resolved in [Some(&self.resolved), newest.as_ref()].into_iter().flatten() {
             let values = new.values();
@@ -124,7 +124,7 @@ impl Fields {
     }
 
     pub(super) fn update(&self, write: &Write, old: &Row, new: &Row) {
-        let newest = self.newest();
+        let newest = self.newest(write);
         if self.resolved.columns.is_empty() && newest.is_none() {
             return;
         }
@@ -135,8 +135,8 @@ impl Fields {
     }
 
     /// What must be known of a row when it arrives in another partition.
-    pub(super) fn keep(&self, old: &Row) -> Vec<(String, Kept)> {
-        let newest = self.newest();
+    pub(super) fn keep(&self, write: &Write, old: &Row) -> Vec<(String, Kept)> {
+        let newest = self.newest(write);
         if self.resolved.columns.is_empty() && newest.is_none() {
             return Vec::new();
         }
@@ -146,7 +146,7 @@ impl Fields {
 
     /// A row that arrived from another partition, with what it held there.
     pub(super) fn arrived(&self, write: &Write, held: &[(String, Kept)], new: &Row) {
-        let newest = self.newest();
+        let newest = self.newest(write);
         let new_values = new.values();
         let mut old_values = Values::nulls_of(new);
         for attribute in &self.attributes {
@@ -161,8 +161,8 @@ impl Fields {
 
     /// The rules of the newest state, where they are not those of the statement: one that waited, or an old
     /// transaction, must not write with roles that are gone.
-    fn newest(&self) -> Option<Rc<Resolved>> {
-        let latest = snapshot::latest().filter(|latest| Some(*latest) != snapshot::active())?;
+    fn newest(&self, write: &Write) -> Option<Rc<Resolved>> {
+        let latest = write.newer()?;
         let held = self.newest.borrow().as_ref().filter(|(state, _)| *state == latest).map(|(_, r)| r.clone());
         if let Some(resolved) = held {
             return resolved;
@@ -194,10 +194,16 @@ impl Fields {
 
 fn judge(resolved: &Resolved, write: &Write, row: &Row, old: &Values, new: &Values, how: How) {
     for column in &resolved.columns {
+        let is_same = old.is_same(new, &column.attribute);
+        if is_same && column.is_open() {
+            continue;
+        }
         let denied = column.denied(resolved, write, old, new, how);
         if !denied.is_empty() {
             column.refuse(resolved, write, row, how, &denied);
         }
-        column.check(resolved, write, old, new, how);
+        if !is_same {
+            column.check(resolved, write, old, new, how);
+        }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Judged {
     broken: bool,
     /// Of a jsonb column: those that rules name.
     pub(super) keys: Vec<String>,
+    /// Of these: those that the member cannot read.
+    hidden: Vec<String>,
 }
 
 impl Judged {
@@ -38,7 +40,9 @@ impl Judged {
         let broken = !rules.is_mapped(name) && (rules.is_broken_by(number, name) || rules.is_retyped(attribute));
         let access = if broken { Access::NoAccess } else { rules.access(number, name, "", &member.roles) };
         let keys = if attribute.is_jsonb() { rules.keys(name) } else { Vec::new() };
-        let judged = Judged { attribute: attribute.clone(), number, access, broken, keys };
+        let is_hidden = |key: &&String| !rules.access(number, name, key, &member.roles).reads();
+        let hidden = keys.iter().filter(is_hidden).cloned().collect();
+        let judged = Judged { attribute: attribute.clone(), number, access, broken, keys, hidden };
         (!access.writes() || judged.limits_values(rules)).then_some(judged)
     }
 
@@ -60,23 +64,20 @@ impl Judged {
         how: How,
     ) -> Vec<String> {
         let is_same = old.is_same(new, &self.attribute);
-        let names = how == How::Update && write.before && write.trigger.names_column(self.attribute.number);
+        let is_named = || how == How::Update && write.before && write.trigger.names_column(self.attribute.number);
         if self.keys.is_empty() || self.broken {
-            let written = !is_same || (names && !self.access.reads());
+            let written = !is_same || (!self.access.reads() && is_named());
             return if written && !self.access.writes() { vec![String::new()] } else { Vec::new() };
         }
-        if is_same && !names {
+        let guesses = !self.hidden.is_empty() && is_named();
+        if is_same && !guesses {
             return Vec::new();
         }
         let (before, after) = (old.text(&self.attribute), new.text(&self.attribute));
         let mut written = if is_same { Vec::new() } else { self.written(before.as_deref(), after.as_deref()) };
-        if names {
-            if !self.access.reads() && self.keys.is_empty() {
-                written.push(String::new());
-            }
-            let hidden = self.keys.iter().filter(|key| !self.access_to(resolved, key).reads());
-            let touched = hidden.filter(|key| keys::has(before.as_deref(), key) || keys::has(after.as_deref(), key));
-            written.extend(touched.cloned());
+        if guesses {
+            let has = |key: &&String| keys::has(before.as_deref(), key) || keys::has(after.as_deref(), key);
+            written.extend(self.hidden.iter().filter(has).cloned());
         }
         written.retain(|key| !self.access_to(resolved, key).writes());
         written.dedup();
@@ -95,13 +96,16 @@ impl Judged {
         resolved.rules.access(self.number, &self.attribute.name, key, &resolved.member.roles)
     }
 
-    /// What the value itself must be, once it may be written.
+    /// Whether an UPDATE that leaves the column as it is needs no look at it.
+    pub(super) fn is_open(&self) -> bool {
+        self.access.reads() && self.hidden.is_empty()
+    }
+
+    /// What a new value itself must be, once it may be written.
     pub(super) fn check(&self, resolved: &Resolved, write: &Write, old: &Values, new: &Values, how: How) {
-        if how == How::Insert || !old.is_same(new, &self.attribute) {
-            tags::check(self, resolved, write, old, new);
-            transitions::check(self, resolved, write, old, new, how);
-            values::check(self, resolved, write, old, new, how);
-        }
+        tags::check(self, resolved, write, old, new);
+        transitions::check(self, resolved, write, old, new, how);
+        values::check(self, resolved, write, old, new, how);
     }
 
     /// Refuses, unless somebody approved of each of the fields for this record.

@@ -163,7 +163,7 @@ fn judge(call: &Call, trigger: &TriggerCall, before: bool) -> Datum {
     let reference = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let columns = call::borrow(call.state(|| Columns::find(&reference, table, &subject)));
     let _judging = audit::denied::judging(table.target, operation, Some((reference, columns.id)));
-    let write = Write { trigger, subject: &subject, table, member, columns, before };
+    let write = Write { trigger, subject: &subject, table, member, columns, before, latest: OnceCell::new() };
     match operation {
         Operation::Insert => write.insert(),
         Operation::Update => write.update(),

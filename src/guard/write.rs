@@ -5,7 +5,7 @@ use super::sanction::Purpose;
 use super::{Columns, archive, moving, sanction};
 use crate::audit;
 use crate::errors::{self, refused};
-use crate::ffi::snapshot;
+use crate::ffi::snapshot::{self, Fingerprint};
 use crate::ffi::trigger::{Column, Row, TriggerCall};
 use crate::model::level::Level;
 use crate::model::value::{Kind, Value};
@@ -13,6 +13,7 @@ use crate::names;
 use crate::visibility;
 use crate::visibility::subject::{Member, Subject, Table};
 use pgrx::pg_sys::Datum;
+use std::cell::OnceCell;
 
 pub(super) struct Write<'a> {
     pub(super) trigger: &'a TriggerCall,
@@ -21,6 +22,8 @@ pub(super) struct Write<'a> {
     pub(super) member: &'a Member,
     pub(super) columns: &'a Columns,
     pub(super) before: bool,
+    /// The newest state, once something asked for it.
+    pub(super) latest: OnceCell<Option<Fingerprint>>,
 }
 
 impl Write<'_> {
@@ -132,7 +135,7 @@ impl Write<'_> {
             );
         }
         if self.before && self.is_partition() {
-            let held = self.columns.fields.as_ref().map_or_else(Vec::new, |fields| fields.keep(&old));
+            let held = self.columns.fields.as_ref().map_or_else(Vec::new, |fields| fields.keep(self, &old));
             moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new), held);
         }
         self.trigger.pass()
@@ -191,10 +194,15 @@ impl Write<'_> {
     pub(super) fn level(&self, row: &Row) -> Level {
         let mapped = self.columns.map(row);
         let level = self.subject.level(self.table, &mapped);
-        if level == Level::None || snapshot::latest() == snapshot::active() {
+        if level == Level::None || self.newer().is_none() {
             return level;
         }
         level.min(visibility::now().level(self.table, &mapped))
+    }
+
+    /// The newest state, where it is another than the statement's.
+    pub(super) fn newer(&self) -> Option<Fingerprint> {
+        *self.latest.get_or_init(|| snapshot::latest().filter(|latest| Some(*latest) != snapshot::active()))
     }
 
     fn is_partition(&self) -> bool {

@@ -10,7 +10,7 @@ use leadguard_tests::*;
 use std::collections::BTreeMap;
 
 const ROLES: [&str; 4] = ["marketing", "sales", "lead_manager", "data_owner"];
-const ROUNDS: usize = 30;
+const ROUNDS: usize = 60;
 const WRITES: usize = 25;
 
 const TABLE: &str = "
