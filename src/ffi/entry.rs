@@ -54,5 +54,6 @@ entries! {
     pg_finfo_leadguard_guard_stored, leadguard_guard_stored => crate::guard::stored;
     pg_finfo_leadguard_forget_plans, leadguard_forget_plans => planner::plans::forget_everywhere;
     pg_finfo_leadguard_closure_lock, leadguard_closure_lock => crate::hierarchy::lock;
+    pg_finfo_leadguard_field_matrix, leadguard_field_matrix => crate::rulebook::sheet::field_matrix;
     pg_finfo_leadguard_closure_maintain, leadguard_closure_maintain => crate::hierarchy::maintain;
 }

@@ -152,4 +152,3 @@ fn judge(call: &Call, trigger: &TriggerCall, before: bool) -> Datum {
         Operation::Delete | Operation::Truncate => write.delete(),
     }
 }
-

@@ -110,14 +110,7 @@ impl Write<'_> {
             }
         }
         if !self.before {
-            audit::updated(
-                self.table,
-                Some(self.member),
-                &old,
-                &new,
-                self.columns.fields.as_ref(),
-                sanction.as_ref(),
-            );
+            audit::updated(self.table, Some(self.member), &old, &new, self.columns.fields.as_ref(), sanction.as_ref());
         }
         if self.before && self.is_partition() {
             moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new));

@@ -4,4 +4,5 @@ pub mod estimate;
 pub mod forest;
 pub mod ids;
 pub mod level;
+pub mod spreadsheet;
 pub mod value;

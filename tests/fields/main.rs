@@ -1,1 +1,8 @@
 //! Who may write which field, with which values; approvals.
+
+mod approvals;
+mod manage_matrix;
+mod manage_rights;
+mod manage_values;
+mod manage_versions;
+mod rules;
