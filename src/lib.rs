@@ -25,6 +25,7 @@ mod names;
 mod planner;
 mod protect;
 mod questions;
+mod rulebook;
 mod search;
 mod visibility;
 
@@ -67,6 +68,7 @@ extern "C-unwind" fn _PG_init() {
         identity::on_transaction(event);
         visibility::subject::on_transaction(event);
         planner::plans::on_transaction(event);
+        approvals::on_transaction(event);
     });
     planner::watch_functions();
     ffi::index_cost::install();

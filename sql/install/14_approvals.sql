@@ -23,3 +23,6 @@ CREATE TABLE leadguard.approval (
 CREATE INDEX approval_use_idx ON leadguard.approval (requested_by, kind, target, record) WHERE granted AND used_at IS NULL;
 COMMENT ON TABLE leadguard.approval IS
 'Requests for something that the rules refuse, decided by somebody with the capability approve who is not the requester, used once.';
+
+SELECT pg_catalog.pg_extension_config_dump('leadguard.approval', '');
+SELECT pg_catalog.pg_extension_config_dump('leadguard.approval_id_seq', '');

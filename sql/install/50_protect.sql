@@ -211,6 +211,21 @@ BEGIN
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
         DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
     END IF;
+    -- Rules about a dropped column stay, and concern no column that takes its name: 0 is the number of none, and is
+    -- what a dump carries over.
+    FOR item IN
+        SELECT d.objid, d.address_names[3]::name AS name
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.field_rule r SET attnum = 0 FROM leadguard.field_version v
+        WHERE v.id = r.version_id AND v.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.field_value r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.field_transition r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.tag_column r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.column_mask r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+    END LOOP;
     -- The policies do not name the creator, so its column can go while the protection stands.
     FOR item IN
         SELECT p.target

@@ -28,7 +28,9 @@ BEGIN
                        'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard(''administer'')', t);
     END LOOP;
     FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
-                             'member_closure', 'territory_closure', 'hierarchy_revision', 'secret'] LOOP
+                             'member_closure', 'territory_closure', 'hierarchy_revision', 'secret',
+                             'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
+                             'tag_column', 'tag_namespace', 'column_mask', 'approval'] LOOP
         EXECUTE format('CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.%I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard(''owner'')', t);
     END LOOP;
@@ -216,12 +218,64 @@ BEGIN
         RAISE EXCEPTION 'there is no role "%"', new.role
             USING ERRCODE = '23503', HINT = 'Roles are those shipped and those of the member''s organization, see leadguard.role.';
     END IF;
+    IF new.role = 'system' AND (SELECT m.kind FROM leadguard.member m WHERE m.id = new.member_id) <> 'system' THEN
+        RAISE EXCEPTION 'the role "system" is for members of kind system only'
+            USING ERRCODE = '23514', HINT = 'Persons write what it owns with an approval, see leadguard.request_approval.';
+    END IF;
     RETURN new;
 END
 $$;
-COMMENT ON FUNCTION leadguard.resolve_role() IS 'Trigger BEFORE ROW of member_role: finds the role by its name, 23503 when there is none.';
+COMMENT ON FUNCTION leadguard.resolve_role() IS 'Trigger BEFORE ROW of member_role: finds the role by its name, 23503 when there is none, 23514 for the role system of another kind of member.';
 CREATE TRIGGER directory_30_resolve BEFORE INSERT OR UPDATE ON leadguard.member_role
     FOR EACH ROW EXECUTE FUNCTION leadguard.resolve_role();
+
+CREATE FUNCTION leadguard.keep_system_kind()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM leadguard.member_role mr WHERE mr.member_id = new.id AND mr.role = 'system') THEN
+        RAISE EXCEPTION 'member "%" has the role "system" and stays of kind system', new.key
+            USING ERRCODE = '23514', HINT = 'Take the role away in leadguard.member_role first.';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.keep_system_kind() IS 'Trigger AFTER ROW of member: a holder of the role system stays of kind system, else 23514.';
+CREATE TRIGGER directory_35_kind AFTER UPDATE OF kind ON leadguard.member
+    FOR EACH ROW WHEN (new.kind <> 'system') EXECUTE FUNCTION leadguard.keep_system_kind();
+
+-- Which column a rule about fields means: number and name. A dump carries names; the number 0 of a rule whose column
+-- is dropped stays.
+CREATE FUNCTION leadguard.number_column()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation oid;
+BEGIN
+    IF new.attnum = 0 THEN
+        RETURN new;
+    END IF;
+    IF TG_TABLE_NAME = 'field_rule' THEN
+        SELECT v.target INTO relation FROM leadguard.field_version v WHERE v.id = new.version_id;
+    ELSE
+        relation := new.target;
+    END IF;
+    new.attnum := (SELECT a.attnum FROM pg_attribute a
+                   WHERE a.attrelid = relation AND a.attname = new.column_name AND a.attnum > 0 AND NOT a.attisdropped);
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION leadguard.number_column() IS 'Trigger BEFORE ROW of the rules about fields: fills attnum from the name of the column.';
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['field_rule', 'field_value', 'field_transition', 'tag_column', 'column_mask'] LOOP
+        EXECUTE format('CREATE TRIGGER directory_30_number BEFORE INSERT OR UPDATE OF column_name ON leadguard.%I '
+                       'FOR EACH ROW EXECUTE FUNCTION leadguard.number_column()', t);
+    END LOOP;
+END
+$$;
 
 -- Shipped rows are the same in every database, so that a dump need not carry them.
 CREATE FUNCTION leadguard.keep_shipped()

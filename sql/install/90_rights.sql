@@ -50,7 +50,9 @@ BEGIN
     END LOOP;
     FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
                              'member_closure', 'territory_closure', 'hierarchy_revision', 'retired_key',
-                             'secret', 'audit_log', 'audit_log_default', 'audit_value'] LOOP
+                             'secret', 'audit_log', 'audit_log_default', 'audit_value',
+                             'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
+                             'tag_column', 'tag_namespace', 'column_mask', 'approval'] LOOP
         EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', t);
     END LOOP;
 END
@@ -84,6 +86,15 @@ GRANT SELECT (id, org_id, key, name) ON leadguard.territory TO PUBLIC;
 GRANT SELECT (id, org_id, key, name) ON leadguard.team TO PUBLIC;
 GRANT SELECT ON leadguard.protected, leadguard.audit_log, leadguard.audit_value TO PUBLIC;
 
+-- The rules about fields are read through views that show them to those who may read the table. Requests are for the
+-- requester and for those of his organization who decide.
+GRANT SELECT ON leadguard.field_versions, leadguard.field_cells, leadguard.field_signatures, leadguard.field_values,
+    leadguard.field_transitions, leadguard.tag_columns, leadguard.tag_namespaces TO PUBLIC;
+CREATE POLICY concerned ON leadguard.approval FOR SELECT USING (
+    requested_by = (SELECT leadguard.current_member())
+    OR (org_id = (SELECT leadguard.current_organization()) AND (SELECT leadguard.has_capability('approve'))));
+GRANT SELECT ON leadguard.approval TO PUBLIC;
+
 -- Functions: the list of those anyone may execute. All others are for the extension itself and its owner.
 GRANT EXECUTE ON FUNCTION
     leadguard.visible(regclass, "any", "any", "any", "any"),
@@ -111,5 +122,18 @@ GRANT EXECUTE ON FUNCTION
     leadguard.who_can(text, regclass, text),
     leadguard.what_can(text, regclass, text),
     leadguard.field_access(regclass, text),
-    leadguard.audit_verify(timestamptz), leadguard.audit_batches(timestamptz, integer)
+    leadguard.audit_verify(timestamptz), leadguard.audit_batches(timestamptz, integer),
+    leadguard.reads_rules(regclass, regclass, bigint, name),
+    leadguard.set_field(regclass, text, text, text),
+    leadguard.set_fields(regclass, jsonb), leadguard.get_fields(regclass, integer),
+    leadguard.import_fields(regclass, text), leadguard.export_fields(regclass, integer),
+    leadguard.field_matrix(regclass, integer),
+    leadguard.propose_fields(regclass, text[], text), leadguard.sign_fields(regclass, integer),
+    leadguard.discard_fields(regclass), leadguard.set_field_default(regclass, text),
+    leadguard.valid_values(regclass, text, text[]),
+    leadguard.set_transition(regclass, text, text, text, text, jsonb),
+    leadguard.drop_transition(regclass, text, text, text, text),
+    leadguard.tag_column(regclass, text, boolean), leadguard.tag_namespace(regclass, text, text),
+    leadguard.request_approval(text, regclass, text, text, text, timestamptz),
+    leadguard.decide_approval(bigint, boolean, text)
 TO PUBLIC;

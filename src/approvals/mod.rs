@@ -1,9 +1,83 @@
-//! What somebody asks for and somebody else grants.
+//! What somebody asks for and somebody else grants: writing a field, deleting, purging or restoring a record.
+//!
+//! request  asking and deciding
+//! used     approvals that the running transaction has used up
+//!
+//! An approval is for one member, one kind, one record and one field, and is used once. Whether it was granted
+//! rightly was judged when it was granted: a decider who loses the right later takes nothing back.
+//! Tests: tests/fields/approvals.rs.
 
+mod request;
+mod used;
+
+pub(crate) use used::on_transaction;
+
+use crate::audit::{self, Event};
+use crate::ffi::session::{self, as_extension};
+use crate::ffi::snapshot;
+use crate::ffi::sql::{self, Param, Sees};
 use crate::visibility::Table;
 use crate::visibility::subject::Member;
+use used::Use;
 
-/// Uses up an approval of the member for this record (and field), once for each transaction; None without one.
-pub(crate) fn take(_member: &Member, _kind: &str, _table: &Table, _record: &str, _field: Option<&str>) -> Option<i64> {
-    None
+/// What approvals are for.
+const KINDS: [&str; 4] = ["field", "delete", "purge", "restore"];
+
+/// Uses up an approval of the member for this record (and field); None without one. The triggers of one command judge
+/// a row twice and are given the same approval; another command needs another one.
+pub(crate) fn take(member: &Member, kind: &str, table: &Table, record: &str, field: Option<&str>) -> Option<i64> {
+    let this = Use {
+        member: member.id,
+        target: table.target,
+        kind: kind.to_owned(),
+        record: record.to_owned(),
+        field: field.map(str::to_owned),
+        // A purge is a call that runs commands; what it is about is gone after the first.
+        command: if kind == "field" { snapshot::active().map_or(0, |state| state.command()) } else { 0 },
+        statement: session::statement_time(),
+    };
+    if let Some(id) = used::find(&this) {
+        return Some(id);
+    }
+    let params = [
+        Param::Int(Some(member.id)),
+        Param::Text(Some(kind)),
+        Param::Oid(table.target),
+        Param::Text(Some(record)),
+        Param::Text(field),
+        Param::Timestamp(Some(session::statement_time())),
+    ];
+    let mut found: Option<(i64, Option<i64>)> = None;
+    as_extension(|| {
+        // Of two sessions that meet here the second waits, sees that it is used, and goes on to another one.
+        sql::query(
+            "SELECT id, decided_by FROM leadguard.approval \
+             WHERE requested_by = $1 AND kind = $2 AND target = $3 AND record = $4 AND field IS NOT DISTINCT FROM $5 \
+             AND granted AND used_at IS NULL AND until > $6 ORDER BY until, id LIMIT 1 FOR UPDATE",
+            &params,
+            Sees::Now,
+            &mut |row| found = row.int(0).map(|id| (id, row.int(1))),
+        )
+    });
+    let (id, decided_by) = found?;
+    let decider = as_extension(|| {
+        sql::query(
+            "UPDATE leadguard.approval SET used_at = clock_timestamp() WHERE id = $1",
+            &[Param::Int(Some(id))],
+            Sees::Now,
+            &mut |_| {},
+        );
+        sql::first_text("SELECT key FROM leadguard.member WHERE id = $1", &[Param::Int(decided_by)], Sees::Now)
+    });
+    used::remember(this, id);
+    let what = field.map_or_else(|| kind.to_owned(), |field| format!("{kind} {field}"));
+    audit::event(&Event {
+        target: Some(table.target),
+        record: Some(record),
+        action: "use_approval",
+        reason: None,
+        approval: Some(id),
+        detail: Some(format!("{what}, granted by {}", decider.unwrap_or_default())),
+    });
+    Some(id)
 }

@@ -3,7 +3,7 @@
 use super::call::Call;
 use pgrx::pg_sys;
 use std::cell::Cell;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 thread_local! {
     /// The query that is being planned for this one execution.
@@ -105,17 +105,7 @@ const BATCH: core::ffi::c_long = 1000;
 /// Runs a query of one column, a table's row type, as the caller and in the caller's state, and returns its rows
 /// as the rows of the function.
 pub(crate) fn of_query(call: &Call, query: &str) -> pg_sys::Datum {
-    // SAFETY: fcinfo is live.
-    let info = unsafe { (*call.fcinfo()).resultinfo };
-    // SAFETY: null, or a node, which begins with its tag.
-    if info.is_null() || unsafe { (*info).type_ } != pg_sys::NodeTag::T_ReturnSetInfo {
-        crate::errors::bug("a set where none is taken");
-    }
-    // SAFETY: the tag says what it is.
-    let info = unsafe { &mut *info.cast::<pg_sys::ReturnSetInfo>() };
-    if info.allowedModes & pg_sys::SetFunctionReturnMode::SFRM_Materialize as i32 == 0 {
-        crate::errors::bug("a set where none can be stored");
-    }
+    let info = result_info(call);
     // SAFETY: flinfo is live.
     let row_type = unsafe { pg_sys::get_fn_expr_argtype((*call.fcinfo()).flinfo, 0) };
     // SAFETY: the result lives in the context that the executor keeps for it.
@@ -192,4 +182,61 @@ unsafe fn store(row: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc, into: *mu
         // SAFETY: a copy made by pg_detoast_datum, used up.
         unsafe { pg_sys::pfree(header.cast()) };
     }
+}
+
+/// Names and types of the columns that the caller's column definition list asks for; None without one.
+pub(crate) fn asked_columns(call: &Call) -> Option<Vec<(String, pg_sys::Oid)>> {
+    let descriptor = result_info(call).expectedDesc;
+    if descriptor.is_null() {
+        return None;
+    }
+    // SAFETY: the descriptor belongs to the running query.
+    let count = unsafe { (*descriptor).natts };
+    let columns = (1..=count).map(|number| {
+        // SAFETY: number is that of a column; the name is a new terminated string.
+        let name = unsafe { CStr::from_ptr(pg_sys::SPI_fname(descriptor, number)) }.to_string_lossy().into_owned();
+        // SAFETY: number is that of a column.
+        (name, unsafe { pg_sys::SPI_gettypeid(descriptor, number) })
+    });
+    Some(columns.collect())
+}
+
+/// Rows of texts as the rows of the function, whose asked columns are all of type text.
+pub(crate) fn of_texts(call: &Call, lines: &[Vec<Option<&str>>]) -> pg_sys::Datum {
+    use pgrx::IntoDatum;
+    let info = result_info(call);
+    // SAFETY: the result lives in the context that the executor keeps for it.
+    unsafe {
+        let previous = pg_sys::MemoryContextSwitchTo((*info.econtext).ecxt_per_query_memory);
+        info.setDesc = pg_sys::CreateTupleDescCopy(info.expectedDesc);
+        info.setResult = pg_sys::tuplestore_begin_heap(true, false, pg_sys::work_mem);
+        info.returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
+        pg_sys::MemoryContextSwitchTo(previous);
+    }
+    // SAFETY: made above.
+    let width = unsafe { (*info.setDesc).natts } as usize;
+    for line in lines.iter().filter(|line| line.len() == width) {
+        let mut nulls: Vec<bool> = line.iter().map(Option::is_none).collect();
+        let mut values: Vec<pg_sys::Datum> =
+            line.iter().map(|text| text.into_datum().unwrap_or(pg_sys::Datum::from(0usize))).collect();
+        // SAFETY: both arrays have an entry for each column; the store copies the values.
+        unsafe { pg_sys::tuplestore_putvalues(info.setResult, info.setDesc, values.as_mut_ptr(), nulls.as_mut_ptr()) };
+    }
+    call.null()
+}
+
+/// What the executor expects of a function that returns a set, which it must be able to store.
+fn result_info<'a>(call: &Call) -> &'a mut pg_sys::ReturnSetInfo {
+    // SAFETY: fcinfo is live.
+    let info = unsafe { (*call.fcinfo()).resultinfo };
+    // SAFETY: null, or a node, which begins with its tag.
+    if info.is_null() || unsafe { (*info).type_ } != pg_sys::NodeTag::T_ReturnSetInfo {
+        crate::errors::bug("a set where none is taken");
+    }
+    // SAFETY: the tag says what it is; it lives as long as the call.
+    let info = unsafe { &mut *info.cast::<pg_sys::ReturnSetInfo>() };
+    if info.allowedModes & pg_sys::SetFunctionReturnMode::SFRM_Materialize as i32 == 0 {
+        crate::errors::bug("a set where none can be stored");
+    }
+    info
 }

@@ -7,4 +7,5 @@ pub mod ids;
 pub mod keys;
 pub mod level;
 pub mod matrix;
+pub mod spreadsheet;
 pub mod value;

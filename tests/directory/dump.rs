@@ -40,7 +40,34 @@ fn company() -> Db {
              SELECT leadguard.protect('crm.\"Deal\"', id => 'id', owner => 'Owner')"
         ),
     );
+    rules(&db);
     db
+}
+
+/// Rules about fields in all states, one of a column that was dropped, and approvals.
+fn rules(db: &Db) {
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "ALTER TABLE crm.lead ADD attrs jsonb, ADD tags text[], ADD gone text;
+         INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'data_owner' FROM leadguard.member WHERE key = 'mona';
+         SELECT leadguard.set_fields('crm.lead', '{\"email\": {\"marketing\": \"owner\", \"sales\": \"read-only\"},
+             \"attrs.size\": {\"dispatcher\": \"owner\"}, \"gone\": {\"sales\": \"owner\"}}');
+         SELECT leadguard.propose_fields('crm.lead', '{alice}', 'first');
+         SELECT leadguard.valid_values('crm.lead', 'name', '{a,b}'),
+                leadguard.set_transition('crm.lead', 'name', 'a', 'b', 'sales', '{\"email\": \"present\"}'),
+                leadguard.tag_column('crm.lead', 'tags'), leadguard.tag_namespace('crm.lead', 'event', 'marketing');",
+    );
+    accepted(&mut db.connect("alice"), "SELECT leadguard.sign_fields('crm.lead', 1)");
+    accepted(
+        &mut admin,
+        "SELECT leadguard.set_field('crm.lead', 'attrs', 'sales', 'editor'); ALTER TABLE crm.lead DROP gone",
+    );
+    let id = scalar(
+        &mut db.connect("alice"),
+        "SELECT leadguard.request_approval('field', 'crm.lead', '1', 'email', 'it is wrong')",
+    );
+    accepted(&mut db.connect("mona"), &format!("SELECT leadguard.decide_approval({id}, true)"));
 }
 
 /// What every role sees in both tables.
@@ -154,7 +181,20 @@ fn life_goes_on(db: &Db, copy: &Db) {
     accepted(&mut admin, "INSERT INTO leadguard.territory (key, name) VALUES ('new', 'New')");
     accepted(&mut admin, "INSERT INTO leadguard.organization (key, name) VALUES ('new', 'New')");
     accepted(&mut session("alice"), "SELECT leadguard.share('crm.lead', '5', 'ted', 'read')");
-    accepted(&mut session("alice"), "INSERT INTO crm.lead (name) VALUES ('n')");
+    accepted(&mut session("alice"), "INSERT INTO crm.lead (name) VALUES ('a')");
+    assert_eq!(
+        scalar(&mut session("alice"), "SELECT leadguard.get_fields('crm.lead') -> 'email' ->> 'marketing'"),
+        "owner"
+    );
+    accepted(&mut session("alice"), "SELECT leadguard.request_approval('delete', 'crm.lead', '1', NULL, 'twice')");
+    // The rule of the dropped column does not become one of a column that takes its name.
+    accepted(&mut admin, "ALTER TABLE crm.lead ADD gone text");
+    let stale = "SELECT count(*) FROM leadguard.field_rule WHERE column_name = 'gone' AND attnum = 0";
+    assert_eq!(scalar(&mut admin, stale), "2");
+    accepted(&mut session("mona"), "SELECT leadguard.set_field('crm.lead', 'email', 'sales', 'editor')");
+    accepted(&mut session("mona"), "SELECT leadguard.discard_fields('crm.lead')");
+    accepted(&mut session("mona"), "SELECT leadguard.set_field('crm.lead', 'gone', 'sales', 'owner')");
+    accepted(&mut session("mona"), "SELECT leadguard.set_transition('crm.lead', 'name', 'b', 'a')");
     accepted(&mut session("alice"), "INSERT INTO crm.\"Deal\" DEFAULT VALUES");
     refused(&mut session("viewer"), "UPDATE crm.lead SET name = 'x' WHERE false", "42501");
     refused(&mut session("report"), "UPDATE crm.lead SET name = 'x' WHERE false", "42501");

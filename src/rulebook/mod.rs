@@ -1,0 +1,43 @@
+//! Changing the rules about fields: the matrix and its versions, valid values, transitions, tags.
+//!
+//! right     who may change the rules of a table
+//! field     what `column` and `column.key` mean
+//! sheet     the matrix as jsonb, as CSV and as a table
+//! versions  drafts, proposals, signatures
+//! values    valid values, transitions, tags
+//!
+//! A matrix counts when all its signers have signed; valid values, transitions and tags count at once. How the rules
+//! are kept is decided by the guards of the table, not here. Tests: tests/fields (manage_*).
+
+pub(crate) mod field;
+pub(crate) mod right;
+pub(crate) mod sheet;
+mod values;
+mod versions;
+
+use crate::audit::{self, Event};
+use crate::errors::bad_argument;
+use pgrx::pg_sys::Oid;
+
+/// The code of Postgres for what the state of an object does not allow.
+const NOT_IN_THIS_STATE: &str = "55000";
+
+/// Refuses a text that an index could not hold, with an error that says so.
+fn limited<'a>(text: &'a str, what: &str, most: usize) -> &'a str {
+    if text.len() > most {
+        bad_argument(format!("{what} is longer than {most} bytes")).raise();
+    }
+    text
+}
+
+/// Writes down that the rules of a table changed.
+fn changed(target: Oid, action: &'static str, detail: String) {
+    audit::event(&Event {
+        target: Some(target),
+        record: None,
+        action,
+        reason: None,
+        approval: None,
+        detail: Some(detail),
+    });
+}

@@ -1,0 +1,431 @@
+//! Versions of the matrix: a draft is edited, proposed to signers, and counts when all of them have signed.
+
+use super::field::Columns;
+use super::right::{self, Editor};
+use super::{NOT_IN_THIS_STATE, changed, limited, sheet};
+use crate::errors::{self, bad_argument, failure, refused};
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::identity::Mode;
+use crate::model::spreadsheet::{ACCESS, Problem, Sheet};
+use crate::names;
+use crate::questions::required;
+use crate::visibility::{self, Table};
+use pgrx::pg_extern;
+use pgrx::pg_sys::Oid;
+
+/// A version that is not decided yet; a table has one at most.
+struct Open {
+    id: i64,
+    number: i64,
+    proposed: bool,
+}
+
+fn open(target: Oid) -> Option<Open> {
+    let mut found = None;
+    as_extension(|| {
+        sql::query(
+            "SELECT id, version::bigint, state = 'proposed' FROM leadguard.field_version \
+             WHERE target = $1 AND state IN ('draft', 'proposed')",
+            &[Param::Oid(target)],
+            Sees::Now,
+            &mut |row| {
+                if let (Some(id), Some(number)) = (row.int(0), row.int(1)) {
+                    found = Some(Open { id, number, proposed: row.bool(2) });
+                }
+            },
+        )
+    });
+    found
+}
+
+/// The draft to edit: the open one, or a copy of the active version. What columns are gone does not come along.
+fn draft(editor: &Editor) -> i64 {
+    editor.lock();
+    let target = editor.table.target;
+    match open(target) {
+        Some(Open { number, proposed: true, .. }) => failure(
+            NOT_IN_THIS_STATE,
+            format!("version {number} of the fields of {} waits for signatures", editor.shown),
+        )
+        .hint("leadguard.sign_fields activates it, leadguard.discard_fields drops it.")
+        .raise(),
+        Some(draft) => draft.id,
+        None => {
+            let made = as_extension(|| {
+                sql::first_int(
+                    "INSERT INTO leadguard.field_version (target, version, created_by) \
+                     SELECT $1, coalesce(max(version), 0) + 1, $2 FROM leadguard.field_version WHERE target = $1 \
+                     RETURNING id",
+                    &[Param::Oid(target), Param::Int(editor.member)],
+                    Sees::Now,
+                )
+            });
+            let Some(id) = made else { errors::bug("a version that was not made") };
+            as_extension(|| {
+                sql::query(
+                    "INSERT INTO leadguard.field_rule (version_id, column_name, key, role, access) \
+                     SELECT $1, r.column_name, r.key, r.role, r.access \
+                     FROM leadguard.field_rule r JOIN leadguard.field_version v ON v.id = r.version_id \
+                     WHERE v.target = $2 AND v.state = 'active' AND EXISTS (SELECT FROM pg_attribute a \
+                         WHERE a.attrelid = $2 AND a.attname = r.column_name AND a.attnum > 0 AND NOT a.attisdropped)",
+                    &[Param::Int(Some(id)), Param::Oid(target)],
+                    Sees::Now,
+                    &mut |_| {},
+                )
+            });
+            id
+        }
+    }
+}
+
+/// What is wrong with a matrix, as an error.
+pub(super) fn problem(problem: Problem) -> ! {
+    match problem {
+        Problem::UnknownAccess { field, role, access } => {
+            bad_argument(format!("unknown access \"{access}\" of role \"{role}\" on field \"{field}\""))
+                .hint(format!("Possible values: {}.", ACCESS.join(", ")))
+                .raise()
+        }
+        Problem::TwoOwners { field, first, second } => two_owners(&field, &first, &second),
+        Problem::Malformed(what) => bad_argument(format!("the text is no matrix of fields: {what}"))
+            .hint("The first line is field,role,role,...; each further line is a field and its access for each role.")
+            .raise(),
+    }
+}
+
+fn two_owners(field: &str, first: &str, second: &str) -> ! {
+    failure("23505", format!("field \"{field}\" cannot be owned by both \"{first}\" and \"{second}\""))
+        .hint("A field has one owner; make the other role editor.")
+        .raise()
+}
+
+/// Sets one cell of the draft, or takes it out (access NULL); opens a draft if there is none. Who may: Editor.
+/// Errors: 42501, 22023, 42703 (no such column), 23505 (a second owner), 55000 (a version waits for signatures).
+#[pg_extern(sql = false)]
+fn set_field(target: Option<Oid>, field: Option<&str>, role: Option<&str>, access: Option<&str>) {
+    let editor = Editor::find("set_field", target);
+    let field = Columns::of(&editor.table).field(required(field, "the field"));
+    let role = required(role, "the role");
+    let params = |id| {
+        [Param::Int(Some(id)), Param::Text(Some(&field.column)), Param::Text(Some(&field.key)), Param::Text(Some(role))]
+    };
+    let Some(access) = access else {
+        // A role that is gone can still be taken out.
+        let id = draft(&editor);
+        let gone = as_extension(|| {
+            sql::query(
+                "DELETE FROM leadguard.field_rule \
+                 WHERE version_id = $1 AND column_name = $2 AND key = $3 AND role = $4",
+                &params(id),
+                Sees::Now,
+                &mut |_| {},
+            )
+        });
+        if gone == 0 {
+            editor.role(role);
+        }
+        return;
+    };
+    editor.role(role);
+    if !ACCESS.contains(&access) {
+        problem(Problem::UnknownAccess { field: field.name(), role: role.to_owned(), access: access.to_owned() });
+    }
+    let id = draft(&editor);
+    if access == "owner" {
+        let other = as_extension(|| {
+            sql::first_text(
+                "SELECT role FROM leadguard.field_rule \
+                 WHERE version_id = $1 AND column_name = $2 AND key = $3 AND role <> $4 AND access = 'owner'",
+                &params(id),
+                Sees::Now,
+            )
+        });
+        if let Some(other) = other {
+            two_owners(&field.name(), &other, role);
+        }
+    }
+    let [version, column, key, role] = params(id);
+    as_extension(|| {
+        sql::query(
+            "INSERT INTO leadguard.field_rule (version_id, column_name, key, role, access) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (version_id, column_name, key, role) DO UPDATE SET access = excluded.access",
+            &[version, column, key, role, Param::Text(Some(access))],
+            Sees::Now,
+            &mut |_| {},
+        )
+    });
+}
+
+const MOST_CELLS: usize = 50_000;
+
+/// Makes the draft exactly this matrix.
+pub(super) fn replace(editor: &Editor, sheet: &Sheet) {
+    let columns = Columns::of(&editor.table);
+    let (mut names, mut keys, mut roles, mut accesses) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut known: Vec<&str> = Vec::new();
+    for (field, role, access) in sheet.cells() {
+        let field = columns.field(field);
+        if !known.contains(&role) {
+            known.push(editor.role(role));
+        }
+        names.push(field.column);
+        keys.push(field.key);
+        roles.push(role.to_owned());
+        accesses.push(access.to_owned());
+    }
+    if names.len() > MOST_CELLS {
+        bad_argument(format!("the matrix has more than {MOST_CELLS} cells")).raise();
+    }
+    let id = draft(editor);
+    as_extension(|| {
+        sql::query(
+            "DELETE FROM leadguard.field_rule WHERE version_id = $1",
+            &[Param::Int(Some(id))],
+            Sees::Now,
+            &mut |_| {},
+        );
+        sql::query(
+            "INSERT INTO leadguard.field_rule (version_id, column_name, key, role, access) \
+             SELECT $1, c.column_name, c.key, c.role, c.access \
+             FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS c (column_name, key, role, access)",
+            &[
+                Param::Int(Some(id)),
+                Param::Texts(&names),
+                Param::Texts(&keys),
+                Param::Texts(&roles),
+                Param::Texts(&accesses),
+            ],
+            Sees::Now,
+            &mut |_| {},
+        )
+    });
+}
+
+/// Freezes the draft and asks members to sign it; returns its number. Who may: Editor. Errors: 42501, 22023 (no
+/// signer, or one that is no active person of the organization), 55000 (no draft, a column is gone).
+#[pg_extern(sql = false)]
+fn propose_fields(target: Option<Oid>, signers: Option<Vec<Option<String>>>, note: Option<&str>) -> i32 {
+    let editor = Editor::find("propose_fields", target);
+    let note = note.map(|note| limited(note, "the note", 4000));
+    let mut ids: Vec<i64> = Vec::new();
+    for key in signers.unwrap_or_default().into_iter().flatten() {
+        let id = signer(&editor, &key);
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    if ids.is_empty() {
+        bad_argument("the fields need at least one signer").hint("Name the lead of each team, by member key.").raise();
+    }
+    editor.lock();
+    let Some(Open { id, number, proposed: false }) = open(editor.table.target) else {
+        failure(NOT_IN_THIS_STATE, format!("the fields of {} have no draft", editor.shown))
+            .hint("leadguard.set_field and leadguard.set_fields open one.")
+            .raise()
+    };
+    refuse_gone(&editor.table, id, number);
+    as_extension(|| {
+        sql::query(
+            "INSERT INTO leadguard.field_signature (version_id, member_id) SELECT $1, unnest($2::bigint[])",
+            &[Param::Int(Some(id)), Param::Ints(&ids)],
+            Sees::Now,
+            &mut |_| {},
+        );
+        sql::query(
+            "UPDATE leadguard.field_version SET state = 'proposed', note = $2 WHERE id = $1",
+            &[Param::Int(Some(id)), Param::Text(note)],
+            Sees::Now,
+            &mut |_| {},
+        )
+    });
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn signer(editor: &Editor, key: &str) -> i64 {
+    let params = [
+        Param::Text(Some(key)),
+        Param::Int(Some(editor.table.org_id)),
+        Param::Bool(editor.table.organization_column.is_some()),
+    ];
+    let found = as_extension(|| {
+        sql::first_int(
+            "SELECT id FROM leadguard.member WHERE key = $1 AND active AND kind = 'person' AND (org_id = $2 OR $3)",
+            &params,
+            Sees::Now,
+        )
+    });
+    found.unwrap_or_else(|| {
+        bad_argument(format!("\"{key}\" is no active person of the organization"))
+            .hint("Systems and guests sign nothing.")
+            .raise()
+    })
+}
+
+/// 55000 when cells name columns that are no longer those that they were written for.
+fn refuse_gone(table: &Table, version: i64, number: i64) {
+    let gone = as_extension(|| {
+        sql::first_text(
+            "SELECT string_agg(DISTINCT r.column_name, ', ') FROM leadguard.field_rule r \
+             LEFT JOIN pg_attribute a ON a.attrelid = $2 AND a.attnum = r.attnum AND a.attname = r.column_name \
+                 AND NOT a.attisdropped \
+             WHERE r.version_id = $1 AND a.attnum IS NULL",
+            &[Param::Int(Some(version)), Param::Oid(table.target)],
+            Sees::Now,
+        )
+    });
+    if let Some(gone) = gone {
+        failure(
+            NOT_IN_THIS_STATE,
+            format!("version {number} names columns that {} no longer has", names::shown(table.target)),
+        )
+        .detail(format!("Columns: {gone}."))
+        .hint("leadguard.discard_fields drops the version; make a new draft.")
+        .raise();
+    }
+}
+
+/// A named signer signs, in person; the last signature activates the version, and the former one retires. Returns the
+/// state after it. Errors: 42501 (not asked to sign), 55000 (signed already, not proposed, a column is gone, a column
+/// that somebody may not read is not concealed).
+#[pg_extern(sql = false)]
+fn sign_fields(target: Option<Oid>, version: Option<i32>) -> String {
+    let table = right::registered(target);
+    let shown = names::shown(target.unwrap_or(table.target));
+    let number = i64::from(version.unwrap_or_else(|| bad_argument("the version is missing").raise()));
+    let subject = visibility::now();
+    let Some(member) = &subject.member else { errors::no_identity("sign_fields", &shown) };
+    if subject.mode == Some(Mode::Analyst) {
+        errors::read_only_login("sign_fields", &shown);
+    }
+    right::lock(table.target);
+    let mut found: Option<(i64, String, bool)> = None;
+    as_extension(|| {
+        sql::query(
+            "SELECT v.id, v.state, s.signed_at IS NOT NULL \
+             FROM leadguard.field_version v JOIN leadguard.field_signature s ON s.version_id = v.id \
+             WHERE v.target = $1 AND v.version = $2 AND s.member_id = $3",
+            &[Param::Oid(table.target), Param::Int(Some(number)), Param::Int(Some(member.id))],
+            Sees::Now,
+            &mut |row| found = row.int(0).map(|id| (id, row.text(1).unwrap_or_default(), row.bool(2))),
+        )
+    });
+    let Some((id, state, signed)) = found else {
+        refused(format!("\"{}\" is not asked to sign version {number} of the fields of {shown}", member.key))
+            .hint("leadguard.propose_fields names the signers.")
+            .raise()
+    };
+    let wrong = |what: &str| -> ! {
+        failure(NOT_IN_THIS_STATE, format!("version {number} of the fields of {shown} {what}")).raise()
+    };
+    if signed {
+        wrong(&format!("is signed by \"{}\" already", member.key));
+    }
+    if state != "proposed" {
+        wrong(&format!("is {state}"));
+    }
+    let params = [Param::Int(Some(id)), Param::Int(Some(member.id))];
+    let missing = as_extension(|| {
+        // Of two who sign at once, under a snapshot of before, one starts again: neither may overlook the other.
+        sql::query(
+            "UPDATE leadguard.field_version SET state = state WHERE id = $1",
+            &params[..1],
+            Sees::Now,
+            &mut |_| {},
+        );
+        sql::query(
+            "UPDATE leadguard.field_signature SET signed_at = now() WHERE version_id = $1 AND member_id = $2",
+            &params,
+            Sees::Now,
+            &mut |_| {},
+        );
+        sql::first_int(
+            "SELECT count(*) FROM leadguard.field_signature WHERE version_id = $1 AND signed_at IS NULL",
+            &params[..1],
+            Sees::Now,
+        )
+    });
+    if missing != Some(0) {
+        return state;
+    }
+    refuse_gone(&table, id, number);
+    refuse_unconcealed(&table, id, number);
+    activate(&table, id, number);
+    "active".to_owned()
+}
+
+/// A cell `no access` hides the column from reading too, which only the view of a concealed table does.
+fn refuse_unconcealed(table: &Table, version: i64, number: i64) {
+    if table.concealed_by.is_some() {
+        return;
+    }
+    let hidden = as_extension(|| {
+        sql::first_text(
+            "SELECT string_agg(DISTINCT column_name, ', ') FROM leadguard.field_rule \
+             WHERE version_id = $1 AND access = 'no access'",
+            &[Param::Int(Some(version))],
+            Sees::Now,
+        )
+    });
+    if let Some(hidden) = hidden {
+        let shown = names::shown(table.target);
+        failure(
+            NOT_IN_THIS_STATE,
+            format!("version {number} closes columns of {shown}, which everybody can still read"),
+        )
+        .detail(format!("Columns: {hidden}."))
+        .hint(format!("The table's owner runs leadguard.conceal({}) first.", names::literal(&shown)))
+        .raise();
+    }
+}
+
+fn activate(table: &Table, version: i64, number: i64) {
+    as_extension(|| {
+        sql::query(
+            "UPDATE leadguard.field_version SET state = 'retired' WHERE target = $1 AND state = 'active'",
+            &[Param::Oid(table.target)],
+            Sees::Now,
+            &mut |_| {},
+        );
+        sql::query(
+            "UPDATE leadguard.field_version SET state = 'active', activated_at = now() WHERE id = $1",
+            &[Param::Int(Some(version))],
+            Sees::Now,
+            &mut |_| {},
+        )
+    });
+    changed(table.target, "activate_fields", format!("version {number}"));
+}
+
+/// Drops the draft, or retires the proposed version; false when there is none. Who may: Editor. Errors: 42501, 22023.
+#[pg_extern(sql = false)]
+fn discard_fields(target: Option<Oid>) -> bool {
+    let editor = Editor::find("discard_fields", target);
+    editor.lock();
+    let Some(open) = open(editor.table.target) else { return false };
+    // Who was asked to sign a number must not meet another matrix under it.
+    let drop = if open.proposed {
+        "UPDATE leadguard.field_version SET state = 'retired' WHERE id = $1"
+    } else {
+        "DELETE FROM leadguard.field_version WHERE id = $1"
+    };
+    as_extension(|| sql::query(drop, &[Param::Int(Some(open.id))], Sees::Now, &mut |_| {}));
+    changed(editor.table.target, "discard_fields", format!("version {}", open.number));
+    true
+}
+
+/// Replaces the draft by a matrix. Who may and errors: as set_field.
+#[pg_extern(sql = false)]
+fn set_fields(target: Option<Oid>, matrix: Option<pgrx::JsonB>) {
+    let editor = Editor::find("set_fields", target);
+    let Some(pgrx::JsonB(matrix)) = matrix else { bad_argument("the matrix is missing").raise() };
+    replace(&editor, &sheet::from_json(matrix));
+}
+
+/// Replaces the draft by a matrix in CSV. Who may and errors: as set_field.
+#[pg_extern(sql = false)]
+fn import_fields(target: Option<Oid>, csv: Option<&str>) {
+    let editor = Editor::find("import_fields", target);
+    let sheet = Sheet::from_csv(required(csv, "the CSV")).unwrap_or_else(|what| problem(what));
+    replace(&editor, &sheet);
+}
