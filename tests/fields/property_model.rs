@@ -85,12 +85,30 @@ impl Rules {
             }
         }
         if named {
-            let there = |key: &str| [&before, &after].into_iter().flatten().any(|keys| keys.contains_key(key));
-            parts.extend(
-                listed.iter().filter(|k| self.access(column, Some(k)) == 0 && there(k)).map(|k| Some(k.to_string())),
-            );
+            let written = after.iter().flatten().map(|(key, _)| key.clone());
+            parts.extend(written.filter(|key| self.access(column, Some(key)) == 0).map(Some));
         }
         parts.iter().all(|key| self.access(column, key.as_deref()) >= 2)
+    }
+
+    /// Keys that the member cannot see stay where a statement names their column and leaves them out.
+    pub fn kept(&self, old: &Row, new: &Row, named: &[&'static str]) -> Row {
+        let mut row = new.clone();
+        for column in named.iter().filter(|c| c.starts_with('j') && !self.listed(c).is_empty()) {
+            let (Some(before), Some(mut after)) = (Rules::keys(&old[column]), Rules::keys(&new[column])) else {
+                continue;
+            };
+            let missing: Vec<_> = before
+                .into_iter()
+                .filter(|(k, _)| self.access(column, Some(k)) == 0 && !after.contains_key(k))
+                .collect();
+            if !missing.is_empty() {
+                after.extend(missing);
+                let parts: Vec<String> = after.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+                *row.get_mut(column).unwrap() = Some(format!("{{{}}}", parts.join(", ")));
+            }
+        }
+        row
     }
 
     fn may_tag(&self, old: &Option<String>, new: &Option<String>) -> bool {
