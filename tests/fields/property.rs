@@ -209,9 +209,9 @@ fn writes_change_what_the_model_allows_and_nothing_else() {
                     let named: Vec<&'static str> = sets.keys().copied().collect();
                     let seen = if other.late { first } else { with(&first, &other.sets) };
                     let kept = rules.kept(&before[id], &seen, &named);
-                    verdict.update(&rules, &before[id], &kept, &named);
+                    verdict.update(&rules, &before[id], &kept, &seen, &named);
                     let last = if other.late { with(&kept, &other.sets) } else { kept };
-                    verdict.update(&rules, &before[id], &last, &[]);
+                    verdict.update(&rules, &before[id], &last, &last, &[]);
                     expected.insert(*id, last);
                 }
                 let list: Vec<String> = sets.iter().map(|(c, v)| format!("{c} = {}", literal(v))).collect();

@@ -60,12 +60,19 @@ impl Rules {
         }
     }
 
-    /// Whether every part of the column that differs, or that was named unseen, may be written.
-    fn may_write(&self, column: &str, old: &Option<String>, new: &Option<String>, named: bool) -> bool {
+    /// Whether every part of the column that differs may be written, and none was given unseen by a statement that names
+    /// the column.
+    fn may_write(
+        &self,
+        column: &str,
+        old: &Option<String>,
+        new: &Option<String>,
+        given: Option<&Option<String>>,
+    ) -> bool {
         let whole = self.access(column, None);
         let listed = self.listed(column);
         if listed.is_empty() || !column.starts_with('j') {
-            return whole >= 2 || (old == new && !(named && whole == 0));
+            return whole >= 2 || (old == new && !(given.is_some() && whole == 0));
         }
         let (before, after) = (Rules::keys(old), Rules::keys(new));
         let mut parts: BTreeSet<Option<String>> = BTreeSet::new();
@@ -84,10 +91,8 @@ impl Rules {
                 }
             }
         }
-        if named {
-            let written = after.iter().flatten().map(|(key, _)| key.clone());
-            parts.extend(written.filter(|key| self.access(column, Some(key)) == 0).map(Some));
-        }
+        let given = given.and_then(Rules::keys).unwrap_or_default();
+        parts.extend(given.into_keys().filter(|key| self.access(column, Some(key)) == 0).map(Some));
         parts.iter().all(|key| self.access(column, key.as_deref()) >= 2)
     }
 
@@ -137,10 +142,11 @@ impl Rules {
 }
 
 impl Verdict {
-    pub fn update(&mut self, rules: &Rules, old: &Row, new: &Row, named: &[&str]) {
+    pub fn update(&mut self, rules: &Rules, old: &Row, new: &Row, given: &Row, named: &[&str]) {
         for column in COLUMNS {
             let (before, after) = (&old[column], &new[column]);
-            self.refused |= !rules.may_write(column, before, after, named.contains(&column));
+            self.refused |=
+                !rules.may_write(column, before, after, given.get(column).filter(|_| named.contains(&column)));
             self.refused |= column == "tags" && !rules.may_tag(before, after);
             self.refused |= column == "t1" && before != after && !rules.may_go(before, after);
             self.invalid |= column == "t2" && before != after && !rules.is_valid(after);
@@ -154,7 +160,7 @@ impl Verdict {
             if after.is_none() {
                 continue;
             }
-            self.refused |= !rules.may_write(column, default, after, false);
+            self.refused |= !rules.may_write(column, default, after, None);
             self.refused |= column == "tags" && !rules.may_tag(default, after);
             self.refused |= column == "t1" && default != after && !rules.may_go(&None, after);
             self.invalid |= column == "t2" && !rules.is_valid(after);
