@@ -123,15 +123,35 @@ impl Fields {
         Some(new.with_values(&changes))
     }
 
-    pub(super) fn update(&self, write: &Write, old: &Row, new: &Row) {
+    /// Judges a changed row; answers the row with what the member cannot read put back, where the statement left it
+    /// out.
+    pub(super) fn update(&self, write: &Write, old: &Row, new: &Row) -> Option<Row> {
         let newest = self.newest(write);
         if self.resolved.columns.is_empty() && newest.is_none() {
-            return;
+            return None;
         }
-        let (old_values, new_values) = (old.values(), new.values());
+        let old_values = old.values();
+        let given = new.values();
+        let (mut row, mut changed_values) = (None, None);
         for resolved in [Some(&self.resolved), newest.as_ref()].into_iter().flatten() {
-            judge(resolved, write, old, &old_values, &new_values, How::Update);
+            for column in resolved.columns.iter().filter(|column| !column.is_open()) {
+                let guessed = column.guessed(resolved, write, &given);
+                if !guessed.is_empty() {
+                    column.refuse(resolved, write, old, How::Update, &guessed);
+                }
+            }
+            let restored = |column: &'_ Judged| column.restored(resolved, write, &old_values, &given);
+            let hiding = resolved.columns.iter().filter(|column| !column.is_open());
+            let changes: Vec<_> =
+                hiding.filter_map(|column| Some((&column.attribute, Some(restored(column)?)))).collect();
+            if !changes.is_empty() {
+                let changed: Row = row.as_ref().unwrap_or(new).with_values(&changes);
+                changed_values = Some(changed.values());
+                row = Some(changed);
+            }
+            judge(resolved, write, old, &old_values, changed_values.as_ref().unwrap_or(&given), How::Update);
         }
+        row
     }
 
     /// What must be known of a row when it arrives in another partition.

@@ -5,13 +5,13 @@ use super::write::Write;
 use super::{tags, transitions, values};
 use crate::approvals;
 use crate::errors::refused;
-use crate::ffi::row::{Attribute, Values};
+use crate::ffi::row::{self, Attribute, Values};
 use crate::ffi::trigger::Row;
 use crate::fields::{Access, Rules};
 use crate::model::keys::{self, Change};
 use crate::names;
 use crate::visibility::subject::Member;
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{Datum, Oid};
 
 /// A column that a rule concerns: not every value, or not by this member.
 pub(super) struct Judged {
@@ -64,24 +64,43 @@ impl Judged {
         how: How,
     ) -> Vec<String> {
         let is_same = old.is_same(new, &self.attribute);
-        let is_named = || how == How::Update && write.before && write.trigger.names_column(self.attribute.number);
         if self.keys.is_empty() || self.broken {
-            let written = !is_same || (!self.access.reads() && is_named());
+            let written = !is_same || (how == How::Update && !self.access.reads() && self.is_named(write));
             return if written && !self.access.writes() { vec![String::new()] } else { Vec::new() };
         }
-        let guesses = !self.hidden.is_empty() && is_named();
-        if is_same && !guesses {
+        if is_same {
             return Vec::new();
         }
         let (before, after) = (old.text(&self.attribute), new.text(&self.attribute));
-        let mut written = if is_same { Vec::new() } else { self.written(before.as_deref(), after.as_deref()) };
-        if guesses {
-            let has = |key: &&String| keys::has(before.as_deref(), key) || keys::has(after.as_deref(), key);
-            written.extend(self.hidden.iter().filter(has).cloned());
-        }
+        let mut written = self.written(before.as_deref(), after.as_deref());
         written.retain(|key| !self.access_to(resolved, key).writes());
-        written.dedup();
         written
+    }
+
+    fn is_named(&self, write: &Write) -> bool {
+        write.before && write.trigger.names_column(self.attribute.number)
+    }
+
+    /// Keys that the member cannot read and that the statement gives all the same: guesses, right or wrong.
+    pub(super) fn guessed(&self, resolved: &Resolved, write: &Write, given: &Values) -> Vec<String> {
+        if self.keys.is_empty() || self.broken || self.is_open() || !self.is_named(write) {
+            return Vec::new();
+        }
+        let mut given = keys::names(given.text(&self.attribute).as_deref());
+        given.retain(|key| !self.access_to(resolved, key).reads());
+        given
+    }
+
+    /// Keys that the member cannot read are not his to leave out: the value that the statement gives, with those that
+    /// the row has. So neither what they hold nor that they are there makes a difference. None where nothing is missing.
+    pub(super) fn restored(&self, resolved: &Resolved, write: &Write, old: &Values, new: &Values) -> Option<Datum> {
+        if self.keys.is_empty() || self.broken || self.is_open() || !self.is_named(write) {
+            return None;
+        }
+        let (before, after) = (old.text(&self.attribute), new.text(&self.attribute));
+        let is_hidden = |key: &str| !self.access_to(resolved, key).reads();
+        let text = keys::restored(before.as_deref(), after.as_deref(), is_hidden)?;
+        Some(row::parse(self.attribute.type_oid, -1, &text))
     }
 
     fn written(&self, before: Option<&str>, after: Option<&str>) -> Vec<String> {

@@ -119,11 +119,9 @@ impl Write<'_> {
             }
         }
         // Handing a record over is no way around the rules about its fields.
-        if sanction.as_ref().is_none_or(|s| s.purpose == Purpose::Reassign)
-            && let Some(fields) = &self.columns.fields
-        {
-            fields.update(self, &old, &new);
-        }
+        let fields = self.columns.fields.as_ref();
+        let judged = fields.filter(|_| sanction.as_ref().is_none_or(|s| s.purpose == Purpose::Reassign));
+        let filled = judged.and_then(|fields| fields.update(self, &old, &new));
         if !self.before {
             audit::updated(
                 self.table,
@@ -138,7 +136,7 @@ impl Write<'_> {
             let held = self.columns.fields.as_ref().map_or_else(Vec::new, |fields| fields.keep(self, &old));
             moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new), held);
         }
-        self.trigger.pass()
+        filled.map_or_else(|| self.trigger.pass(), Row::into_datum)
     }
 
     pub(super) fn delete(&self) -> Datum {

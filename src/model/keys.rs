@@ -30,9 +30,21 @@ pub fn changed(old: Option<&str>, new: Option<&str>) -> Change {
     Change::Keys(keys)
 }
 
-/// Whether the value is an object with the key.
-pub fn has(value: Option<&str>, key: &str) -> bool {
-    object(value).is_some_and(|object| object.contains_key(key))
+/// The keys of an object.
+pub fn names(value: Option<&str>) -> Vec<String> {
+    object(value).unwrap_or_default().into_keys().collect()
+}
+
+/// The new value with those of the old one's hidden keys that it lacks; None where it lacks none.
+pub fn restored(old: Option<&str>, new: Option<&str>, is_hidden: impl Fn(&str) -> bool) -> Option<String> {
+    let (old, mut new) = (object(old)?, object(new)?);
+    let count = new.len();
+    for (key, value) in old {
+        if is_hidden(&key) {
+            new.entry(key).or_insert(value);
+        }
+    }
+    if new.len() == count { None } else { serde_json::to_string(&new).ok() }
 }
 
 /// The value of a key as `->>` gives it.
@@ -88,6 +100,18 @@ mod tests {
         assert_eq!(text(value, "c"), None);
         assert_eq!(text(value, "d").as_deref(), Some("[1]"));
         assert_eq!(text(value, "e"), None);
-        assert!(has(Some(value), "c") && !has(Some(value), "e") && !has(Some("[]"), "c") && !has(None, "c"));
+        assert_eq!(names(Some(value)), ["a", "b", "c", "d"]);
+        assert!(names(Some("[]")).is_empty() && names(None).is_empty());
+    }
+
+    #[test]
+    fn hidden_keys_stay() {
+        let old = Some(r#"{"a": 1, "h": 1.50, "i": 2}"#);
+        let restored = |new| restored(old, new, |key| key == "h" || key == "i");
+        assert_eq!(restored(Some(r#"{"b": 2}"#)).as_deref(), Some(r#"{"b":2,"h":1.50,"i":2}"#));
+        assert_eq!(restored(Some(r#"{"h": 3}"#)).as_deref(), Some(r#"{"h":3,"i":2}"#));
+        assert_eq!(restored(None).as_deref(), Some(r#"{"h":1.50,"i":2}"#));
+        assert_eq!(restored(Some(r#"{"h": 3, "i": 4}"#)), None);
+        assert_eq!(restored(Some("[]")), None);
     }
 }

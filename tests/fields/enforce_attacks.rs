@@ -95,7 +95,14 @@ fn no_oracle_on_columns_that_cannot_be_read() {
     assert_eq!(right, answer(&mut alice, "lost_reason = lost_reason"));
     let right = answer(&mut alice, "attrs = '{\"size\": 5, \"budget\": 100}'");
     assert_eq!(right, answer(&mut alice, "attrs = '{\"size\": 5, \"budget\": 101}'"));
-    assert_eq!(right, answer(&mut alice, "attrs = '{\"size\": 5}'"));
+    // Left out, they stay: there is nothing to learn from that either, whether the row has them or not.
+    accepted(&mut admin, "UPDATE crm.lead SET attrs = '{\"size\": 5}' WHERE id = 2");
+    assert_eq!(accepted(&mut alice, "UPDATE crm.lead SET attrs = '{\"size\": 6}' WHERE id IN (1, 2)"), 2);
+    assert_eq!(scalar(&mut admin, "SELECT attrs FROM crm.lead WHERE id = 1"), "{\"size\": 6, \"budget\": 100}");
+    assert_eq!(scalar(&mut admin, "SELECT attrs FROM crm.lead WHERE id = 2"), "{\"size\": 6}");
+    assert_eq!(right, answer(&mut alice, "attrs = '{\"size\": 6, \"budget\": 1}'"));
+    assert_eq!(accepted(&mut alice, "UPDATE crm.lead SET attrs = NULL WHERE id = 1"), 1);
+    assert_eq!(scalar(&mut admin, "SELECT attrs FROM crm.lead WHERE id = 1"), "{\"budget\": 100}");
     // Other columns, in the same row, are hers.
     assert_eq!(accepted(&mut alice, "UPDATE crm.lead SET name = 'x' WHERE id = 1"), 1);
     assert_eq!(accepted(&mut db.connect("mona"), "UPDATE crm.lead SET lost_reason = 'secret' WHERE id = 1"), 1);

@@ -206,10 +206,12 @@ fn writes_change_what_the_model_allows_and_nothing_else() {
                 let ids: Vec<i64> = before.keys().copied().filter(|_| rng.random_ratio(1, 2)).collect();
                 for id in &ids {
                     let first = with(&before[id], &sets);
-                    let last = with(&first, &other.sets);
-                    let named: Vec<&str> = sets.keys().copied().collect();
-                    verdict.update(&rules, &before[id], if other.late { &first } else { &last }, &named);
-                    verdict.update(&rules, &before[id], &last, &[]);
+                    let named: Vec<&'static str> = sets.keys().copied().collect();
+                    let seen = if other.late { first } else { with(&first, &other.sets) };
+                    let kept = rules.kept(&before[id], &seen, &named);
+                    verdict.update(&rules, &before[id], &kept, &seen, &named);
+                    let last = if other.late { with(&kept, &other.sets) } else { kept };
+                    verdict.update(&rules, &before[id], &last, &last, &[]);
                     expected.insert(*id, last);
                 }
                 let list: Vec<String> = sets.iter().map(|(c, v)| format!("{c} = {}", literal(v))).collect();

@@ -60,12 +60,19 @@ impl Rules {
         }
     }
 
-    /// Whether every part of the column that differs, or that was named unseen, may be written.
-    fn may_write(&self, column: &str, old: &Option<String>, new: &Option<String>, named: bool) -> bool {
+    /// Whether every part of the column that differs may be written, and none was given unseen by a statement that names
+    /// the column.
+    fn may_write(
+        &self,
+        column: &str,
+        old: &Option<String>,
+        new: &Option<String>,
+        given: Option<&Option<String>>,
+    ) -> bool {
         let whole = self.access(column, None);
         let listed = self.listed(column);
         if listed.is_empty() || !column.starts_with('j') {
-            return whole >= 2 || (old == new && !(named && whole == 0));
+            return whole >= 2 || (old == new && !(given.is_some() && whole == 0));
         }
         let (before, after) = (Rules::keys(old), Rules::keys(new));
         let mut parts: BTreeSet<Option<String>> = BTreeSet::new();
@@ -84,13 +91,29 @@ impl Rules {
                 }
             }
         }
-        if named {
-            let there = |key: &str| [&before, &after].into_iter().flatten().any(|keys| keys.contains_key(key));
-            parts.extend(
-                listed.iter().filter(|k| self.access(column, Some(k)) == 0 && there(k)).map(|k| Some(k.to_string())),
-            );
-        }
+        let given = given.and_then(Rules::keys).unwrap_or_default();
+        parts.extend(given.into_keys().filter(|key| self.access(column, Some(key)) == 0).map(Some));
         parts.iter().all(|key| self.access(column, key.as_deref()) >= 2)
+    }
+
+    /// Keys that the member cannot see stay where a statement names their column and leaves them out.
+    pub fn kept(&self, old: &Row, new: &Row, named: &[&'static str]) -> Row {
+        let mut row = new.clone();
+        for column in named.iter().filter(|c| c.starts_with('j') && !self.listed(c).is_empty()) {
+            let (Some(before), Some(mut after)) = (Rules::keys(&old[column]), Rules::keys(&new[column])) else {
+                continue;
+            };
+            let missing: Vec<_> = before
+                .into_iter()
+                .filter(|(k, _)| self.access(column, Some(k)) == 0 && !after.contains_key(k))
+                .collect();
+            if !missing.is_empty() {
+                after.extend(missing);
+                let parts: Vec<String> = after.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+                *row.get_mut(column).unwrap() = Some(format!("{{{}}}", parts.join(", ")));
+            }
+        }
+        row
     }
 
     fn may_tag(&self, old: &Option<String>, new: &Option<String>) -> bool {
@@ -119,10 +142,11 @@ impl Rules {
 }
 
 impl Verdict {
-    pub fn update(&mut self, rules: &Rules, old: &Row, new: &Row, named: &[&str]) {
+    pub fn update(&mut self, rules: &Rules, old: &Row, new: &Row, given: &Row, named: &[&str]) {
         for column in COLUMNS {
             let (before, after) = (&old[column], &new[column]);
-            self.refused |= !rules.may_write(column, before, after, named.contains(&column));
+            self.refused |=
+                !rules.may_write(column, before, after, given.get(column).filter(|_| named.contains(&column)));
             self.refused |= column == "tags" && !rules.may_tag(before, after);
             self.refused |= column == "t1" && before != after && !rules.may_go(before, after);
             self.invalid |= column == "t2" && before != after && !rules.is_valid(after);
@@ -136,7 +160,7 @@ impl Verdict {
             if after.is_none() {
                 continue;
             }
-            self.refused |= !rules.may_write(column, default, after, false);
+            self.refused |= !rules.may_write(column, default, after, None);
             self.refused |= column == "tags" && !rules.may_tag(default, after);
             self.refused |= column == "t1" && default != after && !rules.may_go(&None, after);
             self.invalid |= column == "t2" && !rules.is_valid(after);
