@@ -59,7 +59,10 @@ fn rules(db: &Db) {
                 leadguard.tag_column('crm.lead', 'tags'), leadguard.tag_namespace('crm.lead', 'event', 'marketing');",
     );
     accepted(&mut db.connect("alice"), "SELECT leadguard.sign_fields('crm.lead', 1)");
-    accepted(&mut admin, "SELECT leadguard.set_field('crm.lead', 'attrs', 'sales', 'editor'); ALTER TABLE crm.lead DROP gone");
+    accepted(
+        &mut admin,
+        "SELECT leadguard.set_field('crm.lead', 'attrs', 'sales', 'editor'); ALTER TABLE crm.lead DROP gone",
+    );
     let id = scalar(
         &mut db.connect("alice"),
         "SELECT leadguard.request_approval('field', 'crm.lead', '1', 'email', 'it is wrong')",

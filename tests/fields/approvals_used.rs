@@ -79,7 +79,10 @@ fn k26_a_use_that_is_taken_back_is_none() {
     refused(&mut alice, WRITE, "42501");
     accepted(&mut alice, "ROLLBACK");
     assert_eq!(unused(&db), "1");
-    accepted(&mut alice, &format!("DO $$ BEGIN BEGIN {WRITE}; RAISE 'x'; EXCEPTION WHEN raise_exception THEN END; {WRITE}; END $$"));
+    accepted(
+        &mut alice,
+        &format!("DO $$ BEGIN BEGIN {WRITE}; RAISE 'x'; EXCEPTION WHEN raise_exception THEN END; {WRITE}; END $$"),
+    );
     refused(&mut alice, WRITE, "42501");
     assert_eq!(unused(&db), "0");
     approve(&db, "alice", "1");
@@ -111,7 +114,8 @@ fn k26_two_sessions_do_not_share_an_approval() {
 fn what_is_open_denied_or_expired_approves_nothing() {
     let db = scored("au_not");
     let (mut alice, mut mona) = (db.connect("alice"), db.connect("mona"));
-    let ask = |until: &str| format!("SELECT leadguard.request_approval('field', 'crm.lead', '1', 'score', 'wrong', {until})");
+    let ask =
+        |until: &str| format!("SELECT leadguard.request_approval('field', 'crm.lead', '1', 'score', 'wrong', {until})");
     let id = scalar(&mut alice, &ask("clock_timestamp() + interval '1 day'"));
     refused(&mut alice, WRITE, "42501");
     accepted(&mut mona, &format!("SELECT leadguard.decide_approval({id}, false, 'no')"));
