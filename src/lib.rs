@@ -14,6 +14,7 @@ mod audit;
 mod errors;
 #[allow(unsafe_code)]
 mod ffi;
+mod fields;
 mod grants;
 mod guard;
 mod guc;

@@ -59,6 +59,45 @@ AS 'MODULE_PATHNAME', 'extend_protection_wrapper';
 COMMENT ON FUNCTION leadguard.extend_protection(regclass) IS
 'Internal: puts policies, triggers and row security on partitions of a protected table that lack them.';
 
+CREATE FUNCTION leadguard.rename_fields(target oid, attnum smallint, new_name name)
+RETURNS void LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    old_name name;
+BEGIN
+    SELECT r.column_name INTO old_name
+    FROM leadguard.field_rule r JOIN leadguard.field_version v ON v.id = r.version_id
+    WHERE v.target = $1 AND v.state = 'active' AND r.attnum = $2 AND r.column_name <> $3
+    LIMIT 1;
+    UPDATE leadguard.field_rule r SET column_name = $3
+    FROM leadguard.field_version v
+    WHERE v.id = r.version_id AND v.target = $1 AND r.attnum = $2 AND r.column_name <> $3
+      AND NOT EXISTS (SELECT FROM leadguard.field_rule o WHERE o.version_id = r.version_id AND o.column_name = $3);
+    UPDATE leadguard.field_value f SET column_name = $3
+    WHERE f.target = $1 AND f.attnum = $2 AND f.column_name <> $3
+      AND NOT EXISTS (SELECT FROM leadguard.field_value o WHERE o.target = $1 AND o.column_name = $3);
+    UPDATE leadguard.field_transition f SET column_name = $3
+    WHERE f.target = $1 AND f.attnum = $2 AND f.column_name <> $3
+      AND NOT EXISTS (SELECT FROM leadguard.field_transition o WHERE o.target = $1 AND o.column_name = $3);
+    UPDATE leadguard.tag_column f SET column_name = $3
+    WHERE f.target = $1 AND f.attnum = $2 AND f.column_name <> $3
+      AND NOT EXISTS (SELECT FROM leadguard.tag_column o WHERE o.target = $1 AND o.column_name = $3);
+    UPDATE leadguard.column_mask f SET column_name = $3
+    WHERE f.target = $1 AND f.attnum = $2 AND f.column_name <> $3
+      AND NOT EXISTS (SELECT FROM leadguard.column_mask o WHERE o.target = $1 AND o.column_name = $3);
+    -- Conditions name columns too, by name only: an old name would otherwise come to mean another column.
+    UPDATE leadguard.field_transition f SET condition = f.condition - old_name::text || jsonb_build_object($3, f.condition -> old_name::text)
+    WHERE f.target = $1 AND old_name IS NOT NULL AND f.condition ? old_name::text;
+    -- What was approved of was the column, not its name.
+    UPDATE leadguard.approval a SET field = $3 || substr(a.field, length(old_name) + 1)
+    WHERE a.target = $1 AND old_name IS NOT NULL AND a.used_at IS NULL
+      AND (a.field = old_name OR starts_with(a.field, old_name || '.'));
+END
+$$;
+COMMENT ON FUNCTION leadguard.rename_fields(oid, smallint, name) IS
+'Internal, called by watch_ddl: gives the rules about a column, known by its number, the name that it has now.';
+
 -- Event triggers. Definer rights: whoever changes a table has no rights on the registry. They do nothing for
 -- relations that have nothing to do with a protected table.
 CREATE FUNCTION leadguard.watch_ddl()
@@ -103,6 +142,18 @@ BEGIN
               AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
         ) missing
         WHERE p.target = item.objid;
+    END LOOP;
+
+    -- Rules about fields name a column by number and name; an explicit rename is the one thing that they follow.
+    -- Where a rule of a column that is gone has the new name already, both stay as they are and close the column.
+    FOR item IN
+        SELECT DISTINCT d.objid, d.objsubid::smallint AS attnum, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        PERFORM leadguard.rename_fields(item.objid, item.attnum, item.name);
     END LOOP;
 
     -- A query of an inheritance parent, or of the table that a protected table became a partition of, reads

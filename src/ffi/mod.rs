@@ -23,6 +23,7 @@
 
 pub(crate) mod call;
 mod compat;
+pub(crate) mod default;
 mod entries;
 mod entry;
 pub(crate) mod expr;

@@ -4,6 +4,19 @@ use super::trigger::Row;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
+/// The same function without pgrx's guard, which costs more than it does: it cannot raise.
+mod bare {
+    use pgrx::pg_sys;
+    unsafe extern "C-unwind" {
+        pub(super) fn heap_deform_tuple(
+            tuple: pg_sys::HeapTuple,
+            descriptor: pg_sys::TupleDesc,
+            values: *mut pg_sys::Datum,
+            nulls: *mut bool,
+        );
+    }
+}
+
 /// A column of any type.
 #[derive(Debug, Clone)]
 pub(crate) struct Attribute {
@@ -14,6 +27,27 @@ pub(crate) struct Attribute {
     pub generated: bool,
     length: i16,
     by_value: bool,
+}
+
+impl Attribute {
+    pub(crate) fn is_jsonb(&self) -> bool {
+        // SAFETY: a catalog look-up; domains count as their base type.
+        unsafe { pg_sys::getBaseType(self.type_oid) == pg_sys::JSONBOID }
+    }
+
+    pub(crate) fn is_text_array(&self) -> bool {
+        // SAFETY: a catalog look-up; domains count as their base type.
+        let base = unsafe { pg_sys::getBaseType(self.type_oid) };
+        base == pg_sys::TEXTARRAYOID || base == pg_sys::VARCHARARRAYOID
+    }
+
+    /// The number that the column of this name has in another relation of the partition tree.
+    pub(crate) fn number_in(&self, relation: pg_sys::Oid) -> Option<i16> {
+        let name = CString::new(self.name.as_str()).unwrap_or_default();
+        // SAFETY: a catalog look-up by a terminated name; 0 where there is none.
+        let number = unsafe { pg_sys::get_attnum(relation, name.as_ptr()) };
+        (number != 0).then_some(number)
+    }
 }
 
 /// The values of all columns, taken out of the row once.
@@ -41,6 +75,26 @@ impl Row {
             .collect()
     }
 
+    /// A copy of the row with other values in some columns.
+    pub(crate) fn with_values(&self, changes: &[(&Attribute, Option<pg_sys::Datum>)]) -> Row {
+        let mut numbers: Vec<i32> = changes.iter().map(|(attribute, _)| i32::from(attribute.number)).collect();
+        let mut values: Vec<pg_sys::Datum> =
+            changes.iter().map(|(_, value)| value.unwrap_or(pg_sys::Datum::from(0usize))).collect();
+        let mut nulls: Vec<bool> = changes.iter().map(|(_, value)| value.is_none()).collect();
+        // SAFETY: the three arrays have one entry for each changed column, with values of its type.
+        let tuple = unsafe {
+            pg_sys::heap_modify_tuple_by_cols(
+                self.tuple,
+                self.descriptor,
+                numbers.len() as i32,
+                numbers.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+            )
+        };
+        Row { tuple, descriptor: self.descriptor }
+    }
+
     pub(crate) fn values(&self) -> Values {
         // SAFETY: the descriptor is live.
         let count = unsafe { (*self.descriptor).natts } as usize;
@@ -48,7 +102,7 @@ impl Row {
         let mut nulls = vec![true; count];
         // SAFETY: both arrays have an entry for each column; tuple and descriptor belong together.
         unsafe {
-            pg_sys::heap_deform_tuple(self.tuple, self.descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
+            bare::heap_deform_tuple(self.tuple, self.descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
         }
         Values { values, nulls }
     }
@@ -85,6 +139,42 @@ impl Values {
         unsafe { bytes(one, attribute.length) == bytes(two, attribute.length) }
     }
 
+    /// As many nulls as the row has columns.
+    pub(crate) fn nulls_of(row: &Row) -> Values {
+        // SAFETY: the descriptor is live.
+        let count = unsafe { (*row.descriptor).natts } as usize;
+        Values { values: vec![pg_sys::Datum::from(0usize); count], nulls: vec![true; count] }
+    }
+
+    /// Puts a kept value in a column of its type; it must live as long as this is used.
+    pub(crate) fn put(&mut self, attribute: &Attribute, kept: &Kept) {
+        let place = Values::place(attribute);
+        self.values[place] = kept.datum();
+        self.nulls[place] = matches!(kept, Kept::Null);
+    }
+
+    /// A copy of a value that lives as long as Rust keeps it.
+    pub(crate) fn keep(&self, attribute: &Attribute) -> Kept {
+        let place = Values::place(attribute);
+        if self.nulls[place] { Kept::Null } else { Kept::of(self.values[place], attribute) }
+    }
+
+    /// The elements of an array of texts, none for null; None where it has more than one dimension.
+    pub(crate) fn texts(&self, attribute: &Attribute) -> Option<Vec<Option<String>>> {
+        use pgrx::FromDatum;
+        if self.is_null(attribute) {
+            return Some(Vec::new());
+        }
+        // SAFETY: callers name columns that are arrays of texts; fetched into the current memory context.
+        let array = unsafe { pg_sys::pg_detoast_datum(self.datum(attribute).cast_mut_ptr()) };
+        // SAFETY: an array begins with the number of its dimensions.
+        if unsafe { (*array.cast::<pg_sys::ArrayType>()).ndim } > 1 {
+            return None;
+        }
+        // SAFETY: as above.
+        unsafe { Vec::<Option<String>>::from_datum(pg_sys::Datum::from(array), false) }
+    }
+
     /// The value as its type writes it; None for null.
     pub(crate) fn text(&self, attribute: &Attribute) -> Option<String> {
         if self.is_null(attribute) {
@@ -95,7 +185,11 @@ impl Values {
         unsafe { pg_sys::getTypeOutputInfo(attribute.type_oid, &mut output, &mut is_varlena) };
         // SAFETY: the function is the type's own and the value of that type; the result is terminated.
         let text = unsafe { CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, self.datum(attribute))) };
-        Some(text.to_string_lossy().into_owned())
+        // What is no UTF-8, on a server of another encoding, must not become equal to something else.
+        Some(match text.to_str() {
+            Ok(text) => text.to_owned(),
+            Err(_) => text.to_bytes().escape_ascii().to_string(),
+        })
     }
 }
 
@@ -105,6 +199,14 @@ impl Values {
 /// The datum must be a value, not passed by value, of a type of this length, and live as long as the result is used.
 unsafe fn bytes<'a>(datum: pg_sys::Datum, length: i16) -> &'a [u8] {
     let start = datum.cast_mut_ptr::<u8>();
+    // SAFETY: every value has a first byte.
+    let first = unsafe { *start };
+    // Most values lie in their row as they are. The layout of varatt.h on little-endian machines: lowest bit 1 and not
+    // alone is a header of one byte.
+    if length == -1 && cfg!(target_endian = "little") && first & 1 == 1 && first != 1 {
+        // SAFETY: the header says how many bytes follow it.
+        return unsafe { std::slice::from_raw_parts(start.add(1), usize::from(first >> 1) - 1) };
+    }
     match length {
         // SAFETY: a varlena.
         -1 => unsafe {
@@ -113,6 +215,61 @@ unsafe fn bytes<'a>(datum: pg_sys::Datum, length: i16) -> &'a [u8] {
         },
         // SAFETY: a terminated string.
         -2 => unsafe { CStr::from_ptr(start.cast()) }.to_bytes(),
+        // SAFETY: a value of fixed length.
+        fixed => unsafe { std::slice::from_raw_parts(start, usize::from(fixed.unsigned_abs())) },
+    }
+}
+
+/// A value outside of the memory that Postgres resets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Kept {
+    Null,
+    Word(usize),
+    /// Aligned as every type wants it.
+    Bytes(Box<[u64]>),
+}
+
+impl Kept {
+    pub(crate) fn of(datum: pg_sys::Datum, attribute: &Attribute) -> Kept {
+        if attribute.by_value {
+            return Kept::Word(datum.value());
+        }
+        // SAFETY: a value of the column's type, which is not passed by value.
+        let stored = unsafe { whole(datum, attribute.length) };
+        let mut words = vec![0u64; stored.len().div_ceil(size_of::<u64>())].into_boxed_slice();
+        // SAFETY: the buffer has room for all bytes and does not overlap them.
+        unsafe { core::ptr::copy_nonoverlapping(stored.as_ptr(), words.as_mut_ptr().cast::<u8>(), stored.len()) };
+        Kept::Bytes(words)
+    }
+
+    /// None for null. A pointer into this value, where it is none by itself.
+    pub(crate) fn value(&self) -> Option<pg_sys::Datum> {
+        (*self != Kept::Null).then(|| self.datum())
+    }
+
+    fn datum(&self) -> pg_sys::Datum {
+        match self {
+            Kept::Null => pg_sys::Datum::from(0usize),
+            Kept::Word(word) => pg_sys::Datum::from(*word),
+            Kept::Bytes(words) => pg_sys::Datum::from(words.as_ptr()),
+        }
+    }
+}
+
+/// All bytes of a value with its header, fetched into the current memory context where they lie elsewhere.
+///
+/// # Safety
+/// As for bytes().
+unsafe fn whole<'a>(datum: pg_sys::Datum, length: i16) -> &'a [u8] {
+    let start = datum.cast_mut_ptr::<u8>();
+    match length {
+        // SAFETY: a varlena.
+        -1 => unsafe {
+            let whole = pg_sys::pg_detoast_datum(start.cast());
+            std::slice::from_raw_parts(whole.cast::<u8>(), pgrx::varsize(whole))
+        },
+        // SAFETY: a terminated string.
+        -2 => unsafe { CStr::from_ptr(start.cast()) }.to_bytes_with_nul(),
         // SAFETY: a value of fixed length.
         fixed => unsafe { std::slice::from_raw_parts(start, usize::from(fixed.unsigned_abs())) },
     }

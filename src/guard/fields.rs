@@ -1,18 +1,75 @@
 //! Which columns a member may write, and with which values.
+//!
+//! A column counts as written when old and new row differ, however the difference came about: the guards compare
+//! before the row is stored and again when all other triggers have run. A column that the member cannot read counts as
+//! written as soon as the statement names it; else a refusal would tell whether a guess was right.
 
+use super::defaults::{self, Defaults};
+use super::judged::Judged;
 use super::write::Write;
-use crate::ffi::row::Attribute;
+use crate::ffi::row::{Attribute, Kept, Values};
+use crate::ffi::snapshot::{self, Fingerprint};
 use crate::ffi::trigger::Row;
+use crate::fields::{self, Rules};
+use crate::visibility;
+use crate::visibility::subject::Member;
 use crate::visibility::{Subject, Table};
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// How the rows come to differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// The old row holds the defaults.
+    Insert,
+    Update,
+    /// Updated and moved to another partition.
+    Moved,
+}
+
+/// The rules put to the roles of one member: the columns that need a look.
+pub(super) struct Resolved {
+    pub(super) rules: Rc<Rules>,
+    pub(super) member: Rc<Member>,
+    columns: Vec<Judged>,
+}
+
+impl Resolved {
+    fn of(rules: Rc<Rules>, member: Rc<Member>, target: Oid, attributes: &[Attribute]) -> Resolved {
+        let columns = attributes.iter().filter_map(|a| Judged::of(&rules, &member, target, a)).collect();
+        Resolved { rules, member, columns }
+    }
+}
+
+/// The newest state that was looked at, and its rules where they are others.
+type Newest = Option<(Fingerprint, Option<Rc<Resolved>>)>;
 
 /// The rules about fields of one table for one member, resolved once for each statement.
 pub(crate) struct Fields {
     guarded: Vec<Attribute>,
+    attributes: Vec<Attribute>,
+    target: Oid,
+    resolved: Rc<Resolved>,
+    newest: RefCell<Newest>,
+    defaults: RefCell<Vec<(i16, Rc<Defaults>)>>,
 }
 
 impl Fields {
-    pub(super) fn of(_subject: &Subject, _table: &Table, _row: &Row) -> Option<Fields> {
-        None
+    pub(super) fn of(subject: &Subject, table: &Table, row: &Row) -> Option<Fields> {
+        let member = Rc::clone(subject.member.as_ref()?);
+        let attributes = row.attributes();
+        let rules = fields::rules(table.target);
+        let guarded = attributes.iter().filter(|a| rules.names(&a.name)).cloned().collect();
+        let resolved = Rc::new(Resolved::of(rules, member, table.target, &attributes));
+        Some(Fields {
+            guarded,
+            attributes,
+            target: table.target,
+            resolved,
+            newest: RefCell::default(),
+            defaults: RefCell::default(),
+        })
     }
 
     /// Columns that some rule names: their changes are written down.
@@ -20,7 +77,133 @@ impl Fields {
         &self.guarded
     }
 
-    pub(super) fn insert(&self, _write: &Write, _new: &Row) {}
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
 
-    pub(super) fn update(&self, _write: &Write, _old: &Row, _new: &Row) {}
+    /// Judges a new row; answers the row with defaults in place of what came, where that was necessary.
+    pub(super) fn insert(&self, write: &Write, new: &Row) -> Option<Row> {
+        let newest = self.newest(write);
+        let mut changes: Vec<(&Attribute, Kept)> = Vec::new();
+        for resolved in [Some(&self.resolved), newest.as_ref()].into_iter().flatten() {
+            let values = new.values();
+            let mut old = Values::nulls_of(new);
+            for column in resolved.columns.iter().filter(|column| !values.is_null(&column.attribute)) {
+                let attribute = &column.attribute;
+                if changes.iter().any(|(changed, _)| changed.number == attribute.number) {
+                    continue;
+                }
+                let defaults = self.defaults(write, column);
+                let same = defaults.stable.iter().find(|kept| **kept == values.keep(attribute));
+                if let Some(kept) = same.or(defaults.stable.first()) {
+                    old.put(attribute, kept);
+                }
+                let denied = column.denied(resolved, write, &old, &values, How::Insert);
+                if !denied.is_empty() {
+                    if write.before
+                        && let Some(value) = defaults.compute(attribute)
+                    {
+                        defaults::issue(self.target, &attribute.name, value.clone());
+                        changes.push((attribute, value));
+                        continue;
+                    }
+                    if !write.before && defaults::was_issued(self.target, &attribute.name, values.keep(attribute)) {
+                        changes.push((attribute, Kept::Null));
+                        continue;
+                    }
+                    column.refuse(resolved, write, new, How::Insert, &denied);
+                }
+                column.check(resolved, write, &old, &values, How::Insert);
+            }
+        }
+        if changes.is_empty() || !write.before {
+            return None;
+        }
+        let changes: Vec<_> = changes.iter().map(|(attribute, kept)| (*attribute, kept.value())).collect();
+        Some(new.with_values(&changes))
+    }
+
+    pub(super) fn update(&self, write: &Write, old: &Row, new: &Row) {
+        let newest = self.newest(write);
+        if self.resolved.columns.is_empty() && newest.is_none() {
+            return;
+        }
+        let (old_values, new_values) = (old.values(), new.values());
+        for resolved in [Some(&self.resolved), newest.as_ref()].into_iter().flatten() {
+            judge(resolved, write, old, &old_values, &new_values, How::Update);
+        }
+    }
+
+    /// What must be known of a row when it arrives in another partition.
+    pub(super) fn keep(&self, write: &Write, old: &Row) -> Vec<(String, Kept)> {
+        let newest = self.newest(write);
+        if self.resolved.columns.is_empty() && newest.is_none() {
+            return Vec::new();
+        }
+        let values = old.values();
+        self.attributes.iter().map(|a| (a.name.clone(), values.keep(a))).collect()
+    }
+
+    /// A row that arrived from another partition, with what it held there.
+    pub(super) fn arrived(&self, write: &Write, held: &[(String, Kept)], new: &Row) {
+        let newest = self.newest(write);
+        let new_values = new.values();
+        let mut old_values = Values::nulls_of(new);
+        for attribute in &self.attributes {
+            if let Some((_, kept)) = held.iter().find(|(name, _)| *name == attribute.name) {
+                old_values.put(attribute, kept);
+            }
+        }
+        for resolved in [Some(&self.resolved), newest.as_ref()].into_iter().flatten() {
+            judge(resolved, write, new, &old_values, &new_values, How::Moved);
+        }
+    }
+
+    /// The rules of the newest state, where they are not those of the statement: one that waited, or an old
+    /// transaction, must not write with roles that are gone.
+    fn newest(&self, write: &Write) -> Option<Rc<Resolved>> {
+        let latest = write.newer()?;
+        let held = self.newest.borrow().as_ref().filter(|(state, _)| *state == latest).map(|(_, r)| r.clone());
+        if let Some(resolved) = held {
+            return resolved;
+        }
+        let resolved = visibility::now().member.clone().and_then(|member| {
+            let rules = snapshot::with_latest(|| fields::rules(self.target));
+            let same = Rc::ptr_eq(&rules, &self.resolved.rules) && Rc::ptr_eq(&member, &self.resolved.member);
+            (!same).then(|| Rc::new(Resolved::of(rules, member, self.target, &self.attributes)))
+        });
+        self.newest.replace(Some((latest, resolved.clone())));
+        resolved
+    }
+
+    fn defaults(&self, write: &Write, column: &Judged) -> Rc<Defaults> {
+        let number = column.attribute.number;
+        let held = self.defaults.borrow().iter().find(|(n, _)| *n == number).map(|(_, d)| Rc::clone(d));
+        held.unwrap_or_else(|| {
+            let relation = write.trigger.relation();
+            let mut places = vec![(relation, number)];
+            if relation != self.target {
+                places.push((self.target, column.number));
+            }
+            let defaults = Rc::new(Defaults::of(&column.attribute, &places));
+            self.defaults.borrow_mut().push((number, Rc::clone(&defaults)));
+            defaults
+        })
+    }
+}
+
+fn judge(resolved: &Resolved, write: &Write, row: &Row, old: &Values, new: &Values, how: How) {
+    for column in &resolved.columns {
+        let is_same = old.is_same(new, &column.attribute);
+        if is_same && column.is_open() {
+            continue;
+        }
+        let denied = column.denied(resolved, write, old, new, how);
+        if !denied.is_empty() {
+            column.refuse(resolved, write, row, how, &denied);
+        }
+        if !is_same {
+            column.check(resolved, write, old, new, how);
+        }
+    }
 }

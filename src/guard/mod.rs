@@ -5,11 +5,16 @@
 //! write, row judges each change and fills defaults, stored judges the row again after all other triggers.
 
 mod archive;
+mod defaults;
 mod fields;
+mod judged;
 mod moving;
 pub(crate) mod rules;
 mod sanction;
+mod tags;
+mod transitions;
 mod unbound;
+mod values;
 mod write;
 
 pub(crate) use fields::Fields;
@@ -25,6 +30,7 @@ use crate::names;
 use crate::visibility;
 use crate::visibility::subject::{Mapped, Subject, Table};
 use pgrx::pg_sys::{Datum, Oid};
+use std::cell::OnceCell;
 use write::Write;
 
 /// A session that passes: superuser or BYPASSRLS, or the owner of a table without force, and no member.
@@ -145,7 +151,7 @@ fn judge(call: &Call, trigger: &TriggerCall, before: bool) -> Datum {
     let Some(member) = &subject.member else { errors::no_identity(operation.name(), &names::shown(table.target)) };
     let reference = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let columns = call::borrow(call.state(|| Columns::find(&reference, table, &subject)));
-    let write = Write { trigger, subject: &subject, table, member, columns, before };
+    let write = Write { trigger, subject: &subject, table, member, columns, before, latest: OnceCell::new() };
     match operation {
         Operation::Insert => write.insert(),
         Operation::Update => write.update(),

@@ -6,10 +6,12 @@
 //! same place by another part of the same command never gets as far as its triggers. When another UPDATE comes
 //! between, the pass is gone and the move is refused.
 
+use crate::ffi::row::Kept;
 use crate::ffi::session;
 use crate::ffi::snapshot;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
+use std::rc::Rc;
 
 type Command = (u32, i64);
 
@@ -20,17 +22,28 @@ enum Step {
     Deleted,
 }
 
+/// What the row held before the UPDATE, by column.
+pub(super) type Held = Rc<Vec<(String, Kept)>>;
+
 struct Move {
     command: Command,
     root: Oid,
     signature: Vec<String>,
+    held: Held,
     step: Step,
+}
+
+struct Arrived {
+    command: Command,
+    root: Oid,
+    signature: Vec<String>,
+    held: Held,
 }
 
 thread_local! {
     static CURRENT: RefCell<Option<Move>> = const { RefCell::new(None) };
     /// Arrived rows whose AFTER ROW triggers are to come at the end of the command.
-    static ARRIVED: RefCell<Vec<(Command, Oid, Vec<String>)>> = const { RefCell::new(Vec::new()) };
+    static ARRIVED: RefCell<Vec<Arrived>> = const { RefCell::new(Vec::new()) };
 }
 
 fn command() -> Command {
@@ -38,8 +51,15 @@ fn command() -> Command {
 }
 
 /// A row was judged and is about to be updated.
-pub(super) fn may_follow(root: Oid, relation: Oid, place: (u32, u16), signature: Vec<String>) {
-    let next = Move { command: command(), root, signature, step: Step::Updated { relation, place } };
+pub(super) fn may_follow(
+    root: Oid,
+    relation: Oid,
+    place: (u32, u16),
+    signature: Vec<String>,
+    held: Vec<(String, Kept)>,
+) {
+    let step = Step::Updated { relation, place };
+    let next = Move { command: command(), root, signature, held: Rc::new(held), step };
     CURRENT.replace(Some(next));
 }
 
@@ -59,13 +79,15 @@ pub(super) fn leaves(relation: Oid, place: (u32, u16)) -> bool {
     })
 }
 
-/// Whether an INSERT is the second half, before it is stored or in its AFTER ROW trigger.
-pub(super) fn arrives(root: Oid, signature: &[String], before: bool) -> bool {
+/// What a row held that an INSERT carries over, before it is stored or in its AFTER ROW trigger; None for a row that
+/// is new.
+pub(super) fn arrives(root: Oid, signature: &[String], before: bool) -> Option<Held> {
     let this = command();
     if !before {
         return ARRIVED.with_borrow_mut(|rows| {
-            let found = rows.iter().position(|(c, r, s)| *c == this && *r == root && s == signature);
-            found.map(|at| rows.swap_remove(at)).is_some()
+            let found =
+                rows.iter().position(|row| row.command == this && row.root == root && row.signature == signature);
+            found.map(|at| rows.swap_remove(at).held)
         });
     }
     let expected = CURRENT.with_borrow(|current| {
@@ -73,12 +95,12 @@ pub(super) fn arrives(root: Oid, signature: &[String], before: bool) -> bool {
             m.command == this && m.root == root && matches!(m.step, Step::Deleted) && m.signature == signature
         })
     });
-    if expected {
-        CURRENT.replace(None);
+    let moved = if expected { CURRENT.take() } else { None };
+    moved.map(|Move { signature, held, .. }| {
         ARRIVED.with_borrow_mut(|rows| {
-            rows.retain(|(command, ..)| *command == this);
-            rows.push((this, root, signature.to_vec()));
+            rows.retain(|row| row.command == this);
+            rows.push(Arrived { command: this, root, signature, held: Rc::clone(&held) });
         });
-    }
-    expected
+        held
+    })
 }

@@ -1,10 +1,11 @@
 //! One row being written by a member.
 
 use super::rules::{self, Changed, named};
+use super::sanction::Purpose;
 use super::{Columns, archive, moving, sanction};
 use crate::audit;
 use crate::errors::{self, refused};
-use crate::ffi::snapshot;
+use crate::ffi::snapshot::{self, Fingerprint};
 use crate::ffi::trigger::{Column, Row, TriggerCall};
 use crate::model::level::Level;
 use crate::model::value::{Kind, Value};
@@ -12,6 +13,7 @@ use crate::names;
 use crate::visibility;
 use crate::visibility::subject::{Member, Subject, Table};
 use pgrx::pg_sys::Datum;
+use std::cell::OnceCell;
 
 pub(super) struct Write<'a> {
     pub(super) trigger: &'a TriggerCall,
@@ -20,15 +22,27 @@ pub(super) struct Write<'a> {
     pub(super) member: &'a Member,
     pub(super) columns: &'a Columns,
     pub(super) before: bool,
+    /// The newest state, once something asked for it.
+    pub(super) latest: OnceCell<Option<Fingerprint>>,
 }
 
 impl Write<'_> {
     pub(super) fn insert(&self) -> Datum {
         let new = self.trigger.new_row();
-        if self.is_partition() && moving::arrives(self.table.target, &self.signature(&new), self.before) {
+        if self.is_partition()
+            && let Some(held) = moving::arrives(self.table.target, &self.signature(&new), self.before)
+        {
+            if !self.before
+                && let Some(fields) = &self.columns.fields
+            {
+                fields.arrived(self, &held, &new);
+            }
             return self.trigger.pass();
         }
-        let filled = if self.before { self.with_defaults(&new) } else { None };
+        let mut filled = if self.before { self.with_defaults(&new) } else { None };
+        if let Some(fields) = &self.columns.fields {
+            filled = fields.insert(self, filled.as_ref().unwrap_or(&new)).or(filled);
+        }
         let row = filled.as_ref().unwrap_or(&new);
         if let Some(creator) = self.columns.creator
             && row.value(creator) != Value::Null
@@ -41,9 +55,6 @@ impl Write<'_> {
         }
         if let Err(failure) = rules::insert(self.subject, self.table, &self.columns.map(row)) {
             failure.raise();
-        }
-        if let Some(fields) = &self.columns.fields {
-            fields.insert(self, row);
         }
         if !self.before {
             audit::inserted(self.table, Some(self.member), &new, self.columns.fields.as_ref());
@@ -102,18 +113,22 @@ impl Write<'_> {
             if level < Level::Edit {
                 return self.denied(&old, level, Level::Edit);
             }
-            if let Some(fields) = &self.columns.fields {
-                fields.update(self, &old, &new);
-            }
             if let Err(failure) = rules::update(self.subject, self.table, level, changed, &self.columns.map(&new)) {
                 failure.raise();
             }
+        }
+        // Handing a record over is no way around the rules about its fields.
+        if sanction.as_ref().is_none_or(|s| s.purpose == Purpose::Reassign)
+            && let Some(fields) = &self.columns.fields
+        {
+            fields.update(self, &old, &new);
         }
         if !self.before {
             audit::updated(self.table, Some(self.member), &old, &new, self.columns.fields.as_ref(), sanction.as_ref());
         }
         if self.before && self.is_partition() {
-            moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new));
+            let held = self.columns.fields.as_ref().map_or_else(Vec::new, |fields| fields.keep(self, &old));
+            moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new), held);
         }
         self.trigger.pass()
     }
@@ -155,10 +170,15 @@ impl Write<'_> {
     pub(super) fn level(&self, row: &Row) -> Level {
         let mapped = self.columns.map(row);
         let level = self.subject.level(self.table, &mapped);
-        if level == Level::None || snapshot::latest() == snapshot::active() {
+        if level == Level::None || self.newer().is_none() {
             return level;
         }
         level.min(visibility::now().level(self.table, &mapped))
+    }
+
+    /// The newest state, where it is another than the statement's.
+    pub(super) fn newer(&self) -> Option<Fingerprint> {
+        *self.latest.get_or_init(|| snapshot::latest().filter(|latest| Some(*latest) != snapshot::active()))
     }
 
     fn is_partition(&self) -> bool {

@@ -3,6 +3,8 @@
 pub mod estimate;
 pub mod forest;
 pub mod ids;
+pub mod keys;
 pub mod level;
+pub mod matrix;
 pub mod spreadsheet;
 pub mod value;

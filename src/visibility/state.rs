@@ -7,6 +7,7 @@ use super::revision::{self, Registry, Seen};
 use super::subject::Table;
 use crate::ffi::session;
 use crate::ffi::snapshot::{self, Committed};
+use crate::fields::Rules;
 use crate::guc;
 use crate::identity::{self, Binding};
 use pgrx::pg_sys::Oid;
@@ -22,6 +23,7 @@ struct Kept {
     registry: Option<Registry>,
     bindings: List<Option<Binding>>,
     tables: List<Option<Table>>,
+    rules: List<Rules>,
 }
 
 thread_local! {
@@ -79,4 +81,9 @@ pub(super) fn table(relation: Oid) -> Rc<Option<Table>> {
         return own;
     }
     session::partition_root(relation).map_or(own, registered)
+}
+
+/// What is ruled about the fields of a protected table.
+pub(crate) fn rules(target: Oid, load: impl FnOnce() -> Rules) -> Rc<Rules> {
+    keep(|kept| &mut kept.rules, target, load)
 }

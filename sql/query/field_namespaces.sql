@@ -1,0 +1,1 @@
+SELECT namespace, role FROM leadguard.tag_namespace WHERE target = $1

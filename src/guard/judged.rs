@@ -1,0 +1,177 @@
+//! One column under the rules: what of it is written, whether the member may, and who could.
+
+use super::fields::{How, Resolved};
+use super::write::Write;
+use super::{tags, transitions, values};
+use crate::approvals;
+use crate::errors::refused;
+use crate::ffi::row::{Attribute, Values};
+use crate::ffi::trigger::Row;
+use crate::fields::{Access, Rules};
+use crate::model::keys::{self, Change};
+use crate::names;
+use crate::visibility::subject::Member;
+use pgrx::pg_sys::Oid;
+
+/// A column that a rule concerns: not every value, or not by this member.
+pub(super) struct Judged {
+    pub(super) attribute: Attribute,
+    /// The column's number in the protected table, whose partition may number it otherwise.
+    pub(super) number: i16,
+    /// Of the column as a whole.
+    pub(super) access: Access,
+    /// A rule was made for another column, or for another type.
+    broken: bool,
+    /// Of a jsonb column: those that rules name.
+    pub(super) keys: Vec<String>,
+    /// Of these: those that the member cannot read.
+    hidden: Vec<String>,
+}
+
+impl Judged {
+    /// None where the member may write the column as he likes.
+    pub(super) fn of(rules: &Rules, member: &Member, target: Oid, attribute: &Attribute) -> Option<Judged> {
+        let name = attribute.name.as_str();
+        // Postgres computes the one; the protection's own guards watch over the others.
+        if attribute.generated || (rules.is_mapped(name) && !rules.names(name)) {
+            return None;
+        }
+        let number = attribute.number_in(target).unwrap_or_default();
+        let broken = !rules.is_mapped(name) && (rules.is_broken_by(number, name) || rules.is_retyped(attribute));
+        let access = if broken { Access::NoAccess } else { rules.access(number, name, "", &member.roles) };
+        let keys = if attribute.is_jsonb() { rules.keys(name) } else { Vec::new() };
+        let is_hidden = |key: &&String| !rules.access(number, name, key, &member.roles).reads();
+        let hidden = keys.iter().filter(is_hidden).cloned().collect();
+        let judged = Judged { attribute: attribute.clone(), number, access, broken, keys, hidden };
+        (!access.writes() || judged.limits_values(rules)).then_some(judged)
+    }
+
+    fn limits_values(&self, rules: &Rules) -> bool {
+        let name = self.attribute.name.as_str();
+        !self.keys.is_empty()
+            || rules.valid(name, "").is_some()
+            || rules.has_tags(name)
+            || rules.transitions.iter().any(|transition| transition.column.name == name)
+    }
+
+    /// The fields, of those that are written, that the member may not write; the empty key means the column.
+    pub(super) fn denied(
+        &self,
+        resolved: &Resolved,
+        write: &Write,
+        old: &Values,
+        new: &Values,
+        how: How,
+    ) -> Vec<String> {
+        let is_same = old.is_same(new, &self.attribute);
+        let is_named = || how == How::Update && write.before && write.trigger.names_column(self.attribute.number);
+        if self.keys.is_empty() || self.broken {
+            let written = !is_same || (!self.access.reads() && is_named());
+            return if written && !self.access.writes() { vec![String::new()] } else { Vec::new() };
+        }
+        let guesses = !self.hidden.is_empty() && is_named();
+        if is_same && !guesses {
+            return Vec::new();
+        }
+        let (before, after) = (old.text(&self.attribute), new.text(&self.attribute));
+        let mut written = if is_same { Vec::new() } else { self.written(before.as_deref(), after.as_deref()) };
+        if guesses {
+            let has = |key: &&String| keys::has(before.as_deref(), key) || keys::has(after.as_deref(), key);
+            written.extend(self.hidden.iter().filter(has).cloned());
+        }
+        written.retain(|key| !self.access_to(resolved, key).writes());
+        written.dedup();
+        written
+    }
+
+    fn written(&self, before: Option<&str>, after: Option<&str>) -> Vec<String> {
+        match keys::changed(before, after) {
+            Change::Keys(keys) if keys.is_empty() => vec![String::new()],
+            Change::Keys(keys) => keys,
+            Change::Whole => std::iter::once(String::new()).chain(self.keys.iter().cloned()).collect(),
+        }
+    }
+
+    fn access_to(&self, resolved: &Resolved, key: &str) -> Access {
+        resolved.rules.access(self.number, &self.attribute.name, key, &resolved.member.roles)
+    }
+
+    /// Whether an UPDATE that leaves the column as it is needs no look at it.
+    pub(super) fn is_open(&self) -> bool {
+        self.access.reads() && self.hidden.is_empty()
+    }
+
+    /// What a new value itself must be, once it may be written.
+    pub(super) fn check(&self, resolved: &Resolved, write: &Write, old: &Values, new: &Values, how: How) {
+        tags::check(self, resolved, write, old, new);
+        transitions::check(self, resolved, write, old, new, how);
+        values::check(self, resolved, write, old, new, how);
+    }
+
+    /// Refuses, unless somebody approved of each of the fields for this record.
+    pub(super) fn refuse(&self, resolved: &Resolved, write: &Write, row: &Row, how: How, denied: &[String]) {
+        let record = row.text(write.columns.id);
+        for key in denied {
+            let approved = !self.broken
+                && how != How::Insert
+                && approvals::take(write.member, "field", write.table, &record, Some(&self.field(key))).is_some();
+            if !approved {
+                self.refuse_field(resolved, write, &record, how, key);
+            }
+        }
+    }
+
+    /// As the functions about fields name it.
+    fn field(&self, key: &str) -> String {
+        if key.is_empty() { self.attribute.name.clone() } else { format!("{}.{key}", self.attribute.name) }
+    }
+
+    /// As a message names it.
+    pub(super) fn shown(&self, write: &Write, key: &str) -> String {
+        let column = format!("column \"{}\" of {}", self.attribute.name, names::shown(write.table.target));
+        if key.is_empty() { column } else { format!("key \"{key}\" of {column}") }
+    }
+
+    fn refuse_field(&self, resolved: &Resolved, write: &Write, record: &str, how: How, key: &str) -> ! {
+        let (member, matrix, name) = (&resolved.member, &resolved.rules.matrix, self.attribute.name.as_str());
+        let message = format!("{} may not be written by \"{}\"", self.shown(write, key), member.key);
+        if self.broken {
+            refused(format!("{}: its rule no longer matches", self.shown(write, "") + " may not be written"))
+                .detail("The column was renamed, dropped or given another type since the rule was made.")
+                .hint("A member with the capability manage_fields sets the rules of the column anew.")
+                .raise();
+        }
+        let has = roles(&member.roles, &member.key);
+        let owner = matrix.owner(name, key);
+        let detail = match owner {
+            Some(owner) => format!("The field is owned by the role \"{owner}\"; {has}."),
+            None if matrix.access(name, key, &[]).is_none() => {
+                format!("The field matrix does not list the field, and what it does not list is closed; {has}.")
+            }
+            None => format!("No role owns the field; {has}."),
+        };
+        let hint = match matrix.writers(name, key).first() {
+            Some(&"system") if how != How::Insert => format!(
+                "leadguard.request_approval('field', {}, {}, {}, …) asks somebody with the capability approve.",
+                names::literal(&names::shown(write.table.target)),
+                names::literal(record),
+                names::literal(&self.field(key)),
+            ),
+            Some(role) => format!("A member with the role \"{role}\" writes it."),
+            None => "A member with the capability manage_fields can propose another matrix.".to_owned(),
+        };
+        refused(message).detail(detail).hint(hint).raise()
+    }
+}
+
+/// What a message says about the roles of a member.
+pub(super) fn roles(roles: &[String], member: &str) -> String {
+    match roles {
+        [] => format!("\"{member}\" has no role"),
+        [role] => format!("\"{member}\" has the role \"{role}\""),
+        roles => {
+            let names: Vec<String> = roles.iter().map(|role| format!("\"{role}\"")).collect();
+            format!("\"{member}\" has the roles {}", names.join(", "))
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the field rules allow, said once more and in another way than leadguard does: for each field of a row the old
+//! and the new value as JSON, and a list of fields that are written.
+
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub const COLUMNS: [&str; 7] = ["t1", "t2", "n1", "n2", "j1", "j2", "tags"];
+pub const KEYS: [&str; 3] = ["k1", "k2", "k3"];
+
+/// Texts by column; None is NULL.
+pub type Row = BTreeMap<&'static str, Option<String>>;
+
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// Field, role, access.
+    pub cells: Vec<(String, String, String)>,
+    pub closed: bool,
+    pub roles: Vec<String>,
+    /// Of t1: from, to, role.
+    pub transitions: Vec<(Option<String>, String, Option<String>)>,
+    /// Of t2.
+    pub valid: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+pub struct Verdict {
+    refused: bool,
+    invalid: bool,
+}
+
+impl Rules {
+    /// 0 no access, 1 read-only, 2 editor, 3 owner.
+    fn access(&self, column: &str, key: Option<&str>) -> u8 {
+        let of =
+            |field: &str| -> Vec<&(String, String, String)> { self.cells.iter().filter(|c| c.0 == field).collect() };
+        let mut cells = key.map(|key| of(&format!("{column}.{key}"))).unwrap_or_default();
+        if cells.is_empty() {
+            cells = of(column);
+        }
+        if cells.is_empty() {
+            return if self.closed && column != "tags" { 0 } else { 2 };
+        }
+        let worth = |access: &str| {
+            ["no access", "read-only", "editor", "owner"].iter().position(|a| *a == access).unwrap() as u8
+        };
+        cells.iter().filter(|c| self.roles.contains(&c.1)).map(|c| worth(&c.2)).max().unwrap_or(1)
+    }
+
+    fn listed(&self, column: &str) -> Vec<&'static str> {
+        let has = |key: &str| self.cells.iter().any(|c| c.0 == format!("{column}.{key}"));
+        KEYS.into_iter().filter(|key| has(key)).collect()
+    }
+
+    /// The keys of a value, if it is an object or nothing.
+    fn keys(value: &Option<String>) -> Option<BTreeMap<String, Json>> {
+        let Some(text) = value else { return Some(BTreeMap::new()) };
+        match serde_json::from_str(text).unwrap() {
+            Json::Object(object) => Some(object.into_iter().collect()),
+            _ => None,
+        }
+    }
+
+    /// Whether every part of the column that differs, or that was named unseen, may be written.
+    fn may_write(&self, column: &str, old: &Option<String>, new: &Option<String>, named: bool) -> bool {
+        let whole = self.access(column, None);
+        let listed = self.listed(column);
+        if listed.is_empty() || !column.starts_with('j') {
+            return whole >= 2 || (old == new && !(named && whole == 0));
+        }
+        let (before, after) = (Rules::keys(old), Rules::keys(new));
+        let mut parts: BTreeSet<Option<String>> = BTreeSet::new();
+        if old != new {
+            match (&before, &after) {
+                (Some(before), Some(after)) => {
+                    let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+                    parts.extend(all.into_iter().filter(|k| before.get(*k) != after.get(*k)).map(|k| Some(k.clone())));
+                    if parts.is_empty() {
+                        parts.insert(None);
+                    }
+                }
+                _ => {
+                    parts.insert(None);
+                    parts.extend(listed.iter().map(|k| Some(k.to_string())));
+                }
+            }
+        }
+        if named {
+            let there = |key: &str| [&before, &after].into_iter().flatten().any(|keys| keys.contains_key(key));
+            parts.extend(
+                listed.iter().filter(|k| self.access(column, Some(k)) == 0 && there(k)).map(|k| Some(k.to_string())),
+            );
+        }
+        parts.iter().all(|key| self.access(column, key.as_deref()) >= 2)
+    }
+
+    fn may_tag(&self, old: &Option<String>, new: &Option<String>) -> bool {
+        let set = |tags: &Option<String>| -> BTreeSet<String> {
+            let text = tags.as_deref().unwrap_or("{}").trim_matches(['{', '}']).to_string();
+            text.split(',').filter(|t| !t.is_empty()).map(str::to_string).collect()
+        };
+        let (old, new) = (set(old), set(new));
+        old.symmetric_difference(&new).all(|tag| match &tag[..2] {
+            "m:" => self.roles.contains(&"marketing".to_string()),
+            "s:" => self.roles.contains(&"sales".to_string()),
+            _ => false,
+        })
+    }
+
+    fn may_go(&self, from: &Option<String>, to: &Option<String>) -> bool {
+        self.transitions.is_empty()
+            || self.transitions.iter().any(|(f, t, role)| {
+                f == from && Some(t) == to.as_ref() && role.as_ref().is_none_or(|role| self.roles.contains(role))
+            })
+    }
+
+    fn is_valid(&self, value: &Option<String>) -> bool {
+        self.valid.is_empty() || value.as_ref().is_none_or(|value| self.valid.contains(value))
+    }
+}
+
+impl Verdict {
+    pub fn update(&mut self, rules: &Rules, old: &Row, new: &Row, named: &[&str]) {
+        for column in COLUMNS {
+            let (before, after) = (&old[column], &new[column]);
+            self.refused |= !rules.may_write(column, before, after, named.contains(&column));
+            self.refused |= column == "tags" && !rules.may_tag(before, after);
+            self.refused |= column == "t1" && before != after && !rules.may_go(before, after);
+            self.invalid |= column == "t2" && before != after && !rules.is_valid(after);
+        }
+    }
+
+    /// A new row: empty fields and defaults are nobody's.
+    pub fn insert(&mut self, rules: &Rules, defaults: &Row, new: &Row) {
+        for column in COLUMNS {
+            let (default, after) = (&defaults[column], &new[column]);
+            if after.is_none() {
+                continue;
+            }
+            self.refused |= !rules.may_write(column, default, after, false);
+            self.refused |= column == "tags" && !rules.may_tag(default, after);
+            self.refused |= column == "t1" && default != after && !rules.may_go(&None, after);
+            self.invalid |= column == "t2" && !rules.is_valid(after);
+        }
+    }
+
+    pub fn accepts(&self, sqlstate: &str) -> bool {
+        match sqlstate {
+            "42501" => self.refused,
+            "23514" => self.invalid,
+            other => other == "ok" && !self.refused && !self.invalid,
+        }
+    }
+}
