@@ -18,6 +18,8 @@ CREATE TABLE leadguard.protected_table (
     field_default       text NOT NULL DEFAULT 'editor' CONSTRAINT protected_table_field_default_known CHECK (field_default IN ('editor', 'no access')),
     concealed_by        regclass,
     shape               integer NOT NULL DEFAULT 2,
+    after_logins        name CONSTRAINT protected_table_after_logins REFERENCES leadguard.login_role DEFERRABLE
+                        CONSTRAINT protected_table_after_logins_empty CHECK (after_logins IS NULL),
     CONSTRAINT protected_table_reachable CHECK (owner_column IS NOT NULL OR territory_column IS NOT NULL)
 );
 COMMENT ON TABLE leadguard.protected_table IS
@@ -28,6 +30,8 @@ COMMENT ON COLUMN leadguard.protected_table.field_default IS
 'What roles may do with a column that the field matrix does not list: editor (by the level on the row) or no access.';
 COMMENT ON COLUMN leadguard.protected_table.concealed_by IS
 'The view that took the table''s name because columns are masked.';
+COMMENT ON COLUMN leadguard.protected_table.after_logins IS
+'Always empty. The reference has pg_dump load login roles first: one that is loaded later is granted privileges on the tables, as if it were new.';
 COMMENT ON COLUMN leadguard.protected_table.shape IS
 'Which policies and triggers the table carries: 1 as 0.1.0 and 0.2.0 made them, 2 as now.';
 

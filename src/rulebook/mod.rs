@@ -30,6 +30,11 @@ fn limited<'a>(text: &'a str, what: &str, most: usize) -> &'a str {
     text
 }
 
+/// A text of the caller as messages repeat it.
+fn shortened(text: &str) -> String {
+    text.char_indices().nth(100).map_or_else(|| text.to_owned(), |(end, _)| format!("{}...", &text[..end]))
+}
+
 /// Writes down that the rules of a table changed.
 fn changed(target: Oid, action: &'static str, detail: String) {
     audit::event(&Event {

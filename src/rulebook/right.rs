@@ -79,7 +79,7 @@ impl Editor {
             )
         });
         if found.is_none() {
-            bad_argument(format!("there is no role \"{name}\""))
+            bad_argument(format!("there is no role \"{}\"", super::shortened(name)))
                 .hint("Roles are those shipped and those of the table's organization, see leadguard.role.")
                 .raise();
         }

@@ -2,7 +2,7 @@
 
 use super::field::Columns;
 use super::right::{self, Editor};
-use super::{NOT_IN_THIS_STATE, changed, limited, sheet};
+use super::{NOT_IN_THIS_STATE, changed, limited, sheet, shortened};
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
@@ -68,7 +68,8 @@ fn draft(editor: &Editor) -> i64 {
                      SELECT $1, r.column_name, r.key, r.role, r.access \
                      FROM leadguard.field_rule r JOIN leadguard.field_version v ON v.id = r.version_id \
                      WHERE v.target = $2 AND v.state = 'active' AND EXISTS (SELECT FROM pg_attribute a \
-                         WHERE a.attrelid = $2 AND a.attname = r.column_name AND a.attnum > 0 AND NOT a.attisdropped)",
+                         WHERE a.attrelid = $2 AND a.attname = r.column_name AND a.attnum > 0 AND NOT a.attisdropped \
+                         AND (r.key = '' OR a.atttypid = 'jsonb'::regtype))",
                     &[Param::Int(Some(id)), Param::Oid(target)],
                     Sees::Now,
                     &mut |_| {},
@@ -82,11 +83,14 @@ fn draft(editor: &Editor) -> i64 {
 /// What is wrong with a matrix, as an error.
 pub(super) fn problem(problem: Problem) -> ! {
     match problem {
-        Problem::UnknownAccess { field, role, access } => {
-            bad_argument(format!("unknown access \"{access}\" of role \"{role}\" on field \"{field}\""))
-                .hint(format!("Possible values: {}.", ACCESS.join(", ")))
-                .raise()
-        }
+        Problem::UnknownAccess { field, role, access } => bad_argument(format!(
+            "unknown access \"{}\" of role \"{}\" on field \"{}\"",
+            shortened(&access),
+            shortened(&role),
+            shortened(&field)
+        ))
+        .hint(format!("Possible values: {}.", ACCESS.join(", ")))
+        .raise(),
         Problem::TwoOwners { field, first, second } => two_owners(&field, &first, &second),
         Problem::Malformed(what) => bad_argument(format!("the text is no matrix of fields: {what}"))
             .hint("The first line is field,role,role,...; each further line is a field and its access for each role.")
@@ -268,7 +272,7 @@ fn refuse_gone(table: &Table, version: i64, number: i64) {
         sql::first_text(
             "SELECT string_agg(DISTINCT r.column_name, ', ') FROM leadguard.field_rule r \
              LEFT JOIN pg_attribute a ON a.attrelid = $2 AND a.attnum = r.attnum AND a.attname = r.column_name \
-                 AND NOT a.attisdropped \
+                 AND NOT a.attisdropped AND (r.key = '' OR a.atttypid = 'jsonb'::regtype) \
              WHERE r.version_id = $1 AND a.attnum IS NULL",
             &[Param::Int(Some(version)), Param::Oid(table.target)],
             Sees::Now,
