@@ -189,19 +189,40 @@ pub(super) fn value_of<'a>(datum: pg_sys::Datum, kind: Kind) -> Value<'a> {
     }
 }
 
+/// The bytes of a varlena that lies as it is where it is: not compressed, not elsewhere.
+///
+/// # Safety
+/// `start` must point to a varlena that lives as long as the result is used.
+#[inline]
+pub(super) unsafe fn in_place<'a>(start: *const u8) -> Option<&'a [u8]> {
+    if !cfg!(target_endian = "little") {
+        return None;
+    }
+    // SAFETY: every varlena has a first byte.
+    let first = unsafe { *start };
+    // The layout of varatt.h on little-endian machines: lowest bit 1 and not alone is a header of one byte, two lowest
+    // bits 0 one of four.
+    let (header, length) = if first & 1 == 1 && first != 1 {
+        (1, usize::from(first >> 1) - 1)
+    } else if first & 3 == 0 {
+        // SAFETY: the first byte says that the header has four.
+        let word = unsafe { start.cast::<u32>().read_unaligned() };
+        (4, (word >> 2) as usize - 4)
+    } else {
+        return None;
+    };
+    // SAFETY: the header says how many bytes follow it.
+    Some(unsafe { std::slice::from_raw_parts(start.add(header), length) })
+}
+
 /// The text of a datum. Most values are short and lie in their row as they are; the others are fetched.
 ///
 /// # Safety
 /// The datum must be one of type text or varchar, and live as long as the result is used.
 pub(super) unsafe fn text_of<'a>(datum: pg_sys::Datum) -> Option<&'a str> {
     let start = datum.cast_mut_ptr::<u8>();
-    // SAFETY: every varlena has a first byte.
-    let first = unsafe { *start };
-    // The layout of varatt.h on little-endian machines: lowest bit 1 and not alone is a header of one byte.
-    if cfg!(target_endian = "little") && first & 1 == 1 && first != 1 {
-        let length = usize::from(first >> 1) - 1;
-        // SAFETY: the header says how many bytes follow it.
-        let bytes = unsafe { std::slice::from_raw_parts(start.add(1), length) };
+    // SAFETY: a varlena.
+    if let Some(bytes) = unsafe { in_place(start) } {
         return std::str::from_utf8(bytes).ok();
     }
     // SAFETY: a varlena; fetched into the current memory context where it lies elsewhere.

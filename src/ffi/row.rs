@@ -209,9 +209,13 @@ unsafe fn bytes<'a>(datum: pg_sys::Datum, length: i16) -> &'a [u8] {
     }
     match length {
         // SAFETY: a varlena.
-        -1 => unsafe {
-            let whole = pg_sys::pg_detoast_datum_packed(start.cast());
-            std::slice::from_raw_parts(pgrx::vardata_any(whole).cast::<u8>(), pgrx::varsize_any_exhdr(whole))
+        -1 => match unsafe { super::call::in_place(start) } {
+            Some(bytes) => bytes,
+            // SAFETY: as above.
+            None => unsafe {
+                let whole = pg_sys::pg_detoast_datum_packed(start.cast());
+                std::slice::from_raw_parts(pgrx::vardata_any(whole).cast::<u8>(), pgrx::varsize_any_exhdr(whole))
+            },
         },
         // SAFETY: a terminated string.
         -2 => unsafe { CStr::from_ptr(start.cast()) }.to_bytes(),

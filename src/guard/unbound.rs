@@ -22,6 +22,7 @@ pub(super) fn write(call: &Call, trigger: &TriggerCall, table: Option<&Table>, b
 fn follow(trigger: &TriggerCall, table: &Table) -> bool {
     let relation = trigger.relation();
     if relation == table.target {
+        note_deletion(trigger, table);
         return false;
     }
     match trigger.operation() {
@@ -36,9 +37,21 @@ fn follow(trigger: &TriggerCall, table: &Table) -> bool {
             let leaves = moving::leaves(relation, old.place());
             if leaves && table.has_old_shape() {
                 audit::departed(table, &old, &Watched::all(table, &old));
+            } else if !leaves {
+                note_deletion(trigger, table);
             }
             leaves
         }
+    }
+}
+
+/// Tables of 0.2.0 have no trigger that runs after a DELETE.
+fn note_deletion(trigger: &TriggerCall, table: &Table) {
+    if table.has_old_shape() && trigger.operation() == Operation::Delete {
+        let old = trigger.old();
+        let watched = Watched::all(table, &old);
+        let sanction = sanction::sanctioned(table.target).filter(|s| s.record == watched.record(&old));
+        audit::deleted(table, None, &old, &watched, sanction.as_ref());
     }
 }
 

@@ -151,7 +151,11 @@ impl Write<'_> {
         if level < Level::Full {
             return self.denied(&old, level, Level::Full);
         }
-        archive::delete(self, &old)
+        let answer = archive::delete(self, &old);
+        if self.table.has_old_shape() && answer.value() != 0 {
+            self.note_deleted(&old);
+        }
+        answer
     }
 
     /// AFTER DELETE: the row is gone.
@@ -161,10 +165,15 @@ impl Write<'_> {
         if self.is_partition() && moving::left(self.trigger.relation(), old.place()) {
             audit::departed(self.table, &old, watched);
         } else {
-            let sanction = sanction::sanctioned_record(self.table.target, &old.value(self.columns.id));
-            audit::deleted(self.table, Some(self.member), &old, watched, sanction.as_ref());
+            self.note_deleted(&old);
         }
         self.trigger.pass()
+    }
+
+    fn note_deleted(&self, old: &Row) {
+        let watched = self.columns.watched(self.table, old);
+        let sanction = sanction::sanctioned_record(self.table.target, &old.value(self.columns.id));
+        audit::deleted(self.table, Some(self.member), old, watched, sanction.as_ref());
     }
 
     /// A row the member can see but not write; one he cannot see (a cascade) is as good as absent.

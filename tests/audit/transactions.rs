@@ -118,3 +118,20 @@ fn replica_mode_is_audited() {
     refused(&mut admin, "DELETE FROM leadguard.audit_log", "42501");
     refused(&mut admin, "TRUNCATE leadguard.audit_log", "42501");
 }
+
+// What 0.2.0 put on a table: no trigger after DELETE, none at the end of a statement.
+#[test]
+fn tables_of_the_version_before_are_audited() {
+    let db = audited("au_shape");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "DROP TRIGGER leadguard_99_written ON crm.lead; DROP TRIGGER leadguard_99_stored ON crm.lead;
+         CREATE TRIGGER leadguard_99_stored AFTER INSERT OR UPDATE ON crm.lead FOR EACH ROW EXECUTE FUNCTION leadguard.guard_stored();
+         UPDATE leadguard.protected_table SET shape = 1",
+    );
+    let start = mark(&mut admin);
+    accepted(&mut admin, "UPDATE crm.lead SET name = 'x' WHERE id = 1; DELETE FROM crm.lead WHERE id = 13");
+    assert_eq!(trail(&mut admin, &start), ["- update 1 name", "- delete 13 amount,email,id,name"]);
+    sound(&mut admin);
+}
