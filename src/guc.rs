@@ -5,6 +5,7 @@ use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 static MAX_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(64);
 static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
+static SHOW_ARCHIVED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static ALLOW_UNPATCHED_SERVER: GucSetting<bool> = GucSetting::<bool>::new(false);
 
 /// The longest chain of managers or parent territories. A chain of n needs n²/2 pairs.
@@ -15,6 +16,11 @@ pub(crate) fn max_depth() -> i64 {
 /// How much a session keeps of what members reach. 0: nothing outlives the place where it is used.
 pub(crate) fn cache_bytes() -> usize {
     usize::try_from(CACHE_SIZE.get()).unwrap_or(0) * 1024
+}
+
+/// Whether archived rows are shown to those who may see them.
+pub(crate) fn show_archived() -> bool {
+    SHOW_ARCHIVED.get()
 }
 
 pub(crate) fn allow_unpatched_server() -> bool {
@@ -41,6 +47,14 @@ pub(crate) fn register() {
         i32::MAX / 1024,
         GucContext::Userset,
         GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_bool_guc(
+        c"leadguard.show_archived",
+        c"Shows archived rows to members who may see them.",
+        c"off hides them; on shows them to members with the capability see_archived and to nobody else.",
+        &SHOW_ARCHIVED,
+        GucContext::Userset,
+        GucFlags::default(),
     );
     GucRegistry::define_bool_guc(
         c"leadguard.allow_unpatched_server",

@@ -10,7 +10,9 @@
 use pgrx::prelude::*;
 
 mod approvals;
+mod archive;
 mod audit;
+mod children;
 mod errors;
 #[allow(unsafe_code)]
 mod ffi;
@@ -64,6 +66,7 @@ extern "C-unwind" fn _PG_init() {
     guc::register();
     ffi::session::on_transaction(|event| {
         // First: it still writes, for which identity and caches must be as they were.
+        archive::on_transaction(event);
         audit::on_transaction(event);
         identity::on_transaction(event);
         visibility::subject::on_transaction(event);
@@ -73,4 +76,5 @@ extern "C-unwind" fn _PG_init() {
     planner::watch_functions();
     ffi::index_cost::install();
     ffi::rows::install();
+    ffi::delete::install();
 }

@@ -79,7 +79,7 @@ pub(crate) fn departed(table: &Table, old: &Row, watched: &Watched) {
 /// The second half: together they are one change.
 pub(crate) fn arrived(table: &Table, member: Option<&Member>, new: &Row, watched: &Watched) {
     let record = watched.record(new);
-    let sanction = crate::guard::sanctioned(table.target).filter(|s| s.record == record);
+    let sanction = crate::guard::sanctioned(table.target).filter(|s| s.covers(&record));
     let (old, texts) = match buffer::arrive(table.target, &record) {
         Some(old) => old.differing(watched.texts(new)),
         // Nobody saw it leave: better half of the story than none.
@@ -165,6 +165,7 @@ pub(crate) fn erase_values(target: Oid, record: &str) {
 /// AFTER STATEMENT of a protected table.
 pub(crate) fn written(call: &Call) -> Datum {
     let trigger = TriggerCall::of(call);
+    crate::archive::finish();
     flush();
     trigger.skip()
 }

@@ -31,6 +31,10 @@ macro_rules! entries {
 
 entries! {
     pg_finfo_leadguard_visible, leadguard_visible => policy::visible;
+    pg_finfo_leadguard_unarchived, leadguard_unarchived => crate::archive::policy::unarchived;
+    pg_finfo_leadguard_unarchived_support, leadguard_unarchived_support => crate::archive::policy::support;
+    pg_finfo_leadguard_sees_archived, leadguard_sees_archived => crate::archive::policy::sees_archived;
+    pg_finfo_leadguard_sees_archived_support, leadguard_sees_archived_support => crate::archive::policy::sees_support;
     pg_finfo_leadguard_still_visible, leadguard_still_visible => policy::still_visible;
     pg_finfo_leadguard_acceptable, leadguard_acceptable => policy::acceptable;
     pg_finfo_leadguard_visible_owners, leadguard_visible_owners => |call| policy::values(call, Arm::Owner);

@@ -82,6 +82,22 @@ impl Expr {
         Expr(unsafe { pg_sys::make_andclause(list(parts)) }.cast())
     }
 
+    pub(crate) fn is_null(argument: Expr) -> Expr {
+        let test = pg_sys::NullTest {
+            xpr: pg_sys::Expr { type_: pg_sys::NodeTag::T_NullTest },
+            arg: argument.copy().0.cast(),
+            nulltesttype: pg_sys::NullTestType::IS_NULL,
+            argisrow: false,
+            location: -1,
+        };
+        // SAFETY: a node like those that the parser makes, in the planner's memory.
+        unsafe {
+            let node = pg_sys::palloc0(size_of::<pg_sys::NullTest>()).cast::<pg_sys::NullTest>();
+            node.write(test);
+            Expr(node.cast())
+        }
+    }
+
     /// A call of a boolean function, with copies of the arguments.
     pub(crate) fn call(function: Oid, arguments: &[Expr]) -> Expr {
         func(function, pg_sys::BOOLOID, arguments, pg_sys::InvalidOid)

@@ -162,6 +162,15 @@ pub(crate) fn partition_root(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     unsafe { pgrx::direct_function_call(pg_sys::pg_partition_root, &[relation.into_datum()]) }
 }
 
+/// The kind of a relation's column, if it is one that can be mapped.
+pub(crate) fn column_kind(relation: pg_sys::Oid, name: &str) -> Option<crate::model::value::Kind> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a catalog look-up by a terminated name; 0 where there is none.
+    let number = unsafe { pg_sys::get_attnum(relation, name.as_ptr()) };
+    // SAFETY: a catalog look-up; InvalidOid where there is none.
+    super::call::kind_of(unsafe { pg_sys::get_atttype(relation, number) })
+}
+
 /// Microseconds since 2000-01-01 at the start of the client's statement.
 pub(crate) fn statement_time() -> i64 {
     // SAFETY: reads a backend variable.

@@ -27,6 +27,7 @@ impl Operation {
 
 pub(crate) struct TriggerCall {
     data: *mut pg_sys::TriggerData,
+    execution: usize,
 }
 
 thread_local! {
@@ -41,7 +42,14 @@ impl TriggerCall {
         if context.is_null() || unsafe { (*context).type_ } != pg_sys::NodeTag::T_TriggerData {
             crate::errors::not_a_trigger();
         }
-        TriggerCall { data: context.cast() }
+        // SAFETY: flinfo is live; its memory context is that of the execution whose trigger this is.
+        let execution = unsafe { (*(*call.fcinfo()).flinfo).fn_mcxt } as usize;
+        TriggerCall { data: context.cast(), execution }
+    }
+
+    /// Which execution the trigger belongs to, as ffi::delete knows it.
+    pub(crate) fn execution(&self) -> usize {
+        self.execution
     }
 
     fn data(&self) -> &pg_sys::TriggerData {
@@ -169,6 +177,14 @@ impl Row {
         // SAFETY: rows of UPDATE and DELETE triggers come from the table.
         let place = unsafe { (*self.tuple).t_self };
         ((u32::from(place.ip_blkid.bi_hi) << 16) | u32::from(place.ip_blkid.bi_lo), place.ip_posid)
+    }
+
+    /// Whether the row has something in a column.
+    pub(crate) fn has(&self, number: i16) -> bool {
+        let mut is_null = false;
+        // SAFETY: tuple and descriptor belong together.
+        unsafe { pg_sys::heap_getattr(self.tuple, i32::from(number), self.descriptor, &mut is_null) };
+        !is_null
     }
 
     /// The value in its text form, as records are named elsewhere.

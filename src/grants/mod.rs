@@ -17,7 +17,7 @@ use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-use right::Right;
+pub(crate) use right::Right;
 
 const TO_MEMBER: &str = concat!(
     include_str!("../../sql/query/give_values.sql"),

@@ -101,13 +101,7 @@ fn update(right: &Right, owner: Option<&Move>, territory: Option<&Move>, reason:
     }
     let text = format!("UPDATE {} SET {} WHERE {}", target.relation, sets.join(", "), conditions.join(" AND "));
     // With the caller's search path, on which triggers of the table may rely: the text itself needs none.
-    let sanction = Sanction {
-        target: target.table.target,
-        record: record.id.clone(),
-        purpose: Purpose::Reassign,
-        reason: reason.map(str::to_owned),
-        approval: None,
-    };
+    let sanction = Sanction::of(target.table.target, &record.id, Purpose::Reassign, reason);
     guard::sanction(sanction, || sql::query_once(&text, &params, Sees::Now, &mut |_| {})) > 0
 }
 

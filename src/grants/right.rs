@@ -11,7 +11,7 @@ use crate::questions::record::{Record, Target, subject};
 use crate::questions::required;
 use pgrx::pg_sys::Oid;
 
-pub(super) struct Right {
+pub(crate) struct Right {
     pub target: Target,
     pub record: Record,
     /// None for a superuser who is no member.
@@ -23,7 +23,7 @@ pub(super) struct Right {
 impl Right {
     /// 42501 without the right, with one answer for a record that is not there and one the caller cannot
     /// read; 22023 for arguments that are wrong whatever the record.
-    pub(super) fn find(operation: &str, target: Option<Oid>, record: Option<&str>) -> Right {
+    pub(crate) fn find(operation: &str, target: Option<Oid>, record: Option<&str>) -> Right {
         let subject = subject(Sees::Now);
         let shown = || target.map_or_else(|| "NULL".to_owned(), names::shown);
         match &subject.member {

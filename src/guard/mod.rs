@@ -17,6 +17,7 @@ mod unbound;
 mod values;
 mod write;
 
+pub(crate) use archive::demand_approval;
 pub(crate) use fields::Fields;
 pub(crate) use sanction::{Purpose, Sanction, is_sanctioned, sanction, sanctioned};
 
@@ -87,6 +88,7 @@ struct Columns {
     creator: Option<Column>,
     territory: Option<Column>,
     organization: Option<Column>,
+    archived: Option<archive::Archived>,
     /// None where no rule about fields concerns the member.
     fields: Option<fields::Fields>,
     /// What of a change is written down; found when the first change is.
@@ -103,6 +105,7 @@ impl Columns {
             creator: optional(&table.creator_column),
             territory: optional(&table.territory_column),
             organization: optional(&table.organization_column),
+            archived: archive::Archived::find(row, table),
             fields: fields::Fields::of(subject, table, row),
             watched: OnceCell::new(),
         }

@@ -5,6 +5,8 @@
 use crate::model::value::Value;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -18,19 +20,35 @@ pub(crate) enum Purpose {
 #[derive(Debug, Clone)]
 pub(crate) struct Sanction {
     pub target: Oid,
-    /// The id in its canonical text form.
-    pub record: String,
+    /// Ids in their canonical text form.
+    pub records: Rc<HashSet<String>>,
     pub purpose: Purpose,
     /// What the audit says about it.
     pub reason: Option<String>,
     pub approval: Option<i64>,
 }
 
+impl Sanction {
+    pub(crate) fn of(target: Oid, record: &str, purpose: Purpose, reason: Option<&str>) -> Sanction {
+        Sanction {
+            target,
+            records: Rc::new(HashSet::from([record.to_owned()])),
+            purpose,
+            reason: reason.map(str::to_owned),
+            approval: None,
+        }
+    }
+
+    pub(crate) fn covers(&self, record: &str) -> bool {
+        self.records.contains(record)
+    }
+}
+
 thread_local! {
     static CURRENT: RefCell<Option<Sanction>> = const { RefCell::new(None) };
 }
 
-/// Runs `body` with one record exempt from the rules of ordinary writes.
+/// Runs `body` with these records exempt from the rules of ordinary writes.
 pub(crate) fn sanction<T>(sanction: Sanction, body: impl FnOnce() -> T) -> T {
     struct Restore(Option<Sanction>);
     impl Drop for Restore {
@@ -50,12 +68,12 @@ pub(crate) fn sanctioned(target: Oid) -> Option<Sanction> {
 /// The same for one record.
 pub(crate) fn sanctioned_record(target: Oid, id: &Value) -> Option<Sanction> {
     CURRENT.with_borrow(|held| {
-        held.as_ref().filter(|s| s.target == target && id.to_text().as_deref() == Some(s.record.as_str())).cloned()
+        held.as_ref().filter(|s| s.target == target && id.to_text().is_some_and(|id| s.covers(&id))).cloned()
     })
 }
 
 pub(crate) fn is_sanctioned(target: Oid, id: &Value) -> bool {
     CURRENT.with_borrow(|held| {
-        held.as_ref().is_some_and(|s| s.target == target && id.to_text().as_deref() == Some(s.record.as_str()))
+        held.as_ref().is_some_and(|s| s.target == target && id.to_text().is_some_and(|id| s.covers(&id)))
     })
 }

@@ -1,7 +1,7 @@
 //! Writes of sessions that no rule binds: superusers, BYPASSRLS roles and owners of tables without force, without a
 //! member. They may do everything but lose something: DELETE archives all the same, and each change is written down.
 
-use super::{moving, sanction};
+use super::{archive, moving, sanction};
 use crate::audit::{self, Watched};
 use crate::ffi::call::{self, Call};
 use crate::ffi::trigger::{Operation, Row, TriggerCall};
@@ -11,7 +11,9 @@ use pgrx::pg_sys::Datum;
 pub(super) fn write(call: &Call, trigger: &TriggerCall, table: Option<&Table>, before: bool) -> Datum {
     let Some(table) = table else { return trigger.pass() };
     if before {
-        follow(trigger, table);
+        if !follow(trigger, table) && trigger.operation() == Operation::Delete {
+            return archive::delete_unbound(trigger, table, &trigger.old());
+        }
     } else {
         note(call, trigger, table);
     }
@@ -50,7 +52,7 @@ fn note_deletion(trigger: &TriggerCall, table: &Table) {
     if table.has_old_shape() && trigger.operation() == Operation::Delete {
         let old = trigger.old();
         let watched = Watched::all(table, &old);
-        let sanction = sanction::sanctioned(table.target).filter(|s| s.record == watched.record(&old));
+        let sanction = sanction::sanctioned(table.target).filter(|s| s.covers(&watched.record(&old)));
         audit::deleted(table, None, &old, &watched, sanction.as_ref());
     }
 }
@@ -61,7 +63,7 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
     let row = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let watched = call::borrow(call.state(|| Watched::all(table, &row)));
     let is_partition = trigger.relation() != table.target;
-    let sanction = sanction::sanctioned(table.target).filter(|s| s.record == watched.record(&row));
+    let sanction = sanction::sanctioned(table.target).filter(|s| s.covers(&watched.record(&row)));
     match operation {
         Operation::Insert
             if is_partition && moving::arrives(table.target, &signature(table, &row), false).is_some() =>

@@ -54,6 +54,7 @@ impl Write<'_> {
                 .hint("Leave the creator empty; it is filled in.")
                 .raise();
         }
+        archive::check_insert(self, row);
         if let Err(failure) = rules::insert(self.subject, self.table, &self.columns.map(row)) {
             failure.raise();
         }

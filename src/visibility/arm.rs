@@ -73,7 +73,7 @@ pub(crate) fn values(subject: &Subject, table: &Option<Table>, arm: Arm, kind: K
                 None => records,
                 Some(sanction) => {
                     let all: Vec<String> =
-                        records.values().filter_map(|v| v.to_text()).chain([sanction.record]).collect();
+                        records.values().filter_map(|v| v.to_text()).chain(sanction.records.iter().cloned()).collect();
                     Rc::new(ValueSet::of_records(all.iter().map(String::as_str), kind))
                 }
             }

@@ -1,0 +1,177 @@
+//! archive, restore, purge.
+
+use super::because;
+use crate::audit::{self, Event};
+use crate::errors::{self, bad_argument, failure, refused};
+use crate::ffi::session::{as_extension, set_local};
+use crate::ffi::sql::{self, Param, Sees};
+use crate::grants::Right;
+use crate::guard::{self, Purpose, Sanction};
+use crate::names;
+use crate::questions::record::{Target, as_caller};
+use crate::questions::required;
+use crate::visibility::{self, Table};
+use pgrx::pg_extern;
+use pgrx::pg_sys::Oid;
+
+/// The archive columns as they are named in SQL: when, and by whom.
+fn columns(table: &Table) -> (String, Option<String>) {
+    match &table.archived_at_column {
+        Some(at) => (names::quote(at), table.archived_by_column.as_deref().map(names::quote)),
+        None => bad_argument(format!("{} archives nothing", names::shown(table.target)))
+            .hint("The table's owner gives it an archive with leadguard.set_archive.")
+            .raise(),
+    }
+}
+
+/// A member's right on a record, archived or not: level full, and sight of archived rows.
+fn right(operation: &'static str, target: Option<Oid>, record: Option<&str>) -> Right {
+    // Who may see archived rows can restore them, whatever his session shows just now.
+    as_caller(|| {
+        set_local(c"leadguard.show_archived", c"on");
+        Right::find(operation, target, record)
+    })
+}
+
+fn is_archived(right: &Right, at: &str) -> bool {
+    let target = &right.target;
+    let (condition, id) = target.is_record(1, &right.record.id);
+    let text = format!("SELECT {at} IS NOT NULL FROM {} WHERE {condition}", target.relation);
+    let mut found = false;
+    as_caller(|| {
+        set_local(c"leadguard.show_archived", c"on");
+        sql::query_once(&text, &[id], Sees::Now, &mut |row| found = row.bool(0))
+    });
+    found
+}
+
+/// 42501 where the record is in the other state.
+fn demand(right: &Right, at: &str, archived: bool) {
+    if is_archived(right, at) != archived {
+        let what = if archived { "not archived" } else { "archived already" };
+        failure(
+            "55000",
+            format!("record {} of {} is {what}", right.record.id, names::shown(right.target.table.target)),
+        )
+        .raise();
+    }
+}
+
+/// For members of kind system: an approval that names a person.
+fn approval(right: &Right, kind: &'static str) -> Option<i64> {
+    let subject = visibility::now();
+    let member = subject.member.as_ref()?;
+    guard::demand_approval(member, &right.target.table, kind, &right.record.id)
+}
+
+/// Archives a record, as DELETE does, and keeps the reason. Level full on it, or a superuser; 42501, 22023, 55000.
+#[pg_extern(sql = false)]
+fn archive(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
+    let right = right("archive", target, record);
+    let (at, _) = columns(&right.target.table);
+    demand(&right, &at, false);
+    let target = &right.target;
+    let (condition, id) = target.is_record(1, &right.record.id);
+    let text = format!("DELETE FROM {} WHERE {condition}", target.relation);
+    because(reason, || sql::query_once(&text, &[id], Sees::Now, &mut |_| {}));
+    if !is_archived(&right, &at) && visibility::now().has_capability("see_archived") {
+        errors::no_such_record(&names::shown(target.table.target), &right.record.id);
+    }
+}
+
+/// Takes an archived record back. Level full on it and the capability see_archived, or a superuser.
+#[pg_extern(sql = false)]
+fn restore(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
+    let right = right("restore", target, record);
+    let (at, by) = columns(&right.target.table);
+    demand(&right, &at, true);
+    let target = &right.target;
+    let (condition, id) = target.is_record(1, &right.record.id);
+    let by = by.map(|by| format!(", {by} = NULL")).unwrap_or_default();
+    let text = format!("UPDATE {} SET {at} = NULL{by} WHERE {condition}", target.relation);
+    let approval = approval(&right, "restore");
+    let sanction =
+        Sanction { approval, ..Sanction::of(target.table.target, &right.record.id, Purpose::Restore, reason) };
+    if guard::sanction(sanction, || sql::query_once(&text, &[id], Sees::Now, &mut |_| {})) == 0 {
+        errors::no_such_record(&names::shown(target.table.target), &right.record.id);
+    }
+}
+
+/// Deletes an archived record for good and leaves a tombstone. The capability hard_delete and level full on it, or a
+/// superuser; a reason is necessary. 42501, 22023, 55000 for a record that is not archived.
+#[pg_extern(sql = false)]
+fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
+    let reason = required(reason.filter(|reason| !reason.trim().is_empty()), "the reason");
+    let right = right("purge", target, record);
+    let (at, by) = columns(&right.target.table);
+    let (target, record) = (&right.target, &right.record);
+    let subject = visibility::now();
+    if subject.member.is_some() && !subject.has_capability("hard_delete") {
+        refused(format!("purge of record {} of {} refused", record.id, names::shown(target.table.target)))
+            .detail("It takes the capability hard_delete.")
+            .hint("A data owner can do it.")
+            .raise();
+    }
+    demand(&right, &at, true);
+    let approval = approval(&right, "purge");
+    let kept = attribution(target, &record.id, &at, by.as_deref());
+    // What belongs to the record goes first: foreign keys would be in the way.
+    crate::children::purge(target.table.target, &record.id);
+    let (condition, id) = target.is_record(1, &record.id);
+    let text = format!("DELETE FROM {} WHERE {condition}", target.relation);
+    let sanction = Sanction { approval, ..Sanction::of(target.table.target, &record.id, Purpose::Purge, Some(reason)) };
+    if guard::sanction(sanction, || sql::query_once(&text, &[id], Sees::Now, &mut |_| {})) == 0 {
+        errors::no_such_record(&names::shown(target.table.target), &record.id);
+    }
+    let params = [
+        Param::Oid(target.table.target),
+        Param::Text(Some(&record.id)),
+        Param::Int(record.organization),
+        Param::Int(right.member),
+        Param::Text(Some(reason)),
+        Param::Int(approval),
+        Param::Text(Some(&kept)),
+    ];
+    as_extension(|| sql::query(include_str!("../../sql/query/tombstone.sql"), &params, Sees::Now, &mut |_| {}));
+    audit::erase_values(target.table.target, &record.id);
+    audit::event(&Event {
+        target: Some(target.table.target),
+        record: Some(&record.id),
+        action: "purge",
+        reason: Some(reason),
+        approval,
+        detail: None,
+    });
+}
+
+/// What the tombstone keeps: the mapped columns, when and by whom it was archived, and the columns of attribution.
+fn attribution(target: &Target, record: &str, at: &str, by: Option<&str>) -> String {
+    let mut columns = Vec::new();
+    as_extension(|| {
+        sql::query(
+            "SELECT unnest(attribution) FROM leadguard.protected_table WHERE target = $1",
+            &[Param::Oid(target.table.target)],
+            Sees::Now,
+            &mut |row| columns.extend(row.text(0).map(|name| names::quote(&name))),
+        )
+    });
+    let mapped = [&target.owner, &target.territory, &target.organization];
+    columns.extend(mapped.into_iter().flatten().map(|column| column.quoted.clone()));
+    columns.extend(target.table.creator_column.as_deref().map(names::quote));
+    columns.push(at.to_owned());
+    columns.extend(by.map(str::to_owned));
+    let pairs: Vec<String> =
+        columns.iter().map(|column| format!("{}, {column}", names::literal(column.trim_matches('"')))).collect();
+    let (condition, id) = target.is_record(1, record);
+    let text = format!(
+        "SELECT pg_catalog.jsonb_build_object({})::pg_catalog.text FROM {} WHERE {condition}",
+        pairs.join(", "),
+        target.relation
+    );
+    let mut kept = None;
+    as_caller(|| {
+        set_local(c"leadguard.show_archived", c"on");
+        sql::query_once(&text, &[id], Sees::Now, &mut |row| kept = row.text(0))
+    });
+    kept.unwrap_or_else(|| "{}".to_owned())
+}

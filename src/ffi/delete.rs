@@ -1,0 +1,191 @@
+//! DELETEs that archive: what the executor counts and returns.
+//!
+//! A BEFORE ROW trigger that keeps the executor from a row makes a DELETE report 0 rows and return none. So the rows of
+//! tables with an archive are handed to a routine of ours, as those of a foreign table would be: the triggers judge a
+//! row, the routine takes it over, the executor counts it and returns what it held. When the statement ends, the rows
+//! are archived. Triggers that fire after a deletion do not: nothing was deleted, and foreign keys must not follow.
+//!
+//! Planning a policy has loaded the library before the executor starts. Where it has not (a superuser's first
+//! statement), and in MERGE, the trigger keeps the executor away, and the row is archived all the same.
+
+use super::expr::pointers;
+use crate::archive;
+use crate::guard::{self, Purpose};
+use crate::visibility;
+use pgrx::pg_sys;
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+
+static mut NEXT_START: pg_sys::ExecutorStart_hook_type = None;
+
+thread_local! {
+    /// Executions whose DELETEs were taken over, by their memory contexts.
+    static WATCHED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static ROUTINE: Cell<*mut pg_sys::FdwRoutine> = const { Cell::new(core::ptr::null_mut()) };
+}
+
+/// Whether rows of DELETEs of this execution reach the routine.
+pub(crate) fn is_watched(execution: usize) -> bool {
+    WATCHED.with_borrow(|watched| watched.contains(&execution))
+}
+
+/// Called once, when the library is loaded.
+pub(crate) fn install() {
+    // SAFETY: plain variables of the backend, read and written by its one thread.
+    unsafe {
+        NEXT_START = pg_sys::ExecutorStart_hook;
+        pg_sys::ExecutorStart_hook = Some(start);
+    }
+}
+
+/// The same function without pgrx's guard: the frame below holds nothing that an error could leave behind.
+mod bare {
+    use pgrx::pg_sys;
+    unsafe extern "C-unwind" {
+        pub(super) fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: core::ffi::c_int);
+    }
+}
+
+unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: core::ffi::c_int) {
+    // SAFETY: what Postgres would have called; written by install only.
+    unsafe {
+        match NEXT_START {
+            Some(next) => next(query, flags),
+            None => bare::standard_ExecutorStart(query, flags),
+        }
+    }
+    // SAFETY: a query that was started.
+    let statement = unsafe { &*(*query).plannedstmt };
+    let may_delete = statement.commandType == pg_sys::CmdType::CMD_DELETE || statement.hasModifyingCTE;
+    if may_delete && flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as i32 == 0 {
+        // SAFETY: as above.
+        unsafe { watch(query) };
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn watch(query: *mut pg_sys::QueryDesc) {
+    // SAFETY: a query that was started has a state.
+    let (top, state) = unsafe { ((*query).planstate, &*(*query).estate) };
+    let mut is_watched = false;
+    for node in pointers::<pg_sys::PlanState>(state.es_auxmodifytables).chain([top]) {
+        // SAFETY: nodes of the running query; the tag says what they are.
+        let is_modify = unsafe { (*node.cast::<pg_sys::Node>()).type_ } == pg_sys::NodeTag::T_ModifyTableState;
+        if !is_modify {
+            continue;
+        }
+        // SAFETY: as above.
+        let modify = unsafe { &*node.cast::<pg_sys::ModifyTableState>() };
+        if modify.operation != pg_sys::CmdType::CMD_DELETE {
+            continue;
+        }
+        for index in 0..modify.mt_nrels.max(0) as usize {
+            // SAFETY: the node has mt_nrels of them.
+            let relation = unsafe { &mut *modify.resultRelInfo.add(index) };
+            if archives(relation) {
+                take_over(relation);
+                is_watched = true;
+            }
+        }
+    }
+    if is_watched {
+        remember(state.es_query_cxt);
+    }
+}
+
+/// Whether a DELETE of rows of the relation archives them.
+fn archives(relation: &pg_sys::ResultRelInfo) -> bool {
+    // SAFETY: null, or the triggers of the open relation.
+    let Some(triggers) = (unsafe { relation.ri_TrigDesc.as_ref() }) else { return false };
+    let ours = (0..triggers.numtriggers.max(0) as usize).any(|index| {
+        // SAFETY: the array has numtriggers entries with terminated names.
+        unsafe { CStr::from_ptr((*triggers.triggers.add(index)).tgname) == c"leadguard_90_row" }
+    });
+    if !ours {
+        return false;
+    }
+    // SAFETY: the relation is open while it is written.
+    let oid = unsafe { (*relation.ri_RelationDesc).rd_id };
+    let table = visibility::statement().table(oid);
+    let purges = |target| guard::sanctioned(target).is_some_and(|s| s.purpose == Purpose::Purge);
+    Option::as_ref(&table).is_some_and(|table| table.archived_at_column.is_some() && !purges(table.target))
+}
+
+fn take_over(relation: &mut pg_sys::ResultRelInfo) {
+    relation.ri_FdwRoutine = routine();
+    // SAFETY: looked at before; the description is this execution's own copy.
+    let triggers = unsafe { &mut *relation.ri_TrigDesc };
+    triggers.trig_delete_after_row = false;
+    triggers.trig_delete_old_table = false;
+}
+
+fn routine() -> *mut pg_sys::FdwRoutine {
+    if ROUTINE.get().is_null() {
+        // SAFETY: a node of zeros with its tag is one without any function.
+        let made = unsafe {
+            let made = pg_sys::MemoryContextAllocZero(pg_sys::TopMemoryContext, size_of::<pg_sys::FdwRoutine>())
+                .cast::<pg_sys::FdwRoutine>();
+            (*made).type_ = pg_sys::NodeTag::T_FdwRoutine;
+            (*made).ExecForeignDelete = Some(delete);
+            made
+        };
+        ROUTINE.set(made);
+    }
+    ROUTINE.get()
+}
+
+/// Takes over the row that the triggers have just judged, and gives what it holds. None: the statement met it before.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn delete(
+    _state: *mut pg_sys::EState,
+    relation: *mut pg_sys::ResultRelInfo,
+    slot: *mut pg_sys::TupleTableSlot,
+    _plan: *mut pg_sys::TupleTableSlot,
+) -> *mut pg_sys::TupleTableSlot {
+    // SAFETY: the relation is open while it is written.
+    let open = unsafe { (*relation).ri_RelationDesc };
+    // SAFETY: as above.
+    let Some((block, offset)) = archive::accept_proposed(unsafe { (*open).rd_id }) else {
+        return core::ptr::null_mut();
+    };
+    let mut place = pg_sys::ItemPointerData {
+        ip_blkid: pg_sys::BlockIdData { bi_hi: (block >> 16) as u16, bi_lo: (block & 0xffff) as u16 },
+        ip_posid: offset,
+    };
+    // SAFETY: every table has an access method that can do this.
+    let fetch = unsafe { (*(*open).rd_tableam).tuple_fetch_row_version };
+    let found = fetch.is_some_and(|fetch| {
+        // SAFETY: the row is locked by this transaction; the slot is one of the relation.
+        unsafe {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| fetch(open, &mut place, &raw mut pg_sys::SnapshotAnyData, slot))
+        }
+    });
+    if !found {
+        crate::errors::bug("a row that is being archived is gone");
+    }
+    slot
+}
+
+/// Until the execution ends, however it does.
+fn remember(context: pg_sys::MemoryContext) {
+    // SAFETY: the callback lives in the context whose end it waits for.
+    unsafe {
+        let callback = pg_sys::MemoryContextAlloc(context, size_of::<pg_sys::MemoryContextCallback>())
+            .cast::<pg_sys::MemoryContextCallback>();
+        callback.write(pg_sys::MemoryContextCallback {
+            func: Some(forget),
+            arg: context.cast(),
+            next: core::ptr::null_mut(),
+        });
+        WATCHED.with_borrow_mut(|watched| watched.push(context as usize));
+        pg_sys::MemoryContextRegisterResetCallback(context, callback);
+    }
+}
+
+unsafe extern "C-unwind" fn forget(context: *mut core::ffi::c_void) {
+    WATCHED.with(|watched| {
+        if let Ok(mut watched) = watched.try_borrow_mut() {
+            watched.retain(|held| *held != context as usize);
+        }
+    });
+}
