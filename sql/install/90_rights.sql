@@ -110,5 +110,8 @@ GRANT EXECUTE ON FUNCTION
     leadguard.explain_access(regclass, text, text, text),
     leadguard.who_can(text, regclass, text),
     leadguard.what_can(text, regclass, text),
-    leadguard.audit_verify(timestamptz), leadguard.audit_batches(timestamptz, integer)
+    leadguard.audit_verify(timestamptz), leadguard.audit_batches(timestamptz, integer),
+    leadguard.shown(regclass, text, "any", "any", "any", "any"), leadguard.concealed(regclass),
+    leadguard.mask_partial(text, integer), leadguard.mask_hash(text), leadguard.write_through(),
+    leadguard.conceal, leadguard.reveal, leadguard.mask, leadguard.unmask, leadguard.col_state
 TO PUBLIC;
