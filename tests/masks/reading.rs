@@ -125,7 +125,7 @@ fn unmask_and_reveal_give_back_what_was_there() {
     let mut admin = db.admin();
     accepted(&mut admin, "COMMENT ON TABLE crm.lead IS 'leads'");
     let picture = "SELECT c.relacl, c.relnamespace::regnamespace, obj_description(c.oid), \
-                   (SELECT array_agg(a.attacl ORDER BY attnum) FROM pg_attribute a WHERE a.attrelid = c.oid), \
+                   (SELECT array_agg(a.attacl::text ORDER BY attnum) FROM pg_attribute a WHERE a.attrelid = c.oid), \
                    (SELECT array_agg(g::text ORDER BY g::text) FROM leadguard.table_grant g), to_regnamespace('crm_base') \
                    FROM pg_class c WHERE c.oid = 'crm.lead'::regclass";
     let before = rows(&mut admin, picture);
