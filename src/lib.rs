@@ -22,6 +22,7 @@ mod guard;
 mod guc;
 mod hierarchy;
 mod identity;
+mod masks;
 mod model;
 mod names;
 mod planner;

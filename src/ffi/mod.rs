@@ -17,6 +17,7 @@
 //! rows     rows of a query as the result of a function
 //! scan     direct reads of the extension's own tables
 //! session  users, transactions, the switch to the extension's owner
+//! shown    how columns of a row are shown, once for each row
 //! setting  settings that only the extension writes
 //! snapshot which state of the database a statement sees
 //! sql      queries with an explicit choice of snapshot
@@ -42,6 +43,7 @@ pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod session;
 pub(crate) mod setting;
+pub(crate) mod shown;
 pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod statistics;

@@ -222,3 +222,10 @@ impl Table {
         key
     }
 }
+
+/// The number of a column of any relation; 0 or less where there is none of this name.
+pub(crate) fn attribute_number(relation: pg_sys::Oid, name: &str) -> i16 {
+    let Ok(name) = std::ffi::CString::new(name) else { return 0 };
+    // SAFETY: a catalog look-up by a terminated string.
+    unsafe { pg_sys::get_attnum(relation, name.as_ptr()) }
+}

@@ -4,7 +4,7 @@
 //! snapshot; a policy must never do that. Hence this small client. Plans of constant texts are kept.
 
 use pgrx::{IntoDatum, pg_sys};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 
@@ -27,6 +27,8 @@ pub(crate) enum Param<'a> {
     Ints(&'a [i64]),
     Texts(&'a [String]),
     Timestamp(Option<i64>),
+    /// A value of any type as it is; None for NULL.
+    Typed(pg_sys::Oid, Option<pg_sys::Datum>),
 }
 
 impl Param<'_> {
@@ -39,6 +41,7 @@ impl Param<'_> {
             Param::Ints(_) => pg_sys::INT8ARRAYOID,
             Param::Texts(_) => pg_sys::TEXTARRAYOID,
             Param::Timestamp(_) => pg_sys::TIMESTAMPTZOID,
+            Param::Typed(type_oid, _) => *type_oid,
         }
     }
 
@@ -51,6 +54,7 @@ impl Param<'_> {
             Param::Ints(values) => values.to_vec().into_datum(),
             Param::Texts(values) => values.to_vec().into_datum(),
             Param::Timestamp(value) => value.map(pg_sys::Datum::from),
+            Param::Typed(_, value) => *value,
         }
     }
 }
@@ -80,6 +84,27 @@ impl Row {
 
     pub fn oid(&self, column: i32) -> Option<pg_sys::Oid> {
         self.datum(column).map(|d| pg_sys::Oid::from_u32(d.value() as u32))
+    }
+
+    /// The whole row, as a trigger returns it; it outlives the query.
+    pub fn copied(&self) -> pg_sys::Datum {
+        // SAFETY: the tuple is live; the copy is made where the caller of the query allocates.
+        pg_sys::Datum::from(unsafe { pg_sys::SPI_copytuple(self.tuple) })
+    }
+
+    /// The row with the columns that it has, to be compared with another one of the same relation.
+    pub fn as_row(&self) -> super::trigger::Row {
+        super::trigger::Row { tuple: self.tuple, descriptor: self.descriptor }
+    }
+
+    /// The first column as a parameter of another query, copied so that it outlives this one.
+    pub fn only(&self, type_oid: pg_sys::Oid) -> Option<Param<'static>> {
+        let (mut length, mut by_value) = (0, false);
+        // SAFETY: both out-pointers are valid.
+        unsafe { pg_sys::get_typlenbyval(type_oid, &mut length, &mut by_value) };
+        let datum = self.datum(0)?;
+        // SAFETY: the value is of the type; the copy is made where the caller of the query allocates.
+        Some(Param::Typed(type_oid, Some(unsafe { pg_sys::SPI_datumTransfer(datum, by_value, length.into()) })))
     }
 
     /// Any column in its text form.
@@ -115,6 +140,49 @@ pub(crate) fn query(text: &'static str, params: &[Param], sees: Sees, each: &mut
             pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr().cast(), sees == Sees::Statement, 0)
         }
     })
+}
+
+/// A query that is run again and again, kept as long as its owner.
+pub(crate) struct Prepared {
+    plan: Cell<pg_sys::SPIPlanPtr>,
+    text: String,
+}
+
+impl Prepared {
+    pub(crate) fn new(text: String) -> Prepared {
+        Prepared { plan: Cell::new(std::ptr::null_mut()), text }
+    }
+
+    /// Always with parameters of the same types.
+    pub(crate) fn run(&self, params: &[Param], sees: Sees, each: &mut dyn FnMut(&Row)) -> u64 {
+        run(params, each, &mut |types, values, nulls| {
+            if self.plan.get().is_null() {
+                let plan = prepare(&self.text, types);
+                // SAFETY: moves the plan to a context that lives until it is freed.
+                unsafe { pg_sys::SPI_keepplan(plan) };
+                self.plan.set(plan);
+            }
+            // SAFETY: plan is valid, values and nulls have one entry for each of its parameters.
+            unsafe {
+                pg_sys::SPI_execute_plan(
+                    self.plan.get(),
+                    values.as_mut_ptr(),
+                    nulls.as_ptr().cast(),
+                    sees == Sees::Statement,
+                    0,
+                )
+            }
+        })
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if !self.plan.get().is_null() {
+            // SAFETY: kept by run() and nobody else's.
+            unsafe { pg_sys::SPI_freeplan(self.plan.get()) };
+        }
+    }
 }
 
 /// Runs a query whose text is made for the occasion.

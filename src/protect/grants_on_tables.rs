@@ -45,12 +45,12 @@ impl Roles {
 const REASON: &str = "Registered login roles need the privilege; row security decides on the rows.";
 
 /// What the roles lack on one table and the sequences of its columns.
-pub(super) fn missing(target: Oid, target_name: &str, roles: &Roles) -> Vec<Step> {
+pub(super) fn missing(target: Oid, target_name: &str, view: Option<Oid>, roles: &Roles) -> Vec<Step> {
     let mut steps = Vec::new();
     let [names, modes] = roles.parameters();
     sql::query(
         include_str!("../../sql/query/protect_missing_privileges.sql"),
-        &[Param::Oid(target), names, modes],
+        &[Param::Oid(target), names, modes, Param::Oid(view.unwrap_or(target))],
         Sees::Now,
         &mut |row| {
             let [kind, object, privileges, grantees, array] = [0, 1, 2, 3, 4].map(|i| row.text(i).unwrap_or_default());
@@ -177,9 +177,15 @@ fn grant_tables(role_names: Vec<String>, mode: &str) {
             revoke(&role_names, &["SELECT".to_owned()]);
         }
         step::run(&missing_usage("leadguard", "leadguard", &roles));
-        for (target, name, schema) in protected() {
-            step::run(&missing_usage(&schema, &quote(&schema), &roles));
-            step::run(&missing(target, &name, &roles));
+        for table in protected() {
+            step::run(&missing_usage(&table.schema, &quote(&table.schema), &roles));
+            step::run(&missing(table.target, &table.name, table.view, &roles));
+            if let (Some(view_schema), true) = (&table.view_schema, mode != "analyst") {
+                step::run(&missing_usage(view_schema, &quote(view_schema), &roles));
+                let to: Vec<String> = role_names.iter().map(|role| quote(role)).collect();
+                let statement = format!("GRANT SELECT ({}) ON {} TO {}", quote(&table.id), table.name, to.join(", "));
+                step::run(&[Step::new("grant", statement, REASON)]);
+            }
         }
     });
 }
@@ -196,19 +202,120 @@ fn revoke(role_names: &[String], keep: &[String]) {
     step::run(&forget);
 }
 
-/// OID, qualified name and schema of the protected tables.
-fn protected() -> Vec<(Oid, String, String)> {
+/// A protected table, and the view that took its name.
+struct Protected {
+    target: Oid,
+    name: String,
+    schema: String,
+    id: String,
+    view: Option<Oid>,
+    view_schema: Option<String>,
+}
+
+fn protected() -> Vec<Protected> {
     let mut tables = Vec::new();
     sql::query(
-        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname FROM leadguard.protected_table p \
-         JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY 2",
+        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, v.oid, vn.nspname \
+         FROM leadguard.protected_table p \
+         JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace \
+         LEFT JOIN pg_class v ON v.oid = p.concealed_by LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace ORDER BY 2",
         &[],
         Sees::Now,
         &mut |row| {
-            if let (Some(oid), Some(name), Some(schema)) = (row.oid(0), row.text(1), row.text(2)) {
-                tables.push((oid, name, schema));
+            if let (Some(target), Some(name), Some(schema)) = (row.oid(0), row.text(1), row.text(2)) {
+                let (id, view, view_schema) = (row.text(3).unwrap_or_default(), row.oid(4), row.text(5));
+                tables.push(Protected { target, name, schema, id, view, view_schema });
             }
         },
     );
     tables
+}
+
+/// One privilege on a relation or a column.
+pub(super) struct Privilege {
+    grantee: String,
+    privilege: String,
+    column: Option<String>,
+    grantable: bool,
+}
+
+/// All privileges on a relation but those of its owner.
+pub(super) fn privileges(relation: Oid, owner: Oid) -> Vec<Privilege> {
+    let mut found = Vec::new();
+    sql::query(
+        include_str!("../../sql/query/conceal_privileges.sql"),
+        &[Param::Oid(relation), Param::Oid(owner)],
+        Sees::Now,
+        &mut |row| {
+            found.push(Privilege {
+                grantee: row.text(0).unwrap_or_default(),
+                privilege: row.text(1).unwrap_or_default(),
+                column: row.text(2),
+                grantable: row.bool(3),
+            });
+        },
+    );
+    found
+}
+
+fn grantees(privileges: &[Privilege]) -> String {
+    let mut names: Vec<&str> = privileges.iter().map(|p| p.grantee.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
+}
+
+/// Takes everything on a relation from those who hold something.
+pub(super) fn revoked(relation: &str, privileges: &[Privilege], reason: &str) -> Vec<Step> {
+    if privileges.is_empty() {
+        return Vec::new();
+    }
+    vec![Step::new("revoke", format!("REVOKE ALL ON {relation} FROM {} CASCADE", grantees(privileges)), reason)]
+}
+
+/// The same privileges on another relation; as the extension where that belongs to somebody else.
+pub(super) fn granted(relation: &str, privileges: &[Privilege], reason: &str, by_extension: bool) -> Vec<Step> {
+    let mut groups: Vec<(String, bool, Vec<String>)> = Vec::new();
+    for held in privileges {
+        let one = match &held.column {
+            Some(column) => format!("{} ({column})", held.privilege),
+            None => held.privilege.clone(),
+        };
+        match groups.iter_mut().find(|(to, option, _)| *to == held.grantee && *option == held.grantable) {
+            Some((_, _, list)) => list.push(one),
+            None => groups.push((held.grantee.clone(), held.grantable, vec![one])),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(to, grantable, list)| {
+            let option = if grantable { " WITH GRANT OPTION" } else { "" };
+            let step = Step::new("grant", format!("GRANT {} ON {relation} TO {to}{option}", list.join(", ")), reason);
+            if by_extension { step.by_extension() } else { step }
+        })
+        .collect()
+}
+
+/// What those who write a concealed table through its view need on the table itself: their privileges to write, and
+/// SELECT on the id alone, by which a row is found.
+pub(super) fn written_through(base: &str, schema: &str, id: &str, privileges: &[Privilege]) -> Vec<Step> {
+    const REASON: &str = "Writes of the view are the caller's own; they find the row by its id.";
+    let writing: Vec<Privilege> = privileges
+        .iter()
+        .filter(|p| ["INSERT", "UPDATE", "DELETE"].contains(&p.privilege.as_str()))
+        .map(|p| Privilege {
+            grantee: p.grantee.clone(),
+            privilege: p.privilege.clone(),
+            column: p.column.clone(),
+            grantable: false,
+        })
+        .collect();
+    if writing.is_empty() {
+        return Vec::new();
+    }
+    let to = grantees(&writing);
+    let mut steps = granted(base, &writing, REASON, false);
+    steps.push(Step::new("grant", format!("GRANT SELECT ({id}) ON {base} TO {to}"), REASON));
+    steps.push(Step::new("grant", format!("GRANT USAGE ON SCHEMA {schema} TO {to}"), REASON).by_extension());
+    steps
 }

@@ -1,6 +1,7 @@
 //! Putting the protection on a table and taking it off.
 //!
 //! arguments         what the caller asks for
+//! conceal           a view in the place of the table, and masks
 //! check             what can be secured, and by whom
 //! grants_on_tables  privileges of registered login roles
 //! inspect           what the catalogs say
@@ -9,6 +10,7 @@
 //! registry          the row of leadguard.protected_table
 //! render            policies, triggers and flags as SQL
 //! step              one statement and its reason
+//! view              that view as SQL
 //! undo              how the table was, and the way back
 //!
 //! Must never leave a table half secured: everything happens in the transaction of the call, and an error
@@ -16,6 +18,7 @@
 
 mod arguments;
 mod check;
+mod conceal;
 mod grants_on_tables;
 mod inspect;
 mod partitions;
@@ -24,6 +27,7 @@ mod registry;
 mod render;
 mod step;
 mod undo;
+mod view;
 
 use arguments::{Names, Request};
 use pgrx::pg_sys::Oid;
@@ -88,7 +92,12 @@ fn protect(
 fn unprotect(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
     let target = arguments::required("target", target);
     let dry_run = arguments::required("dry_run", dry_run);
-    let steps = plan::pinned(|| plan::release(target, dry_run));
+    let steps = plan::pinned(|| {
+        let target = conceal::resolved(target);
+        let mut steps = conceal::reveal_for_good(target, dry_run);
+        steps.extend(plan::release(target, dry_run));
+        steps
+    });
     step::listed(steps, dry_run)
 }
 
@@ -98,7 +107,61 @@ fn unprotect(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
 fn on_denied(target: Option<Oid>, action: Option<&str>) {
     let target = arguments::required("target", target);
     match action {
-        Some(action @ ("error" | "skip")) => plan::pinned(|| plan::set_on_denied(target, action)),
+        Some(action @ ("error" | "skip")) => plan::pinned(|| plan::set_on_denied(conceal::resolved(target), action)),
         other => arguments::unknown("action", other, "error, skip"),
     }
+}
+
+/// Moves a protected table out of reach and puts a view in its place. The table's owner or a superuser, else 42501;
+/// 42704 when it is not protected, 42710 when it is concealed, 55000 for what stands in the way.
+#[pgrx::pg_extern(sql = false)]
+fn conceal(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
+    let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
+    step::listed(plan::pinned(|| conceal::conceal(target, dry_run)), dry_run)
+}
+
+/// The way back. Who may call and errors: as conceal; 55000 while columns are masked or closed.
+#[pgrx::pg_extern(sql = false)]
+fn reveal(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
+    let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
+    step::listed(plan::pinned(|| conceal::reveal(target, dry_run)), dry_run)
+}
+
+/// Masks a column, and conceals the table if it is not yet. Who may call and errors: as conceal; 22023 for a mask that
+/// does not exist or fit, 42703 for a missing column.
+#[pgrx::pg_extern(sql = false)]
+fn mask(
+    target: Option<Oid>,
+    column_name: Option<&str>,
+    mask: Option<String>,
+    clear_for: Option<Vec<String>>,
+    keep: Option<i32>,
+    dry_run: Option<bool>,
+) -> Steps {
+    let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
+    let column = arguments::required("column_name", column_name);
+    let mask =
+        view::Mask { name: arguments::required("mask", mask), keep: i64::from(arguments::required("keep", keep)) };
+    let clear_for = arguments::required("clear_for", clear_for);
+    step::listed(plan::pinned(|| conceal::mask(target, column, &mask, &clear_for, dry_run)), dry_run)
+}
+
+/// Shows a column in clear again. Who may call and errors: as mask.
+#[pgrx::pg_extern(sql = false)]
+fn unmask(target: Option<Oid>, column_name: Option<&str>, dry_run: Option<bool>) -> Steps {
+    let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
+    let column = arguments::required("column_name", column_name);
+    step::listed(plan::pinned(|| conceal::unmask(target, column, dry_run)), dry_run)
+}
+
+/// Whether the view of a table may be read; 42501 where it may not.
+#[pgrx::pg_extern(sql = false)]
+fn concealed(target: Oid) -> bool {
+    conceal::is_sound(target)
+}
+
+/// Makes the view of a concealed table anew. For the extension.
+#[pgrx::pg_extern(sql = false)]
+pub(crate) fn refresh_view(target: Oid) {
+    conceal::refresh(target);
 }

@@ -50,7 +50,7 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
     steps.extend(tree.iter().flat_map(|member| protection.row_security(member)));
     let roles = Roles::registered();
     steps.extend(grants_on_tables::missing_usage(&relation.schema, &relation.quoted_schema, &roles));
-    steps.extend(grants_on_tables::missing(request.target, &relation.name, &roles));
+    steps.extend(grants_on_tables::missing(request.target, &relation.name, None, &roles));
     steps.extend(render::comments(&relation.name));
     if !request.dry_run {
         step::run(&steps);

@@ -12,13 +12,16 @@ pub(super) struct Entry {
     pub mapping: Mapping,
     pub force: bool,
     pub undo: Undo,
+    /// The view that took the name of the table.
+    pub concealed_by: Option<Oid>,
 }
 
 pub(super) fn find(target: Oid) -> Option<Entry> {
     let mut found = None;
     as_extension(|| {
         sql::query(
-            "SELECT id_column, owner_column, creator_column, territory_column, organization_column, force, undo \
+            "SELECT id_column, owner_column, creator_column, territory_column, organization_column, force, undo, \
+             concealed_by::oid \
              FROM leadguard.protected_table WHERE target = $1",
             &[Param::Oid(target)],
             Sees::Now,
@@ -33,6 +36,7 @@ pub(super) fn find(target: Oid) -> Option<Entry> {
                     },
                     force: row.bool(5),
                     undo: Undo::from_json(&row.text(6).unwrap_or_default()),
+                    concealed_by: row.oid(7),
                 });
             },
         )

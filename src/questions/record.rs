@@ -7,7 +7,7 @@
 
 use crate::errors::{bad_argument, refused};
 use crate::ffi::call::kind_of;
-use crate::ffi::session::{as_extension, set_local, with_pinned_path};
+use crate::ffi::session::{self, as_extension, set_local, with_pinned_path};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::value::{Kind, parse_int, parse_uuid};
 use crate::names;
@@ -26,7 +26,7 @@ pub(crate) struct Column {
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub table: Table,
-    /// Qualified and quoted.
+    /// Qualified and quoted: the table, or the view that took its name.
     pub relation: String,
     pub id: Column,
     pub owner: Option<Column>,
@@ -87,7 +87,7 @@ impl Target {
             }
         };
         Target {
-            relation: names::shown(table.target),
+            relation: names::shown(readable(table, subject(sees).member.is_some())),
             id: column(&table.id_column),
             owner: table.owner_column.as_ref().map(column),
             territory: table.territory_column.as_ref().map(column),
@@ -154,6 +154,12 @@ impl Target {
             .and_then(|c| resolve(territory_text.as_deref(), c.kind, organization, &TERRITORIES, sees));
         Some(Record { id: canonical, owner, territory, organization, owner_text, territory_text, organization_text })
     }
+}
+
+/// What the caller reads: the view that took the table's name, unless row security does not bind him.
+fn readable(table: &Table, is_member: bool) -> Oid {
+    let free = !is_member && session::bypasses_row_security(session::session_role());
+    table.concealed_by.filter(|_| !free).unwrap_or(table.target)
 }
 
 /// The columns of a relation by name, with the kind of those whose type a mapped column may have.

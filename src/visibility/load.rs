@@ -122,6 +122,19 @@ pub(super) fn registered(target: Oid) -> Option<Table> {
     table
 }
 
+/// The registration of the table that a view conceals.
+pub(super) fn concealed(view: Oid) -> Option<Table> {
+    let tables = scan::Table::open(c"protected_table");
+    let (target, by) = (tables.column(c"target"), tables.column(c"concealed_by"));
+    let mut found = None;
+    tables.scan(None, &[(by, Equal::Oid(view))], |row| {
+        found = row.oid(target);
+        false
+    });
+    drop(tables);
+    found.and_then(registered)
+}
+
 pub(super) fn owners(member: i64, kind: Kind) -> ValueSet {
     fill(kind, member, include_str!("../../sql/query/owner_ids.sql"), include_str!("../../sql/query/owner_keys.sql"))
 }

@@ -73,9 +73,12 @@ pub(crate) fn binding(role: Oid) -> Rc<Option<Binding>> {
     keep(|kept| &mut kept.bindings, role, || identity::read_binding(role))
 }
 
-/// The registration that covers a relation: its own, or that of the root it is a partition of.
+/// The registration that covers a relation: its own, that of the root it is a partition of, or
+/// that of the table whose name a view took.
 pub(super) fn table(relation: Oid) -> Rc<Option<Table>> {
-    let registered = |relation| keep(|kept| &mut kept.tables, relation, || load::registered(relation));
+    let registered = |relation| {
+        keep(|kept| &mut kept.tables, relation, || load::registered(relation).or_else(|| load::concealed(relation)))
+    };
     let own = registered(relation);
     if own.is_some() {
         return own;

@@ -1,0 +1,225 @@
+//! Whether a column of a row is shown in clear, masked or not at all.
+//!
+//! The field matrix comes first: a column that none of the member's roles may read is shown to nobody of them. A
+//! masked column is shown in clear on the rows that the member reaches by one of the paths that the mask names.
+
+use crate::errors::bug;
+use crate::ffi::call::{self, Call};
+use crate::ffi::scan::attribute_number;
+use crate::ffi::session::{self, as_extension};
+use crate::ffi::shown::Site;
+use crate::ffi::snapshot;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::fields;
+use crate::model::value::{Kind, Value, ValueSet};
+use crate::visibility::subject::{self, Member, Subject, Table};
+use pgrx::pg_sys::{Datum, Oid};
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Clear,
+    Masked,
+    NotAtAll,
+}
+
+impl Shown {
+    /// As the SQL type "char".
+    pub(crate) fn datum(self) -> Datum {
+        Datum::from(usize::from(match self {
+            Shown::Clear => b'c',
+            Shown::Masked => b'm',
+            Shown::NotAtAll => b'n',
+        }))
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Shown::Clear => "clear",
+            Shown::Masked => "masked",
+            Shown::NotAtAll => "no access",
+        }
+    }
+}
+
+/// What decides about one column for one member in one state of the database.
+pub(crate) struct Paths {
+    /// The same for every row.
+    pub always: Option<Shown>,
+    pub owners: Option<Rc<ValueSet>>,
+    pub territories: Option<Rc<ValueSet>>,
+    /// Whether grants on single records clear, too. They are read only for a row that nothing else decides.
+    pub asks_records: bool,
+    grants: Granted,
+    records: OnceCell<ValueSet>,
+}
+
+/// Which grants clear.
+#[derive(Default)]
+struct Granted {
+    target: u32,
+    member: i64,
+    team: bool,
+    team_below: bool,
+    share: bool,
+}
+
+impl Paths {
+    fn always(shown: Shown) -> Paths {
+        Paths {
+            always: Some(shown),
+            owners: None,
+            territories: None,
+            asks_records: false,
+            grants: Granted::default(),
+            records: OnceCell::new(),
+        }
+    }
+
+    /// The column for the member who asks. Without a member: everything for sessions that row security does not
+    /// bind, nothing for others.
+    fn find(subject: &Subject, table: &Option<Table>, column: &str, kinds: [Option<Kind>; 3]) -> Paths {
+        let Some(table) = table else { return Paths::always(Shown::NotAtAll) };
+        let Some(member) = &subject.member else {
+            let bound = !session::bypasses_row_security(session::session_role())
+                && (table.force || !session::owns_relation(table.target, session::session_role()));
+            return Paths::always(if bound { Shown::NotAtAll } else { Shown::Clear });
+        };
+        let number = attribute_number(table.target, column);
+        if number <= 0 || !fields::rules(table.target).access(number, column, "", &member.roles).reads() {
+            return Paths::always(Shown::NotAtAll);
+        }
+        match mask(table.target, column, number) {
+            None => Paths::always(Shown::Clear),
+            Some(None) => Paths::always(Shown::NotAtAll),
+            Some(Some(clear_for)) => Paths::clear_for(subject, member, table, &clear_for, kinds),
+        }
+    }
+
+    fn clear_for(
+        subject: &Subject,
+        member: &Member,
+        table: &Table,
+        clear_for: &[String],
+        [id, owner, territory]: [Option<Kind>; 3],
+    ) -> Paths {
+        let names = |path: &str| clear_for.iter().any(|held| held == path);
+        if names("admin") && subject.has_all_records() {
+            return Paths::always(Shown::Clear);
+        }
+        let owners = owner.and_then(|kind| match (names("own"), names("manager")) {
+            (true, true) => Some(subject.owners(kind)),
+            (true, false) => Some(Rc::new(own(member, kind))),
+            (false, true) => Some(Rc::new(subject.owners(kind).without(&[&own(member, kind)]))),
+            (false, false) => None,
+        });
+        let by_territory = ["territory", "territory_ancestor", "territory_manager"].into_iter().any(names);
+        let grants = Granted {
+            target: table.target.to_u32(),
+            member: member.id,
+            team: names("record_team"),
+            team_below: names("record_team_manager"),
+            share: names("share"),
+        };
+        Paths {
+            always: None,
+            owners,
+            territories: territory.filter(|_| by_territory).map(|kind| subject.territories(kind)),
+            asks_records: id.is_some() && (grants.team || grants.team_below || grants.share),
+            grants,
+            records: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn loaded_records(&self) -> Option<&ValueSet> {
+        self.records.get()
+    }
+
+    fn records(&self, kind: Kind) -> &ValueSet {
+        self.records.get_or_init(|| {
+            let grants = &self.grants;
+            let mut found = Vec::new();
+            as_extension(|| {
+                sql::query(
+                    include_str!("../../sql/query/mask_records.sql"),
+                    &[
+                        Param::Oid(grants.target.into()),
+                        Param::Int(Some(grants.member)),
+                        Param::Bool(grants.team),
+                        Param::Bool(grants.team_below),
+                        Param::Bool(grants.share),
+                    ],
+                    Sees::Statement,
+                    &mut |row| found.extend(row.text(0)),
+                )
+            });
+            ValueSet::of_records(found.iter().map(String::as_str), kind)
+        })
+    }
+
+    fn of(&self, row: [Value; 3], [id, ..]: [Option<Kind>; 3]) -> Shown {
+        if let Some(always) = self.always {
+            return always;
+        }
+        let within = |set: Option<&ValueSet>, value: &Value| set.is_some_and(|set| set.contains(value));
+        let clear = within(self.owners.as_deref(), &row[1])
+            || within(self.territories.as_deref(), &row[2])
+            || (self.asks_records && id.is_some_and(|kind| self.records(kind).contains(&row[0])));
+        if clear { Shown::Clear } else { Shown::Masked }
+    }
+}
+
+/// The member alone, as an owner column of this kind names him.
+fn own(member: &Member, kind: Kind) -> ValueSet {
+    if kind.is_int() { ValueSet::of_ids([member.id]) } else { ValueSet::of_keys([member.key.as_str()], kind) }
+}
+
+/// The paths on which a masked column is shown in clear. None: no mask; Some(None): one that was made for another
+/// column than the one that now has its number or its name.
+fn mask(target: Oid, column: &str, number: i16) -> Option<Option<Vec<String>>> {
+    let mut found = None;
+    as_extension(|| {
+        sql::query(
+            "SELECT coalesce(attnum = $3 AND column_name = $2, false), array_to_string(clear_for, ',') \
+             FROM leadguard.column_mask WHERE target = $1 AND (column_name = $2 OR attnum = $3)",
+            &[Param::Oid(target), Param::Text(Some(column)), Param::Int(Some(i64::from(number)))],
+            Sees::Statement,
+            &mut |row| {
+                let paths = row.text(1).unwrap_or_default().split(',').map(str::to_owned).collect();
+                let closed = matches!(found, Some(None)) || !row.bool(0);
+                found = Some(if closed { None } else { Some(paths) });
+            },
+        )
+    });
+    found
+}
+
+/// (target, column, id, owner, territory, organization) to 'c', 'm' or 'n': the guarded way of ffi::shown.
+pub(crate) fn judge(call: &Call) -> Datum {
+    let (Some(target), Some(column)) = (call.oid_argument(0), call.text_argument(1)) else {
+        return Shown::NotAtAll.datum();
+    };
+    let site = call::borrow(call.state(|| Site::new(call)));
+    let kinds = site.kinds();
+    let Some(state) = snapshot::active() else { bug("a mask without a snapshot") };
+    let paths = site.paths(target).unwrap_or_else(|| {
+        let subject = subject::statement();
+        Rc::new(Paths::find(&subject, &subject.table(target), &column, kinds))
+    });
+    let row = [call.value(2, kinds[0]), call.value(3, kinds[1]), call.value(4, kinds[2])];
+    let shown = paths.of(row, kinds);
+    site.bind(target, state, &paths);
+    shown.datum()
+}
+
+/// A column of one row, for the guards and for those who ask.
+pub(crate) fn shown_state(
+    subject: &Subject,
+    table: &Table,
+    column: &str,
+    row: [Value; 3],
+    kinds: [Option<Kind>; 3],
+) -> Shown {
+    Paths::find(subject, &Some(table.clone()), column, kinds).of(row, kinds)
+}

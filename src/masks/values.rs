@@ -1,0 +1,53 @@
+//! What a mask makes of a value. A fixed list: a mask is never an expression of the table's owner.
+
+use crate::errors::failure;
+use crate::ffi::scan::{self, Equal};
+use crate::model::digest::{self, Key};
+use pgrx::pg_extern;
+use std::cell::OnceCell;
+
+const HIDDEN: &str = "***";
+
+/// The last `keep` characters behind asterisks; only asterisks where that would be the whole value.
+#[pg_extern(sql = false)]
+fn mask_partial(value: &str, keep: i32) -> String {
+    let keep = usize::try_from(keep).unwrap_or_default();
+    let last = value.char_indices().rev().nth(keep.saturating_sub(1)).map(|(at, _)| at);
+    match last {
+        Some(at) if at > 0 && keep > 0 => format!("{HIDDEN}-{}", &value[at..]),
+        _ => HIDDEN.to_owned(),
+    }
+}
+
+thread_local! {
+    static KEY: OnceCell<Key> = const { OnceCell::new() };
+}
+
+/// Keyed by a secret of the database, so that nobody can compute the hash of a value that he guesses.
+#[pg_extern(sql = false)]
+fn mask_hash(value: &str) -> String {
+    let key = KEY.with(|held| held.get().cloned()).unwrap_or_else(|| {
+        let key = read_key();
+        KEY.with(|held| held.set(key.clone()).ok());
+        key
+    });
+    let mut text = String::with_capacity(2 * digest::LENGTH);
+    digest::hex(&key.digest("mask").text(value).bytes(), &mut text);
+    text
+}
+
+fn read_key() -> Key {
+    let secrets = scan::Table::open(c"secret");
+    let (name, key) = (secrets.column(c"name"), secrets.column(c"key"));
+    let mut found = None;
+    secrets.scan(Some(c"secret_pkey"), &[(name, Equal::Text(c"mask"))], |row| {
+        found = row.bytes(key);
+        false
+    });
+    match found.as_deref().and_then(Key::new) {
+        Some(key) => key,
+        None => failure("55000", "the masks have lost their key")
+            .hint("A superuser inserts a row \"mask\" with 32 random bytes into leadguard.secret.")
+            .raise(),
+    }
+}

@@ -1,0 +1,153 @@
+//! The view that takes a table's name, as SQL.
+
+use super::registry::Entry;
+use crate::errors::bad_argument;
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::names::{literal, quote};
+use pgrx::pg_sys::{self, Oid};
+
+/// How a column is masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mask {
+    pub name: String,
+    pub keep: i64,
+}
+
+pub(super) struct Column {
+    pub name: String,
+    pub type_name: String,
+    pub is_domain: bool,
+    pub type_oid: Oid,
+    pub mask: Option<Mask>,
+    pub mapped: bool,
+    /// Some member may not read it.
+    pub closed: bool,
+    pub generated: bool,
+    pub number: i64,
+    modifier: i64,
+}
+
+pub(super) const MASKS: &str = "full, partial, hash, year, null";
+/// As many characters as a hash has.
+const HASH: i64 = 32;
+const HIDDEN: i64 = 3;
+/// What the length of a varchar is stored with.
+const HEADER: i64 = 4;
+
+pub(super) fn columns(target: Oid) -> Vec<Column> {
+    let mut found = Vec::new();
+    as_extension(|| {
+        sql::query(include_str!("../../sql/query/conceal_columns.sql"), &[Param::Oid(target)], Sees::Now, &mut |row| {
+            let number = |column| row.text(column).and_then(|text| text.parse().ok()).unwrap_or_default();
+            found.push(Column {
+                name: row.text(0).unwrap_or_default(),
+                type_name: row.text(1).unwrap_or_default(),
+                is_domain: row.bool(2),
+                type_oid: row.oid(3).unwrap_or(Oid::INVALID),
+                mask: row.text(4).map(|name| Mask { name, keep: number(5) }),
+                mapped: row.bool(6),
+                closed: row.bool(7),
+                generated: row.bool(8),
+                number: number(9),
+                modifier: number(10),
+            });
+        })
+    });
+    found
+}
+
+impl Column {
+    /// 22023 for a mask that the column cannot carry.
+    pub(super) fn require_fit(&self, mask: &Mask) {
+        let refuse = |why: String, hint: &str| -> ! {
+            bad_argument(format!("column \"{}\" cannot be masked with \"{}\"", self.name, mask.name))
+                .detail(why)
+                .hint(hint)
+                .raise()
+        };
+        if self.mapped {
+            refuse("Access is computed from it.".to_owned(), "Mask columns that are not mapped.");
+        }
+        if self.generated {
+            refuse(
+                "It is generated from other columns.".to_owned(),
+                "Mask the columns it is computed from, and drop it.",
+            );
+        }
+        let fits = match mask.name.as_str() {
+            "full" | "partial" | "hash" => {
+                [pg_sys::TEXTOID, pg_sys::VARCHAROID, pg_sys::BPCHAROID].contains(&self.type_oid)
+            }
+            "year" => [pg_sys::DATEOID, pg_sys::TIMESTAMPOID, pg_sys::TIMESTAMPTZOID].contains(&self.type_oid),
+            "null" => !self.is_domain,
+            other => {
+                bad_argument(format!("unknown mask \"{other}\"")).hint(format!("Possible values: {MASKS}.")).raise()
+            }
+        };
+        let hint = "full, partial and hash are for text, varchar and char, year for date and timestamps, null for all types but domains.";
+        if !fits {
+            refuse(format!("Its type is {}.", self.type_name), hint);
+        }
+        let needed = match mask.name.as_str() {
+            "full" => HIDDEN,
+            "partial" => HIDDEN + 1 + mask.keep,
+            "hash" => HASH,
+            _ => 0,
+        };
+        if needed > 0 && self.modifier > 0 && self.modifier - HEADER < needed {
+            refuse(format!("Its type is {}; the masked value has {needed} characters.", self.type_name), hint);
+        }
+        if mask.name == "partial" && mask.keep < 1 {
+            refuse("keep must be at least 1.".to_owned(), hint);
+        }
+    }
+
+    fn masked(&self, mask: &Mask) -> String {
+        let name = format!("b.{}", quote(&self.name));
+        match (mask.name.as_str(), self.type_oid) {
+            ("full", _) => format!("CASE WHEN {name} IS NOT NULL THEN '***'::text END"),
+            ("partial", _) => format!("leadguard.mask_partial({name}::text, {})", mask.keep),
+            ("hash", _) => format!("leadguard.mask_hash({name}::text)"),
+            ("year", pg_sys::DATEOID) => format!("date_trunc('year', {name}::timestamp)::date"),
+            ("year", _) => format!("date_trunc('year', {name})"),
+            _ => "NULL".to_owned(),
+        }
+    }
+
+    fn expression(&self, arguments: &str, masked: Option<&Mask>) -> String {
+        let name = quote(&self.name);
+        if self.mapped || (masked.is_none() && !self.closed) {
+            return format!("b.{name}");
+        }
+        let shown = format!("leadguard.shown({})", arguments.replacen("$column", &literal(&self.name), 1));
+        let otherwise = masked.map(|mask| format!(" WHEN 'm' THEN {}", self.masked(mask))).unwrap_or_default();
+        let cast = if self.is_domain { String::new() } else { format!("::{}", self.type_name) };
+        format!("(CASE {shown} WHEN 'c' THEN b.{name}{otherwise} END){cast} AS {name}")
+    }
+}
+
+/// The query of the view; `change` is a mask that is about to be set or taken away.
+pub(super) fn query(base: &str, entry: &Entry, columns: &[Column], change: Option<(&str, Option<&Mask>)>) -> String {
+    let mapped = |column: &Option<String>| match column {
+        Some(name) => format!("b.{}", quote(name)),
+        None => "NULL::bigint".to_owned(),
+    };
+    let mapping = &entry.mapping;
+    let table = format!("{}::regclass", literal(base));
+    let arguments = format!(
+        "{table}, $column, b.{}, {}, {}, {}",
+        quote(&mapping.id),
+        mapped(&mapping.owner),
+        mapped(&mapping.territory),
+        mapped(&mapping.organization)
+    );
+    let list: Vec<String> = columns
+        .iter()
+        .map(|column| match change {
+            Some((name, mask)) if name == column.name => column.expression(&arguments, mask),
+            _ => column.expression(&arguments, column.mask.as_ref()),
+        })
+        .collect();
+    format!("SELECT {} FROM {base} b WHERE leadguard.concealed({table})", list.join(", "))
+}
