@@ -17,7 +17,7 @@ fn divided(name: &str) -> Db {
              CREATE TABLE crm.lead_1 PARTITION OF crm.lead FOR VALUES FROM (1) TO (100);
              ALTER TABLE crm.lead OWNER TO \"{dba}\"; ALTER TABLE crm.lead_1 OWNER TO \"{dba}\";
              {};",
-            protect("")
+            protect(", archived_at => 'archived_at', archived_by => 'archived_by'")
         ),
     );
     db
