@@ -207,8 +207,10 @@ BEGIN
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
       AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid)
            OR EXISTS (SELECT FROM leadguard.table_grant g WHERE g.object = d.objid)
-           OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid));
+           OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid)
+           OR EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = d.objid OR h.parent = d.objid));
     IF gone IS NOT NULL THEN
+        DELETE FROM leadguard.protected_child h WHERE h.target = ANY (gone) OR h.parent = ANY (gone);
         DELETE FROM leadguard.table_grant g WHERE g.target = ANY (gone) OR g.object = ANY (gone);
         DELETE FROM leadguard.record_grant g WHERE g.target = ANY (gone);
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);

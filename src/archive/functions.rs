@@ -2,6 +2,7 @@
 
 use super::because;
 use crate::audit::{self, Event};
+use crate::children;
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::{as_extension, set_local};
 use crate::ffi::sql::{self, Param, Sees};
@@ -116,7 +117,10 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     let approval = approval(&right, "purge");
     let kept = attribution(target, &record.id, &at, by.as_deref());
     // What belongs to the record goes first: foreign keys would be in the way. Ids of partitions need not differ.
-    crate::children::purge(target.table.target, &record.id);
+    as_caller(|| {
+        set_local(c"leadguard.show_archived", c"on");
+        children::purge(target.table.target, &record.id);
+    });
     let (condition, id) = target.is_record(1, &record.id);
     let text = format!("DELETE FROM {} WHERE {condition} AND {at} IS NOT NULL", target.relation);
     let sanction = Sanction { approval, ..Sanction::of(target.table.target, &record.id, Purpose::Purge, Some(reason)) };

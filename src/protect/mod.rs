@@ -3,6 +3,7 @@
 //! archive           the columns of the archive, and what becomes of archived rows
 //! arguments         what the caller asks for
 //! conceal           a view in the place of the table, and masks
+//! child             tables of notes and tags
 //! check             what can be secured, and by whom
 //! grants_on_tables  privileges of registered login roles
 //! inspect           what the catalogs say
@@ -20,6 +21,7 @@
 mod archive;
 mod arguments;
 mod check;
+mod child;
 mod conceal;
 mod grants_on_tables;
 mod inspect;
@@ -94,6 +96,9 @@ fn unprotect(target: Option<Oid>, dry_run: Option<bool>, archived: Option<&str>)
     let dry_run = arguments::required("dry_run", dry_run);
     let archived = archive::Archived::of(archived);
     let steps = plan::pinned(|| {
+        if let Some(steps) = child::release(target, dry_run) {
+            return steps;
+        }
         let target = conceal::resolved(target);
         let mut steps = conceal::reveal_for_good(target, dry_run);
         steps.extend(plan::release(target, archived, dry_run));

@@ -3,6 +3,7 @@
 use super::archive::{self, Archived};
 use super::arguments::{Existing, Indexes, Request};
 use super::check::{self, Mapping};
+use super::child;
 use super::grants_on_tables::{self, Roles};
 use super::inspect::{self, Column, Member, Policy, Relation};
 use super::registry;
@@ -281,6 +282,7 @@ pub(super) fn release(target: Oid, archived: Archived, dry_run: bool) -> Vec<Ste
     let mut steps = patience;
     match registered {
         Some(entry) => {
+            child::refuse_with_children(&relation);
             steps.extend(undo::steps(&relation, &entry.undo));
             steps.extend(archive::removal(&relation, &entry, archived));
         }

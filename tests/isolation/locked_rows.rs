@@ -132,7 +132,8 @@ fn race(access: &Access) {
     let mut monitor = db.admin();
     accepted(&mut admin, "CREATE TABLE public.leads_before AS TABLE crm.lead");
     let edit = format!("UPDATE crm.lead SET name = 'SECRET' WHERE id = {}", access.lead);
-    let untouched = format!("SELECT count(*) FROM crm.lead WHERE id = {} AND amount <> -7 AND archived_at IS NULL", access.lead);
+    let untouched =
+        format!("SELECT count(*) FROM crm.lead WHERE id = {} AND amount <> -7 AND archived_at IS NULL", access.lead);
     for (form, least) in FORMS {
         if least == "full" && access.level != "full" {
             continue;
@@ -193,7 +194,8 @@ fn repeatable_read(db: &Db, access: &Access) {
     let mut admin = db.admin();
     let mut monitor = db.admin();
     let edit = format!("UPDATE crm.lead SET name = 'SECRET' WHERE id = {}", access.lead);
-    let untouched = format!("SELECT count(*) FROM crm.lead WHERE id = {} AND amount <> -7 AND archived_at IS NULL", access.lead);
+    let untouched =
+        format!("SELECT count(*) FROM crm.lead WHERE id = {} AND amount <> -7 AND archived_at IS NULL", access.lead);
     for (form, least) in FORMS {
         if least == "full" && access.level != "full" {
             continue;
@@ -277,7 +279,10 @@ fn i09_repeatable_read_does_not_write_after_a_revocation() {
                     } else {
                         scalar(
                             &mut admin,
-                            &format!("SELECT count(*) FROM crm.lead WHERE id = {} AND amount <> -7 AND archived_at IS NULL", access.lead),
+                            &format!(
+                                "SELECT count(*) FROM crm.lead WHERE id = {} AND amount <> -7 AND archived_at IS NULL",
+                                access.lead
+                            ),
                         ) == "0"
                     };
                     if got == revoked {
