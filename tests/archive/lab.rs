@@ -33,6 +33,6 @@ pub fn archived(db: &Db) -> std::collections::BTreeSet<String> {
 pub fn audit(db: &Db, lead: &str) -> Vec<Vec<String>> {
     rows(
         &mut db.admin(),
-        &format!("SELECT action, member_key, reason FROM leadguard.audit_log WHERE record = '{lead}' ORDER BY id"),
+        &format!("SELECT action, member_key, reason FROM leadguard.audit_log WHERE record = '{lead}' ORDER BY at, id"),
     )
 }

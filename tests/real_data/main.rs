@@ -109,7 +109,7 @@ fn compare(db: &Db, admin: &mut Client, people: &[Person], when: &str, levels: b
             same(&format!("{when}: rows of {table} for {}", person.key), &found, &expected.keys().cloned().collect());
             assert_eq!(scalar(&mut own, &format!("SELECT count(*) FROM {table}")), found.len().to_string());
 
-            for (action, least) in [("read", 1), ("update", 2), ("delete", 3)].into_iter().filter(|_| levels) {
+            for (action, least) in [("read", 1), ("update", 2), ("share", 3)].into_iter().filter(|_| levels) {
                 let question = format!(
                     "SELECT record, level FROM leadguard.what_can('{}', '{table}', '{action}')",
                     person.key.replace('\'', "''")
