@@ -213,7 +213,8 @@ AS $$
 BEGIN
     SELECT r.id INTO new.role_id FROM leadguard.role r
     WHERE r.name = new.role
-      AND (r.org_id IS NULL OR r.org_id = (SELECT m.org_id FROM leadguard.member m WHERE m.id = new.member_id));
+      AND (r.org_id IS NULL OR r.org_id = (SELECT m.org_id FROM leadguard.member m WHERE m.id = new.member_id))
+    ORDER BY r.org_id NULLS LAST LIMIT 1;
     IF new.role_id IS NULL THEN
         RAISE EXCEPTION 'there is no role "%"', new.role
             USING ERRCODE = '23503', HINT = 'Roles are those shipped and those of the member''s organization, see leadguard.role.';

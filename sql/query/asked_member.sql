@@ -7,6 +7,6 @@ SELECT m.id, m.key, m.org_id, m.active, m.kind = 'guest',
        coalesce(bool_or('hard_delete' = ANY (r.capabilities)), false)
 FROM leadguard.member m
 LEFT JOIN leadguard.member_role mr ON mr.member_id = m.id
-LEFT JOIN leadguard.role r ON r.name = mr.role AND (r.org_id IS NULL OR r.org_id = m.org_id)
+LEFT JOIN leadguard.role r ON r.id = mr.role_id
 WHERE m.key = $1 OR m.id = $2
 GROUP BY m.id

@@ -11,7 +11,7 @@ WITH by_role AS (
            bool_or('all_records' = ANY (r.capabilities)) AS all_records
     FROM leadguard.member m
     JOIN leadguard.member_role mr ON mr.member_id = m.id
-    JOIN leadguard.role r ON r.name = mr.role AND (r.org_id IS NULL OR r.org_id = m.org_id)
+    JOIN leadguard.role r ON r.id = mr.role_id
     WHERE m.org_id = $5 AND ($6::bigint IS NULL OR m.id = $6)
     GROUP BY mr.member_id
 ), held AS (
