@@ -79,7 +79,7 @@ impl Paths {
 
     /// The column for the member who asks. Without a member: everything for sessions that row security does not
     /// bind, nothing for others.
-    fn find(subject: &Subject, table: &Option<Table>, column: &str, kinds: [Option<Kind>; 3]) -> Paths {
+    pub(crate) fn find(subject: &Subject, table: &Option<Table>, column: &str, kinds: [Option<Kind>; 3]) -> Paths {
         let Some(table) = table else { return Paths::always(Shown::NotAtAll) };
         let Some(member) = &subject.member else {
             let bound = !session::bypasses_row_security(session::session_role())
@@ -158,7 +158,7 @@ impl Paths {
         })
     }
 
-    fn of(&self, row: [Value; 3], [id, ..]: [Option<Kind>; 3]) -> Shown {
+    pub(crate) fn of(&self, row: [Value; 3], [id, ..]: [Option<Kind>; 3]) -> Shown {
         if let Some(always) = self.always {
             return always;
         }
@@ -213,8 +213,8 @@ pub(crate) fn judge(call: &Call) -> Datum {
     shown.datum()
 }
 
-/// A column of one row, for the guards and for those who ask.
-pub(crate) fn shown_state(
+/// A column of one row, for those who ask.
+pub(super) fn shown_state(
     subject: &Subject,
     table: &Table,
     column: &str,
