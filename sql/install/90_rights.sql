@@ -52,7 +52,7 @@ BEGIN
                              'member_closure', 'territory_closure', 'hierarchy_revision', 'retired_key',
                              'secret', 'audit_log', 'audit_log_default', 'audit_value',
                              'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
-                             'tag_column', 'tag_namespace', 'column_mask', 'approval'] LOOP
+                             'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone'] LOOP
         EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', t);
     END LOOP;
 END
@@ -76,6 +76,9 @@ CREATE POLICY own ON leadguard.team_member FOR SELECT USING (member_id = (SELECT
 -- The audit is read through its root; its partitions have no policy and no grant of their own.
 CREATE POLICY audited ON leadguard.audit_log FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
+CREATE POLICY audited ON leadguard.tombstone FOR SELECT USING (
+    (SELECT leadguard.has_capability('audit')) AND org_id = (SELECT leadguard.current_organization()));
+GRANT SELECT ON leadguard.tombstone TO PUBLIC;
 CREATE POLICY audited ON leadguard.audit_value FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
 
