@@ -36,13 +36,7 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
-    fn of(
-        rules: Rc<Rules>,
-        member: Rc<Member>,
-        target: Oid,
-        concealed: bool,
-        attributes: &[Attribute],
-    ) -> Resolved {
+    fn of(rules: Rc<Rules>, member: Rc<Member>, target: Oid, concealed: bool, attributes: &[Attribute]) -> Resolved {
         let columns = attributes.iter().filter_map(|a| Judged::of(&rules, &member, target, concealed, a)).collect();
         Resolved { rules, member, columns }
     }

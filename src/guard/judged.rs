@@ -101,9 +101,8 @@ impl Judged {
         let Some(mask) = &self.mask else { return false };
         let mapped = write.columns.map(row);
         let kinds = [mapped.id.1, mapped.owner.1, mapped.territory.1];
-        let paths = mask.get_or_init(|| {
-            Paths::find(write.subject, &Some(write.table.clone()), &self.attribute.name, kinds)
-        });
+        let paths =
+            mask.get_or_init(|| Paths::find(write.subject, &Some(write.table.clone()), &self.attribute.name, kinds));
         paths.of([mapped.id.0, mapped.owner.0, mapped.territory.0], kinds) != Shown::Clear
     }
 
