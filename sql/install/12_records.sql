@@ -72,7 +72,7 @@ COMMENT ON TABLE leadguard.table_grant IS
 'Table and sequence privileges that leadguard itself granted to registered roles; unprotect takes exactly these back.';
 
 CREATE VIEW leadguard.protected AS
-    SELECT p.target, p.preset,
+    SELECT coalesce(p.concealed_by, p.target) AS target, p.preset,
            jsonb_strip_nulls(jsonb_build_object('id', p.id_column, 'owner', p.owner_column, 'creator', p.creator_column,
                'territory', p.territory_column, 'organization', p.organization_column,
                'archived_at', p.archived_at_column, 'archived_by', p.archived_by_column)) AS columns,
@@ -80,7 +80,7 @@ CREATE VIEW leadguard.protected AS
     FROM leadguard.protected_table p
     JOIN leadguard.organization o ON o.id = p.org_id
     -- For those who may read the table; a table dropped meanwhile is none.
-    WHERE has_table_privilege(p.target, 'SELECT');
+    WHERE has_table_privilege(coalesce(p.concealed_by, p.target), 'SELECT');
 COMMENT ON VIEW leadguard.protected IS 'The tables that leadguard secures, with preset and mapped columns.';
 
 -- Only source tables are dumped, without the shipped rows. The closures, dumped beside their sources,

@@ -159,6 +159,20 @@ BEGIN
         PERFORM leadguard.rename_fields(item.objid, item.attnum, item.name);
     END LOOP;
 
+    -- The view of a concealed table has its columns. What conceal itself alters has no view yet.
+    FOR item IN
+        SELECT DISTINCT p.target
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        WHERE d.classid = 'pg_class'::regclass AND d.command_tag = 'ALTER TABLE' AND p.concealed_by IS NOT NULL
+          AND (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+               WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped)
+              <> (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                  WHERE a.attrelid = p.concealed_by AND a.attnum > 0 AND NOT a.attisdropped)
+    LOOP
+        PERFORM leadguard.refresh_view(item.target);
+    END LOOP;
+
     -- A query of an inheritance parent, or of the table that a protected table became a partition of, reads
     -- the rows below it without their policies.
     SELECT p.target, i.inhparent::regclass AS parent, i.inhrelid::regclass AS child INTO item

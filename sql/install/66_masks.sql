@@ -11,7 +11,7 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
 END
 $$;
 
--- Not dumped: a restored database has hashes of its own.
+-- A dump carries it over, so that hashes stay what they are.
 INSERT INTO leadguard.secret (name, key)
 VALUES ('mask', decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
 
@@ -21,17 +21,17 @@ AS 'MODULE_PATHNAME', 'leadguard_shown';
 COMMENT ON FUNCTION leadguard.shown(regclass, text, "any", "any", "any", "any") IS
 'For the views of masked tables: c when the column of a row with these values is shown to the asking member in clear, m when masked, n when not at all. Anyone may call it; it reads no row.';
 
+CREATE FUNCTION leadguard.closed_keys(target regclass, column_name text)
+RETURNS text[] LANGUAGE c STABLE STRICT SECURITY INVOKER PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'closed_keys_wrapper';
+COMMENT ON FUNCTION leadguard.closed_keys(regclass, text) IS
+'For the views of masked tables: the keys of a jsonb column that the asking member may not read. Anyone may call it; it reads no row.';
+
 CREATE FUNCTION leadguard.concealed(target regclass)
 RETURNS boolean LANGUAGE c STABLE STRICT SECURITY INVOKER PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'concealed_wrapper';
 COMMENT ON FUNCTION leadguard.concealed(regclass) IS
 'For the views of masked tables, once in each execution: true when the view may be read. 42501 when it does not belong to the role leadguard_view, or for a session that row security does not bind. Anyone may call it.';
-
-CREATE FUNCTION leadguard.mask_partial(value text, keep integer)
-RETURNS text LANGUAGE c IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'mask_partial_wrapper';
-COMMENT ON FUNCTION leadguard.mask_partial(text, integer) IS
-'For the views of masked tables: asterisks and the last keep characters of the value, only asterisks when it is not longer. Anyone may call it.';
 
 CREATE FUNCTION leadguard.mask_hash(value text)
 RETURNS text LANGUAGE c STABLE STRICT SECURITY INVOKER PARALLEL SAFE COST 100

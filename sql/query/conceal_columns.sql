@@ -7,8 +7,11 @@ SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typtype = 'd', a.attty
                   AND ((f.attnum IS NOT DISTINCT FROM a.attnum) <> (f.column_name = a.attname)
                        OR (f.column_name = a.attname AND f.access = 'no access')))
        OR (p.field_default = 'no access'
-           AND NOT EXISTS (SELECT FROM leadguard.field_rule f WHERE f.version_id = v.id AND f.column_name = a.attname)),
-       a.attgenerated <> '', a.attnum, a.atttypmod
+           AND NOT EXISTS (SELECT FROM leadguard.field_rule f WHERE f.version_id = v.id AND f.column_name = a.attname AND f.key = '')),
+       a.attgenerated <> '', a.attnum, a.atttypmod,
+       a.atttypid = 'jsonb'::regtype
+       AND EXISTS (SELECT FROM leadguard.field_rule f WHERE f.version_id = v.id AND f.column_name = a.attname
+                   AND f.key <> '' AND f.access = 'no access')
 FROM leadguard.protected_table p
 JOIN pg_attribute a ON a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid

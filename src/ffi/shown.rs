@@ -20,6 +20,8 @@ struct Sets {
     owners: *const IdSet,
     territories: *const IdSet,
     records: *const IdSet,
+    /// Grants on single records count as well and are not read yet.
+    asks: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -84,13 +86,13 @@ impl Site {
             Some(ValueSet::Ids(ids)) => Some(std::ptr::from_ref(ids)),
             Some(_) => None,
         };
-        // Records that were not asked for yet are no empty set: such a row takes the guarded way.
+        // Records that were not asked for yet are no empty set: a row that nothing else clears takes the guarded way.
         let records = if paths.asks_records { paths.loaded_records() } else { None };
-        if paths.asks_records && records.is_none() {
-            return Answer::Ask;
-        }
+        let asks = paths.asks_records && records.is_none();
         match (ids(paths.owners.as_deref()), ids(paths.territories.as_deref()), ids(records)) {
-            (Some(owners), Some(territories), Some(records)) => Answer::Sets(Sets { owners, territories, records }),
+            (Some(owners), Some(territories), Some(records)) => {
+                Answer::Sets(Sets { owners, territories, records, asks })
+            }
             _ => Answer::Ask,
         }
     }
@@ -151,7 +153,9 @@ pub unsafe extern "C-unwind" fn leadguard_shown(fcinfo: pg_sys::FunctionCallInfo
                         || holds(fcinfo, 4, territory, sets.territories)
                         || holds(fcinfo, 2, id, sets.records)
                 };
-                return if clear { Shown::Clear } else { Shown::Masked }.datum();
+                if clear || !sets.asks {
+                    return if clear { Shown::Clear } else { Shown::Masked }.datum();
+                }
             }
             Answer::Ask => {}
         }

@@ -36,8 +36,8 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
-    fn of(rules: Rc<Rules>, member: Rc<Member>, target: Oid, attributes: &[Attribute]) -> Resolved {
-        let columns = attributes.iter().filter_map(|a| Judged::of(&rules, &member, target, a)).collect();
+    fn of(rules: Rc<Rules>, member: Rc<Member>, target: Oid, concealed: bool, attributes: &[Attribute]) -> Resolved {
+        let columns = attributes.iter().filter_map(|a| Judged::of(&rules, &member, target, concealed, a)).collect();
         Resolved { rules, member, columns }
     }
 }
@@ -50,6 +50,7 @@ pub(crate) struct Fields {
     guarded: Vec<Attribute>,
     attributes: Vec<Attribute>,
     target: Oid,
+    concealed: bool,
     resolved: Rc<Resolved>,
     newest: RefCell<Newest>,
     defaults: RefCell<Vec<(i16, Rc<Defaults>)>>,
@@ -61,11 +62,12 @@ impl Fields {
         let attributes = row.attributes();
         let rules = fields::rules(table.target);
         let guarded = attributes.iter().filter(|a| rules.names(&a.name)).cloned().collect();
-        let resolved = Rc::new(Resolved::of(rules, member, table.target, &attributes));
+        let resolved = Rc::new(Resolved::of(rules, member, table.target, table.concealed_by.is_some(), &attributes));
         Some(Fields {
             guarded,
             attributes,
             target: table.target,
+            concealed: table.concealed_by.is_some(),
             resolved,
             newest: RefCell::default(),
             defaults: RefCell::default(),
@@ -98,7 +100,7 @@ impl Fields {
                 if let Some(kept) = same.or(defaults.stable.first()) {
                     old.put(attribute, kept);
                 }
-                let denied = column.denied(resolved, write, &old, &values, How::Insert);
+                let denied = column.denied(resolved, write, new, &old, &values, How::Insert);
                 if !denied.is_empty() {
                     if write.before
                         && let Some(value) = defaults.compute(attribute)
@@ -135,7 +137,7 @@ impl Fields {
         let (mut row, mut changed_values) = (None, None);
         for resolved in [Some(&self.resolved), newest.as_ref()].into_iter().flatten() {
             for column in resolved.columns.iter().filter(|column| !column.is_open()) {
-                let guessed = column.guessed(resolved, write, &given);
+                let guessed = column.guessed(resolved, write, old, &given);
                 if !guessed.is_empty() {
                     column.refuse(resolved, write, old, How::Update, &guessed);
                 }
@@ -190,7 +192,7 @@ impl Fields {
         let resolved = visibility::now().member.clone().and_then(|member| {
             let rules = snapshot::with_latest(|| fields::rules(self.target));
             let same = Rc::ptr_eq(&rules, &self.resolved.rules) && Rc::ptr_eq(&member, &self.resolved.member);
-            (!same).then(|| Rc::new(Resolved::of(rules, member, self.target, &self.attributes)))
+            (!same).then(|| Rc::new(Resolved::of(rules, member, self.target, self.concealed, &self.attributes)))
         });
         self.newest.replace(Some((latest, resolved.clone())));
         resolved
@@ -218,7 +220,7 @@ fn judge(resolved: &Resolved, write: &Write, row: &Row, old: &Values, new: &Valu
         if is_same && column.is_open() {
             continue;
         }
-        let denied = column.denied(resolved, write, old, new, how);
+        let denied = column.denied(resolved, write, row, old, new, how);
         if !denied.is_empty() {
             column.refuse(resolved, write, row, how, &denied);
         }

@@ -8,10 +8,12 @@ use crate::errors::refused;
 use crate::ffi::row::{self, Attribute, Values};
 use crate::ffi::trigger::Row;
 use crate::fields::{Access, Rules};
+use crate::masks::shown::{Paths, Shown};
 use crate::model::keys::{self, Change};
 use crate::names;
 use crate::visibility::subject::Member;
 use pgrx::pg_sys::{Datum, Oid};
+use std::cell::OnceCell;
 
 /// A column that a rule concerns: not every value, or not by this member.
 pub(super) struct Judged {
@@ -26,11 +28,19 @@ pub(super) struct Judged {
     pub(super) keys: Vec<String>,
     /// Of these: those that the member cannot read.
     hidden: Vec<String>,
+    /// What decides on which rows the column is masked for the member; of concealed tables.
+    mask: Option<OnceCell<Paths>>,
 }
 
 impl Judged {
     /// None where the member may write the column as he likes.
-    pub(super) fn of(rules: &Rules, member: &Member, target: Oid, attribute: &Attribute) -> Option<Judged> {
+    pub(super) fn of(
+        rules: &Rules,
+        member: &Member,
+        target: Oid,
+        concealed: bool,
+        attribute: &Attribute,
+    ) -> Option<Judged> {
         let name = attribute.name.as_str();
         // Postgres computes the one; the protection's own guards watch over the others.
         if attribute.generated || (rules.is_mapped(name) && !rules.names(name)) {
@@ -42,7 +52,8 @@ impl Judged {
         let keys = if attribute.is_jsonb() { rules.keys(name) } else { Vec::new() };
         let is_hidden = |key: &&String| !rules.access(number, name, key, &member.roles).reads();
         let hidden = keys.iter().filter(is_hidden).cloned().collect();
-        let judged = Judged { attribute: attribute.clone(), number, access, broken, keys, hidden };
+        let mask = concealed.then(OnceCell::new);
+        let judged = Judged { attribute: attribute.clone(), number, access, broken, keys, hidden, mask };
         (!access.writes() || judged.limits_values(rules)).then_some(judged)
     }
 
@@ -59,14 +70,18 @@ impl Judged {
         &self,
         resolved: &Resolved,
         write: &Write,
+        row: &Row,
         old: &Values,
         new: &Values,
         how: How,
     ) -> Vec<String> {
         let is_same = old.is_same(new, &self.attribute);
         if self.keys.is_empty() || self.broken {
-            let written = !is_same || (how == How::Update && !self.access.reads() && self.is_named(write));
-            return if written && !self.access.writes() { vec![String::new()] } else { Vec::new() };
+            if self.access.writes() {
+                return Vec::new();
+            }
+            let written = !is_same || (how == How::Update && self.is_named(write) && self.is_unreadable(write, row));
+            return if written { vec![String::new()] } else { Vec::new() };
         }
         if is_same {
             return Vec::new();
@@ -77,17 +92,35 @@ impl Judged {
         written
     }
 
+    /// Whether the member cannot read the column in clear in this row.
+    fn is_unreadable(&self, write: &Write, row: &Row) -> bool {
+        !self.access.reads() || self.is_masked(write, row)
+    }
+
+    fn is_masked(&self, write: &Write, row: &Row) -> bool {
+        let Some(mask) = &self.mask else { return false };
+        let mapped = write.columns.map(row);
+        let kinds = [mapped.id.1, mapped.owner.1, mapped.territory.1];
+        let paths =
+            mask.get_or_init(|| Paths::find(write.subject, &Some(write.table.clone()), &self.attribute.name, kinds));
+        paths.of([mapped.id.0, mapped.owner.0, mapped.territory.0], kinds) != Shown::Clear
+    }
+
     fn is_named(&self, write: &Write) -> bool {
         write.before && write.trigger.names_column(self.attribute.number)
     }
 
     /// Keys that the member cannot read and that the statement gives all the same: guesses, right or wrong.
-    pub(super) fn guessed(&self, resolved: &Resolved, write: &Write, given: &Values) -> Vec<String> {
+    pub(super) fn guessed(&self, resolved: &Resolved, write: &Write, old: &Row, given: &Values) -> Vec<String> {
         if self.keys.is_empty() || self.broken || self.is_open() || !self.is_named(write) {
             return Vec::new();
         }
         let mut given = keys::names(given.text(&self.attribute).as_deref());
-        given.retain(|key| !self.access_to(resolved, key).reads());
+        let masked = self.is_masked(write, old);
+        given.retain(|key| {
+            let access = self.access_to(resolved, key);
+            !access.reads() || (masked && !access.writes())
+        });
         given
     }
 
@@ -117,7 +150,7 @@ impl Judged {
 
     /// Whether an UPDATE that leaves the column as it is needs no look at it.
     pub(super) fn is_open(&self) -> bool {
-        self.access.reads() && self.hidden.is_empty()
+        self.access.reads() && self.hidden.is_empty() && self.mask.is_none()
     }
 
     /// What a new value itself must be, once it may be written.

@@ -14,8 +14,6 @@ mod state;
 pub(crate) mod through;
 mod values;
 
-pub(crate) use shown::shown_state;
-
 /// The role that owns the views; nobody can log in as it or become it.
 pub(crate) const VIEW_OWNER: &str = "leadguard_view";
 

@@ -79,12 +79,10 @@ impl Paths {
 
     /// The column for the member who asks. Without a member: everything for sessions that row security does not
     /// bind, nothing for others.
-    fn find(subject: &Subject, table: &Option<Table>, column: &str, kinds: [Option<Kind>; 3]) -> Paths {
+    pub(crate) fn find(subject: &Subject, table: &Option<Table>, column: &str, kinds: [Option<Kind>; 3]) -> Paths {
         let Some(table) = table else { return Paths::always(Shown::NotAtAll) };
         let Some(member) = &subject.member else {
-            let bound = !session::bypasses_row_security(session::session_role())
-                && (table.force || !session::owns_relation(table.target, session::session_role()));
-            return Paths::always(if bound { Shown::NotAtAll } else { Shown::Clear });
+            return Paths::always(if is_unbound(table) { Shown::Clear } else { Shown::NotAtAll });
         };
         let number = attribute_number(table.target, column);
         if number <= 0 || !fields::rules(table.target).access(number, column, "", &member.roles).reads() {
@@ -158,7 +156,7 @@ impl Paths {
         })
     }
 
-    fn of(&self, row: [Value; 3], [id, ..]: [Option<Kind>; 3]) -> Shown {
+    pub(crate) fn of(&self, row: [Value; 3], [id, ..]: [Option<Kind>; 3]) -> Shown {
         if let Some(always) = self.always {
             return always;
         }
@@ -168,6 +166,12 @@ impl Paths {
             || (self.asks_records && id.is_some_and(|kind| self.records(kind).contains(&row[0])));
         if clear { Shown::Clear } else { Shown::Masked }
     }
+}
+
+/// Whether row security does not bind a session that is no member.
+pub(super) fn is_unbound(table: &Table) -> bool {
+    session::bypasses_row_security(session::session_role())
+        || (!table.force && session::owns_relation(table.target, session::session_role()))
 }
 
 /// The member alone, as an owner column of this kind names him.
@@ -213,8 +217,8 @@ pub(crate) fn judge(call: &Call) -> Datum {
     shown.datum()
 }
 
-/// A column of one row, for the guards and for those who ask.
-pub(crate) fn shown_state(
+/// A column of one row, for those who ask.
+pub(super) fn shown_state(
     subject: &Subject,
     table: &Table,
     column: &str,

@@ -1,12 +1,14 @@
 //! What people ask about masks.
 
-use super::shown::shown_state;
+use super::shown::{is_unbound, shown_state};
 use crate::errors::failure;
 use crate::ffi::scan::attribute_number;
 use crate::ffi::sql::Sees;
+use crate::fields;
 use crate::model::value::{Kind, Value, parse_int, parse_uuid};
 use crate::questions::record::{Column, Target, subject};
 use crate::questions::required;
+use crate::visibility;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 
@@ -26,6 +28,23 @@ fn col_state(target: Option<Oid>, record: Option<&str>, column_name: Option<&str
     let value = |index: usize| value_of(texts[index], kinds[index]);
     let shown = shown_state(&subject(Sees::Statement), &target.table, column, [value(0), value(1), value(2)], kinds);
     Some(shown.name().to_owned())
+}
+
+/// The keys of a jsonb column that the asking member may not read.
+#[pg_extern(sql = false)]
+fn closed_keys(target: Oid, column_name: &str) -> Vec<String> {
+    let subject = visibility::statement();
+    let registered = subject.table(target);
+    let Some(table) = registered.as_ref() else { return Vec::new() };
+    let rules = fields::rules(table.target);
+    let number = attribute_number(table.target, column_name);
+    let mut keys = rules.keys(column_name);
+    match &subject.member {
+        Some(member) => keys.retain(|key| !rules.access(number, column_name, key, &member.roles).reads()),
+        None if is_unbound(table) => keys.clear(),
+        None => {}
+    }
+    keys
 }
 
 fn value_of(text: Option<&str>, kind: Option<Kind>) -> Value<'_> {

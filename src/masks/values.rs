@@ -1,23 +1,10 @@
-//! What a mask makes of a value. A fixed list: a mask is never an expression of the table's owner.
+//! The mask that hashes; the others are plain SQL in the view (protect::view).
 
 use crate::errors::failure;
 use crate::ffi::scan::{self, Equal};
 use crate::model::digest::{self, Key};
 use pgrx::pg_extern;
 use std::cell::OnceCell;
-
-const HIDDEN: &str = "***";
-
-/// The last `keep` characters behind asterisks; only asterisks where that would be the whole value.
-#[pg_extern(sql = false)]
-fn mask_partial(value: &str, keep: i32) -> String {
-    let keep = usize::try_from(keep).unwrap_or_default();
-    let last = value.char_indices().rev().nth(keep.saturating_sub(1)).map(|(at, _)| at);
-    match last {
-        Some(at) if at > 0 && keep > 0 => format!("{HIDDEN}-{}", &value[at..]),
-        _ => HIDDEN.to_owned(),
-    }
-}
 
 thread_local! {
     static KEY: OnceCell<Key> = const { OnceCell::new() };

@@ -54,7 +54,7 @@ impl Concealable {
         let (owner_oid, owner) = owner(target);
         match entry.concealed_by {
             Some(by) => Concealable {
-                public: names::shown(by),
+                public: name_of(by),
                 base: relation.name.clone(),
                 base_schema: relation.schema.clone(),
                 concealed: true,
@@ -243,6 +243,11 @@ impl Concealable {
         }
         steps
     }
+}
+
+/// The name of a view that the running statement itself may have made.
+fn name_of(view: Oid) -> String {
+    inspect::relation(view).map_or_else(|| names::shown(view), |relation| relation.name)
 }
 
 fn role_exists() -> bool {
@@ -439,10 +444,11 @@ fn no_column(table: &Concealable, column: &str) -> ! {
 pub(crate) fn refresh(target: Oid) {
     as_extension(|| {
         let Some(entry) = registry::find(target).filter(|entry| entry.concealed_by.is_some()) else { return };
-        let (Some(relation), Some(by)) = (inspect::relation(target), entry.concealed_by) else { return };
+        let Some(by) = entry.concealed_by else { return };
+        let (Some(relation), Some(stands)) = (inspect::relation(target), inspect::relation(by)) else { return };
         rename_columns(target, by);
         let query = view::query(&relation.name, &entry, &view::columns(target), None);
-        let statement = format!("CREATE OR REPLACE VIEW {} AS {query}", names::shown(by));
+        let statement = format!("CREATE OR REPLACE VIEW {} AS {query}", stands.name);
         sql::query_once(&statement, &[], Sees::Now, &mut |_| {});
     });
 }

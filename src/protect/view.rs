@@ -23,6 +23,8 @@ pub(super) struct Column {
     pub mapped: bool,
     /// Some member may not read it.
     pub closed: bool,
+    /// A jsonb column of which some member may not read every key.
+    closed_keys: bool,
     pub generated: bool,
     pub number: i64,
     modifier: i64,
@@ -48,6 +50,7 @@ pub(super) fn columns(target: Oid) -> Vec<Column> {
                 mask: row.text(4).map(|name| Mask { name, keep: number(5) }),
                 mapped: row.bool(6),
                 closed: row.bool(7),
+                closed_keys: row.bool(11),
                 generated: row.bool(8),
                 number: number(9),
                 modifier: number(10),
@@ -107,7 +110,11 @@ impl Column {
         let name = format!("b.{}", quote(&self.name));
         match (mask.name.as_str(), self.type_oid) {
             ("full", _) => format!("CASE WHEN {name} IS NOT NULL THEN '***'::text END"),
-            ("partial", _) => format!("leadguard.mask_partial({name}::text, {})", mask.keep),
+            ("partial", _) => format!(
+                "CASE WHEN length({name}::text) > {keep} THEN '***-'::text || \"right\"({name}::text, {keep}) \
+                 WHEN {name} IS NOT NULL THEN '***'::text END",
+                keep = mask.keep
+            ),
             ("hash", _) => format!("leadguard.mask_hash({name}::text)"),
             ("year", pg_sys::DATEOID) => format!("date_trunc('year', {name}::timestamp)::date"),
             ("year", _) => format!("date_trunc('year', {name})"),
@@ -115,15 +122,29 @@ impl Column {
         }
     }
 
-    fn expression(&self, arguments: &str, masked: Option<&Mask>) -> String {
+    /// Without the keys that the member may not read; which these are is found once in each execution.
+    fn clear(&self, table: &str) -> String {
+        let name = format!("b.{}", quote(&self.name));
+        if !self.closed_keys {
+            return name;
+        }
+        format!(
+            "CASE WHEN jsonb_typeof({name}) = 'object' \
+             THEN {name} - (SELECT leadguard.closed_keys({table}, {})) ELSE {name} END",
+            literal(&self.name)
+        )
+    }
+
+    fn expression(&self, table: &str, arguments: &str, masked: Option<&Mask>) -> String {
         let name = quote(&self.name);
+        let clear = self.clear(table);
         if self.mapped || (masked.is_none() && !self.closed) {
             return format!("b.{name}");
         }
         let shown = format!("leadguard.shown({})", arguments.replacen("$column", &literal(&self.name), 1));
         let otherwise = masked.map(|mask| format!(" WHEN 'm' THEN {}", self.masked(mask))).unwrap_or_default();
         let cast = if self.is_domain { String::new() } else { format!("::{}", self.type_name) };
-        format!("(CASE {shown} WHEN 'c' THEN b.{name}{otherwise} END){cast} AS {name}")
+        format!("(CASE {shown} WHEN 'c' THEN {clear}{otherwise} END){cast} AS {name}")
     }
 }
 
@@ -145,8 +166,8 @@ pub(super) fn query(base: &str, entry: &Entry, columns: &[Column], change: Optio
     let list: Vec<String> = columns
         .iter()
         .map(|column| match change {
-            Some((name, mask)) if name == column.name => column.expression(&arguments, mask),
-            _ => column.expression(&arguments, column.mask.as_ref()),
+            Some((name, mask)) if name == column.name => column.expression(&table, &arguments, mask),
+            _ => column.expression(&table, &arguments, column.mask.as_ref()),
         })
         .collect();
     format!("SELECT {} FROM {base} b WHERE leadguard.concealed({table})", list.join(", "))

@@ -6,6 +6,7 @@ use super::{changed, limited};
 use crate::errors::{self, bad_argument};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
+use crate::masks;
 use crate::questions::required;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
@@ -221,5 +222,6 @@ fn set_field_default(target: Option<Oid>, access: Option<&str>) {
     if write("UPDATE leadguard.protected_table SET field_default = $2 WHERE target = $1", &of) == 0 {
         errors::bug("a registration that is gone");
     }
+    masks::refresh(editor.table.target);
     changed(editor.table.target, "set_field_default", access.to_owned());
 }

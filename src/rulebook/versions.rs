@@ -7,6 +7,7 @@ use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::Mode;
+use crate::masks;
 use crate::model::spreadsheet::{ACCESS, Problem, Sheet};
 use crate::names;
 use crate::questions::required;
@@ -398,6 +399,8 @@ fn activate(table: &Table, version: i64, number: i64) {
             &mut |_| {},
         )
     });
+    // Columns that it closes are left out by the view from now on.
+    masks::refresh(table.target);
     changed(table.target, "activate_fields", format!("version {number}"));
 }
 

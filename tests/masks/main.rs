@@ -1,6 +1,9 @@
 //! Columns that some may see and others only masked.
 
+mod dump;
+mod forms;
 mod reading;
+mod rules;
 mod writing;
 
 use leadguard_tests::*;
