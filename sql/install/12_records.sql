@@ -18,6 +18,7 @@ CREATE TABLE leadguard.protected_table (
     field_default       text NOT NULL DEFAULT 'editor' CONSTRAINT protected_table_field_default_known CHECK (field_default IN ('editor', 'no access')),
     concealed_by        regclass,
     shape               integer NOT NULL DEFAULT 2,
+    attribution         name[] NOT NULL DEFAULT '{}',
     after_logins        name CONSTRAINT protected_table_after_logins REFERENCES leadguard.login_role DEFERRABLE
                         CONSTRAINT protected_table_after_logins_empty CHECK (after_logins IS NULL),
     CONSTRAINT protected_table_reachable CHECK (owner_column IS NOT NULL OR territory_column IS NOT NULL)
@@ -32,6 +33,8 @@ COMMENT ON COLUMN leadguard.protected_table.concealed_by IS
 'The view that took the table''s name because columns are masked.';
 COMMENT ON COLUMN leadguard.protected_table.after_logins IS
 'Always empty. The reference has pg_dump load login roles first: one that is loaded later is granted privileges on the tables, as if it were new.';
+COMMENT ON COLUMN leadguard.protected_table.attribution IS
+'Columns whose values the tombstone of a purged row keeps.';
 COMMENT ON COLUMN leadguard.protected_table.shape IS
 'Which policies and triggers the table carries: 1 as 0.1.0 and 0.2.0 made them, 2 as now.';
 
@@ -71,7 +74,8 @@ COMMENT ON TABLE leadguard.table_grant IS
 CREATE VIEW leadguard.protected AS
     SELECT p.target, p.preset,
            jsonb_strip_nulls(jsonb_build_object('id', p.id_column, 'owner', p.owner_column, 'creator', p.creator_column,
-               'territory', p.territory_column, 'organization', p.organization_column)) AS columns,
+               'territory', p.territory_column, 'organization', p.organization_column,
+               'archived_at', p.archived_at_column, 'archived_by', p.archived_by_column)) AS columns,
            o.key AS organization, p.force, p.protected_at
     FROM leadguard.protected_table p
     JOIN leadguard.organization o ON o.id = p.org_id

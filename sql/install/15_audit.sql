@@ -77,7 +77,7 @@ CREATE TABLE leadguard.audit_value (
 COMMENT ON TABLE leadguard.audit_value IS
 'What changed fields said before and after, {"field": {"old": text, "new": text}}, without the fields that are masked or closed to some role. Erasing a record takes its rows away; the digests in audit_log stay.';
 
-SELECT pg_catalog.pg_extension_config_dump('leadguard.secret', 'WHERE name = ''audit''');
+SELECT pg_catalog.pg_extension_config_dump('leadguard.secret', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.audit_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.audit_log_default', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.audit_value', '');

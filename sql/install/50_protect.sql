@@ -26,14 +26,14 @@ RETURNS TABLE (step integer, kind text, statement text, reason text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'protect_wrapper';
 COMMENT ON FUNCTION leadguard.protect IS
-'Secures a table in the calling transaction and returns the steps; with dry_run it only returns them. id, owner, creator, territory, organization are names of columns (id: by default the primary key); org_key is the organization of a table without such a column; existing: refuse or restrictive; indexes: create, require or skip; force: the owner of the table obeys too. For the table''s owner and superusers (42501). 22023: a wrong argument or a column that cannot be mapped, 42703: no such column, 42809: not a table, 42710: protected already, 55000: policies or indexes in the way, 55P03: the table is busy, 0A000: an argument of a later version, or a server below the security floor.';
+'Secures a table in the calling transaction and returns the steps; with dry_run it only returns them. id, owner, creator, territory, organization, archived_at, archived_by are names of columns (id: by default the primary key; the last two are added where missing, and make DELETE archive); org_key is the organization of a table without such a column; existing: refuse or restrictive; indexes: create, require or skip; force: the owner of the table obeys too. For the table''s owner and superusers (42501). 22023: a wrong argument or a column that cannot be mapped, 42703: no such column, 42809: not a table, 42710: protected already, 55000: policies or indexes in the way, 55P03: the table is busy, 0A000: an argument of a later version, or a server below the security floor.';
 
-CREATE FUNCTION leadguard.unprotect(target regclass, dry_run boolean DEFAULT false)
+CREATE FUNCTION leadguard.unprotect(target regclass, dry_run boolean DEFAULT false, archived text DEFAULT 'refuse')
 RETURNS TABLE (step integer, kind text, statement text, reason text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'unprotect_wrapper';
-COMMENT ON FUNCTION leadguard.unprotect(regclass, boolean) IS
-'Leaves a protected table as it was: policies, triggers, indexes, flags and privileges of leadguard go, and with them the shares of its records. Also for a partition that was detached from a protected table. For the table''s owner and superusers (42501). 42704: not protected, 42809: a partition, 55P03: the table is busy.';
+COMMENT ON FUNCTION leadguard.unprotect(regclass, boolean, text) IS
+'Leaves a protected table as it was: policies, triggers, indexes, flags and privileges of leadguard go, and with them the shares of its records. Also for a partition that was detached from a protected table. archived says what becomes of archived rows: refuse (55000), keep or purge. For the table''s owner and superusers (42501). 42704: not protected, 42809: a partition, 55P03: the table is busy.';
 
 CREATE FUNCTION leadguard.on_denied(target regclass, action text)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
@@ -133,11 +133,14 @@ BEGIN
             owner_column = CASE WHEN p.owner_column = missing.name THEN item.name ELSE p.owner_column END,
             creator_column = CASE WHEN p.creator_column = missing.name THEN item.name ELSE p.creator_column END,
             territory_column = CASE WHEN p.territory_column = missing.name THEN item.name ELSE p.territory_column END,
-            organization_column = CASE WHEN p.organization_column = missing.name THEN item.name ELSE p.organization_column END
+            organization_column = CASE WHEN p.organization_column = missing.name THEN item.name ELSE p.organization_column END,
+            archived_at_column = CASE WHEN p.archived_at_column = missing.name THEN item.name ELSE p.archived_at_column END,
+            archived_by_column = CASE WHEN p.archived_by_column = missing.name THEN item.name ELSE p.archived_by_column END
         FROM (
             SELECT m.name
             FROM leadguard.protected_table q
-            CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.owner_column, q.creator_column, q.territory_column, q.organization_column]) AS m (name)
+            CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.owner_column, q.creator_column, q.territory_column, q.organization_column,
+                                               q.archived_at_column, q.archived_by_column]) AS m (name)
             WHERE q.target = item.objid AND m.name IS NOT NULL
               AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
         ) missing
@@ -204,8 +207,10 @@ BEGIN
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
       AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid)
            OR EXISTS (SELECT FROM leadguard.table_grant g WHERE g.object = d.objid)
-           OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid));
+           OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid)
+           OR EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = d.objid OR h.parent = d.objid));
     IF gone IS NOT NULL THEN
+        DELETE FROM leadguard.protected_child h WHERE h.target = ANY (gone) OR h.parent = ANY (gone);
         DELETE FROM leadguard.table_grant g WHERE g.target = ANY (gone) OR g.object = ANY (gone);
         DELETE FROM leadguard.record_grant g WHERE g.target = ANY (gone);
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);

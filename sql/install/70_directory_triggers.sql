@@ -30,7 +30,7 @@ BEGIN
     FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
                              'member_closure', 'territory_closure', 'hierarchy_revision', 'secret',
                              'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
-                             'tag_column', 'tag_namespace', 'column_mask', 'approval'] LOOP
+                             'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone', 'protected_child', 'erasure'] LOOP
         EXECUTE format('CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.%I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard(''owner'')', t);
     END LOOP;

@@ -52,7 +52,7 @@ BEGIN
                              'member_closure', 'territory_closure', 'hierarchy_revision', 'retired_key',
                              'secret', 'audit_log', 'audit_log_default', 'audit_value',
                              'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
-                             'tag_column', 'tag_namespace', 'column_mask', 'approval'] LOOP
+                             'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone', 'protected_child', 'erasure'] LOOP
         EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', t);
     END LOOP;
 END
@@ -76,6 +76,11 @@ CREATE POLICY own ON leadguard.team_member FOR SELECT USING (member_id = (SELECT
 -- The audit is read through its root; its partitions have no policy and no grant of their own.
 CREATE POLICY audited ON leadguard.audit_log FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
+CREATE POLICY audited ON leadguard.tombstone FOR SELECT USING (
+    (SELECT leadguard.has_capability('audit')) AND org_id = (SELECT leadguard.current_organization()));
+GRANT SELECT ON leadguard.tombstone, leadguard.erasure, leadguard.protected_children TO PUBLIC;
+CREATE POLICY audited ON leadguard.erasure FOR SELECT USING (
+    (SELECT leadguard.has_capability('audit')) AND org_id = (SELECT leadguard.current_organization()));
 CREATE POLICY audited ON leadguard.audit_value FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
 
@@ -139,6 +144,8 @@ GRANT EXECUTE ON FUNCTION
     leadguard.shown(regclass, text, "any", "any", "any", "any"), leadguard.concealed(regclass),
     leadguard.mask_partial(text, integer), leadguard.mask_hash(text), leadguard.write_through(),
     leadguard.archive(regclass, text, text), leadguard.restore(regclass, text, text), leadguard.purge(regclass, text, text),
+    leadguard.protect_notes, leadguard.protect_tags, leadguard.erase_note(regclass, text, text),
+    leadguard.guard_child_statement(), leadguard.guard_child_row(), leadguard.guard_child_stored(),
     leadguard.set_archive, leadguard.unarchived(regclass, "any", timestamptz), leadguard.sees_archived(regclass, "any"),
     leadguard.conceal, leadguard.reveal, leadguard.mask, leadguard.unmask, leadguard.col_state
 TO PUBLIC;

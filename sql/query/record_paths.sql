@@ -6,6 +6,8 @@ WITH by_role AS (
     SELECT mr.member_id,
            CASE WHEN bool_or(r.level_cap = 'read') THEN 'read' WHEN bool_or(r.level_cap = 'edit') THEN 'edit' END AS level_cap,
            bool_or('export' = ANY (r.capabilities)) AS exports,
+           bool_or('see_archived' = ANY (r.capabilities)) AS sees_archived,
+           bool_or('hard_delete' = ANY (r.capabilities)) AS hard_deletes,
            bool_or('all_records' = ANY (r.capabilities)) AS all_records
     FROM leadguard.member m
     JOIN leadguard.member_role mr ON mr.member_id = m.id
@@ -60,7 +62,7 @@ WITH by_role AS (
     WHERE b.all_records
 )
 SELECT m.id, m.key, r.path, r.level, b.level_cap, coalesce(b.exports, false), r.through_id, r.territory_id, r.team_id,
-       g.until::text, coalesce(g.retained, false), g.reason
+       g.until::text, coalesce(g.retained, false), g.reason, coalesce(b.sees_archived, false), coalesce(b.hard_deletes, false)
 FROM reached r
 JOIN leadguard.member m ON m.id = r.member_id AND m.active AND m.org_id = $5
 LEFT JOIN by_role b ON b.member_id = m.id

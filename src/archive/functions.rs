@@ -2,6 +2,7 @@
 
 use super::because;
 use crate::audit::{self, Event};
+use crate::children;
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::{as_extension, set_local};
 use crate::ffi::sql::{self, Param, Sees};
@@ -88,7 +89,7 @@ fn restore(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     let target = &right.target;
     let (condition, id) = target.is_record(1, &right.record.id);
     let by = by.map(|by| format!(", {by} = NULL")).unwrap_or_default();
-    let text = format!("UPDATE {} SET {at} = NULL{by} WHERE {condition}", target.relation);
+    let text = format!("UPDATE {} SET {at} = NULL{by} WHERE {condition} AND {at} IS NOT NULL", target.relation);
     let approval = approval(&right, "restore");
     let sanction =
         Sanction { approval, ..Sanction::of(target.table.target, &right.record.id, Purpose::Restore, reason) };
@@ -115,10 +116,13 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     demand(&right, &at, true);
     let approval = approval(&right, "purge");
     let kept = attribution(target, &record.id, &at, by.as_deref());
-    // What belongs to the record goes first: foreign keys would be in the way.
-    crate::children::purge(target.table.target, &record.id);
+    // What belongs to the record goes first: foreign keys would be in the way. Ids of partitions need not differ.
+    as_caller(|| {
+        set_local(c"leadguard.show_archived", c"on");
+        children::purge(target.table.target, &record.id);
+    });
     let (condition, id) = target.is_record(1, &record.id);
-    let text = format!("DELETE FROM {} WHERE {condition}", target.relation);
+    let text = format!("DELETE FROM {} WHERE {condition} AND {at} IS NOT NULL", target.relation);
     let sanction = Sanction { approval, ..Sanction::of(target.table.target, &record.id, Purpose::Purge, Some(reason)) };
     if guard::sanction(sanction, || sql::query_once(&text, &[id], Sees::Now, &mut |_| {})) == 0 {
         errors::no_such_record(&names::shown(target.table.target), &record.id);

@@ -12,6 +12,7 @@ mod functions;
 pub(crate) mod policy;
 
 use crate::errors::{bug, failure};
+use crate::ffi::delete;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
@@ -210,6 +211,7 @@ pub(crate) fn on_transaction(event: Transaction) {
         }
         Transaction::Ended => {
             let _ = NOTED.take();
+            delete::forget_uncounted();
         }
         Transaction::SubCommitted { sub, parent } => NOTED.with_borrow_mut(|noted| {
             noted.accepted.iter_mut().filter(|row| row.sub == sub).for_each(|row| row.sub = parent);

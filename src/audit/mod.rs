@@ -156,6 +156,14 @@ pub(crate) fn event_of(event: &Event, organization: Option<i64>) {
     writer::write_one(&head, event.record, &Change::none());
 }
 
+/// The digest of a value, as rows of the audit hold it.
+pub(crate) fn digest(record: &str, field: &str, value: &str) -> String {
+    let key = writer::with_key(|key| key.digest("value").text(record));
+    let mut text = String::new();
+    crate::model::digest::hex(&crate::model::digest::of_value(&key, field, value), &mut text);
+    text
+}
+
 /// Takes the values of a record out of the audit; the digests stay.
 pub(crate) fn erase_values(target: Oid, record: &str) {
     buffer::forget_values(target, record);

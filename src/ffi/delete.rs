@@ -17,10 +17,13 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 
 static mut NEXT_START: pg_sys::ExecutorStart_hook_type = None;
+static mut NEXT_RUN: pg_sys::ExecutorRun_hook_type = None;
 
 thread_local! {
     /// Executions whose DELETEs were taken over, by their memory contexts.
     static WATCHED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// Rows that the triggers of an execution took away from the executor, which has not counted them.
+    static UNCOUNTED: RefCell<Vec<(usize, u64)>> = const { RefCell::new(Vec::new()) };
     static ROUTINE: Cell<*mut pg_sys::FdwRoutine> = const { Cell::new(core::ptr::null_mut()) };
 }
 
@@ -35,7 +38,17 @@ pub(crate) fn install() {
     unsafe {
         NEXT_START = pg_sys::ExecutorStart_hook;
         pg_sys::ExecutorStart_hook = Some(start);
+        NEXT_RUN = pg_sys::ExecutorRun_hook;
+        pg_sys::ExecutorRun_hook = Some(run);
     }
+}
+
+/// A trigger of this execution took a row away.
+pub(crate) fn uncounted(execution: usize) {
+    UNCOUNTED.with_borrow_mut(|uncounted| match uncounted.iter_mut().find(|(of, _)| *of == execution) {
+        Some((_, count)) => *count += 1,
+        None => uncounted.push((execution, 1)),
+    });
 }
 
 /// The same function without pgrx's guard: the frame below holds nothing that an error could leave behind.
@@ -43,7 +56,69 @@ mod bare {
     use pgrx::pg_sys;
     unsafe extern "C-unwind" {
         pub(super) fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: core::ffi::c_int);
+        #[cfg(not(feature = "pg18"))]
+        pub(super) fn standard_ExecutorRun(
+            query: *mut pg_sys::QueryDesc,
+            direction: pg_sys::ScanDirection::Type,
+            count: u64,
+            once: bool,
+        );
+        #[cfg(feature = "pg18")]
+        pub(super) fn standard_ExecutorRun(
+            query: *mut pg_sys::QueryDesc,
+            direction: pg_sys::ScanDirection::Type,
+            count: u64,
+        );
     }
+}
+
+#[cfg(not(feature = "pg18"))]
+unsafe extern "C-unwind" fn run(
+    query: *mut pg_sys::QueryDesc,
+    direction: pg_sys::ScanDirection::Type,
+    count: u64,
+    once: bool,
+) {
+    // SAFETY: what Postgres would have called; written by install only.
+    unsafe {
+        match NEXT_RUN {
+            Some(next) => next(query, direction, count, once),
+            None => bare::standard_ExecutorRun(query, direction, count, once),
+        }
+        add_uncounted(query);
+    }
+}
+
+#[cfg(feature = "pg18")]
+unsafe extern "C-unwind" fn run(query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64) {
+    // SAFETY: what Postgres would have called; written by install only.
+    unsafe {
+        match NEXT_RUN {
+            Some(next) => next(query, direction, count),
+            None => bare::standard_ExecutorRun(query, direction, count),
+        }
+        add_uncounted(query);
+    }
+}
+
+/// MERGE, which has no routine to hand rows to, and statements that started before the library was loaded.
+///
+/// # Safety
+/// A query that is running.
+unsafe fn add_uncounted(query: *mut pg_sys::QueryDesc) {
+    // SAFETY: as the caller promises.
+    let state = unsafe { &mut *(*query).estate };
+    let execution = state.es_query_cxt as usize;
+    UNCOUNTED.with_borrow_mut(|uncounted| {
+        if let Some(at) = uncounted.iter().position(|(of, _)| *of == execution) {
+            state.es_processed += uncounted.swap_remove(at).1;
+        }
+    });
+}
+
+/// What failed counts nothing; the next execution may lie at the same place.
+pub(crate) fn forget_uncounted() {
+    let _ = UNCOUNTED.take();
 }
 
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: core::ffi::c_int) {

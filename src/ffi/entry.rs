@@ -59,6 +59,9 @@ entries! {
     pg_finfo_leadguard_guard_stored, leadguard_guard_stored => crate::guard::stored;
     pg_finfo_leadguard_guard_written, leadguard_guard_written => crate::audit::written;
     pg_finfo_leadguard_append_only, leadguard_append_only => crate::audit::append_only;
+    pg_finfo_leadguard_guard_child_statement, leadguard_guard_child_statement => crate::children::guard::statement;
+    pg_finfo_leadguard_guard_child_row, leadguard_guard_child_row => crate::children::guard::row;
+    pg_finfo_leadguard_guard_child_stored, leadguard_guard_child_stored => crate::children::guard::stored;
     pg_finfo_leadguard_forget_plans, leadguard_forget_plans => planner::plans::forget_everywhere;
     pg_finfo_leadguard_closure_lock, leadguard_closure_lock => crate::hierarchy::lock;
     pg_finfo_leadguard_field_matrix, leadguard_field_matrix => crate::rulebook::sheet::field_matrix;

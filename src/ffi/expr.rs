@@ -22,6 +22,14 @@ impl Expr {
         self.is(pg_sys::NodeTag::T_FuncExpr).then(|| expressions(unsafe { (*self.0.cast::<pg_sys::FuncExpr>()).args }))
     }
 
+    /// The parts of an AND; none for anything else.
+    pub(super) fn conjuncts(self) -> impl Iterator<Item = Expr> {
+        // SAFETY: the tag says what it is.
+        let parts = self.is(pg_sys::NodeTag::T_BoolExpr).then(|| unsafe { &*self.0.cast::<pg_sys::BoolExpr>() });
+        let list = parts.filter(|p| p.boolop == pg_sys::BoolExprType::AND_EXPR).map(|p| p.args);
+        expressions(list.unwrap_or(core::ptr::null_mut()))
+    }
+
     /// The column of the query itself that it is.
     pub(super) fn as_column(self) -> Option<&'static pg_sys::Var> {
         let mut node = self;

@@ -29,7 +29,10 @@ pub(crate) fn reads_columns(table: Oid, policy: &CStr, expected: &[Option<&str>]
 /// # Safety
 /// The expression must be null or a policy of the open relation.
 unsafe fn calls_with(relation: pg_sys::Relation, qual: *mut pg_sys::Expr, expected: &[Option<&str>]) -> bool {
-    let Some(arguments) = Expr::new(qual.cast()).as_call() else { return false };
+    // Beside the call there may be a condition about archived rows.
+    let qual = Expr::new(qual.cast());
+    let first = qual.conjuncts().next().unwrap_or(qual);
+    let Some(arguments) = first.as_call() else { return false };
     let mut columns = arguments.skip(1);
     let is_expected = |expected: &Option<&str>| {
         let Some(argument) = columns.next() else { return false };

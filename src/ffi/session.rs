@@ -162,6 +162,14 @@ pub(crate) fn partition_root(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     unsafe { pgrx::direct_function_call(pg_sys::pg_partition_root, &[relation.into_datum()]) }
 }
 
+/// Whether the running statement is one by which Postgres carries a foreign key's action out.
+pub(crate) fn is_following_a_foreign_key() -> bool {
+    let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: both out-pointers are valid.
+    unsafe { pg_sys::GetUserIdAndSecContext(&mut user, &mut context) };
+    context & pg_sys::SECURITY_NOFORCE_RLS as i32 != 0
+}
+
 /// The kind of a relation's column, if it is one that can be mapped.
 pub(crate) fn column_kind(relation: pg_sys::Oid, name: &str) -> Option<crate::model::value::Kind> {
     let name = CString::new(name).ok()?;

@@ -10,6 +10,7 @@ use crate::archive::{self, Row as Archiving};
 use crate::errors::{NEEDS_APPROVAL, failure, refused};
 use crate::ffi::delete;
 use crate::ffi::row::Attribute;
+use crate::ffi::session;
 use crate::ffi::trigger::{Row, TriggerCall};
 use crate::names;
 use crate::visibility::Table;
@@ -56,6 +57,12 @@ pub(super) fn delete(write: &Write, old: &Row) -> Datum {
     if is_purged(write.table, &record) {
         return write.trigger.pass();
     }
+    if session::is_following_a_foreign_key() {
+        refused(format!("a foreign key would delete record {record} of {}", names::shown(write.table.target)))
+            .detail("It is a protected table: its rows are archived, not deleted.")
+            .hint("Archive or reassign the record first, or change the foreign key to ON DELETE NO ACTION.")
+            .raise();
+    }
     let Some(archived) = &write.columns.archived else {
         if write.subject.has_capability("hard_delete") {
             demand_approval(write.member, write.table, "delete", &record);
@@ -81,7 +88,9 @@ pub(super) fn delete(write: &Write, old: &Row) -> Datum {
 pub(super) fn delete_unbound(trigger: &TriggerCall, table: &Table, old: &Row) -> Datum {
     let Some(id) = old.column(&table.id_column) else { return trigger.pass() };
     let record = old.text(id);
-    if table.archived_at_column.is_none() || is_purged(table, &record) {
+    // The superuser who deletes a parent may delete what hangs on it.
+    let is_free = table.archived_at_column.is_none() || session::is_following_a_foreign_key();
+    if is_free || is_purged(table, &record) {
         return trigger.pass();
     }
     match Archived::find(old, table) {
@@ -128,7 +137,9 @@ fn archive_row(
         archive::propose(row);
         return trigger.pass();
     }
-    archive::accept(row);
+    if archive::accept(row) {
+        delete::uncounted(trigger.execution());
+    }
     trigger.skip()
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn update(
 }
 
 /// A member or organization as a column of `kind` names it.
-pub(super) fn named(id: i64, key: &str, kind: Kind) -> Value<'_> {
+pub(crate) fn named(id: i64, key: &str, kind: Kind) -> Value<'_> {
     match kind {
         Kind::Text => Value::Text(key),
         Kind::Uuid => parse_uuid(key).map_or(Value::Text(key), Value::Uuid),

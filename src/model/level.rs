@@ -65,6 +65,11 @@ impl Action {
         })
     }
 
+    /// Whether it changes nothing of the record itself: an archived one is frozen.
+    pub fn leaves_as_it_is(self) -> bool {
+        matches!(self, Action::Read | Action::Export | Action::Share)
+    }
+
     /// The level on the record that the action needs.
     pub fn needs(self) -> Level {
         match self {

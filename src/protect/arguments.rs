@@ -28,6 +28,8 @@ pub(super) struct Names {
     pub creator: Option<String>,
     pub territory: Option<String>,
     pub organization: Option<String>,
+    pub archived_at: Option<String>,
+    pub archived_by: Option<String>,
 }
 
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! What can be secured, and by whom.
 
+use super::archive;
 use super::arguments::Names;
 use super::inspect::{self, Column, Relation};
 use crate::errors::{REFUSED, bad_argument, failure};
@@ -7,7 +8,7 @@ use crate::ffi::session;
 use pgrx::pg_sys::Oid;
 
 const WRONG_KIND: &str = "42809";
-const NO_COLUMN: &str = "42703";
+pub(super) const NO_COLUMN: &str = "42703";
 
 /// The columns that carry the rules of a table, as they are written in its policies.
 #[derive(Debug, Clone)]
@@ -17,6 +18,14 @@ pub(super) struct Mapping {
     pub creator: Option<String>,
     pub territory: Option<String>,
     pub organization: Option<String>,
+    pub archive: Option<Archive>,
+}
+
+/// The columns that say that a row is archived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Archive {
+    pub at: String,
+    pub by: Option<String>,
 }
 
 /// The relation, if it exists and the caller may change how it is secured.
@@ -88,6 +97,7 @@ pub(super) fn mapping(relation: &Relation, columns: &[Column], names: &Names) ->
         creator: mapped(relation, columns, "creator", &names.creator),
         territory: mapped(relation, columns, "territory", &names.territory),
         organization: mapped(relation, columns, "organization", &names.organization),
+        archive: archive::columns(relation, columns, names.archived_at.as_deref(), names.archived_by.as_deref()),
     };
     distinct(&mapping);
     mapping
@@ -97,7 +107,7 @@ fn mapped(relation: &Relation, columns: &[Column], part: &str, name: &Option<Str
     name.as_ref().map(|name| supported(relation, columns, part, name).name.clone())
 }
 
-fn supported<'a>(relation: &Relation, columns: &'a [Column], part: &str, name: &str) -> &'a Column {
+pub(super) fn supported<'a>(relation: &Relation, columns: &'a [Column], part: &str, name: &str) -> &'a Column {
     let Some(column) = columns.iter().find(|c| c.name == name) else {
         failure(NO_COLUMN, format!("column \"{name}\" of {} does not exist", relation.name))
             .detail(format!("It is mapped as {part}."))
@@ -143,8 +153,11 @@ fn id_column<'a>(relation: &Relation, columns: &'a [Column], name: Option<&str>)
 }
 
 /// One column for two meanings would let a rule about the one decide about the other.
-fn distinct(mapping: &Mapping) {
+pub(super) fn distinct(mapping: &Mapping) {
+    let archive = mapping.archive.as_ref();
     let all = [
+        ("archived_at", archive.map(|a| &a.at)),
+        ("archived_by", archive.and_then(|a| a.by.as_ref())),
         ("id", Some(&mapping.id)),
         ("owner", mapping.owner.as_ref()),
         ("creator", mapping.creator.as_ref()),

@@ -187,7 +187,29 @@ fn grant_tables(role_names: Vec<String>, mode: &str) {
                 step::run(&[Step::new("grant", statement, REASON)]);
             }
         }
+        for (child, schema, parent) in children() {
+            step::run(&missing_usage(&schema, &quote(&schema), &roles));
+            step::run(&missing(child, &parent, None, &roles));
+        }
     });
+}
+
+/// Tables of notes and tags: OID, schema, and the qualified name of the parent.
+fn children() -> Vec<(Oid, String, String)> {
+    let mut tables = Vec::new();
+    sql::query(
+        "SELECT c.oid, n.nspname, format('%I.%I', pn.nspname, p.relname) FROM leadguard.protected_child h \
+         JOIN pg_class c ON c.oid = h.target JOIN pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_class p ON p.oid = h.parent JOIN pg_namespace pn ON pn.oid = p.relnamespace ORDER BY 1",
+        &[],
+        Sees::Now,
+        &mut |row| {
+            if let (Some(target), Some(schema), Some(parent)) = (row.oid(0), row.text(1), row.text(2)) {
+                tables.push((target, schema, parent));
+            }
+        },
+    );
+    tables
 }
 
 /// Takes back from login roles all that leadguard granted them on tables. Internal.

@@ -1,7 +1,9 @@
 //! Putting the protection on a table and taking it off.
 //!
+//! archive           the columns of the archive, and what becomes of archived rows
 //! arguments         what the caller asks for
 //! conceal           a view in the place of the table, and masks
+//! child             tables of notes and tags
 //! check             what can be secured, and by whom
 //! grants_on_tables  privileges of registered login roles
 //! inspect           what the catalogs say
@@ -16,8 +18,10 @@
 //! Must never leave a table half secured: everything happens in the transaction of the call, and an error
 //! anywhere takes all of it back. Invariant tests: tests/writes.
 
+mod archive;
 mod arguments;
 mod check;
+mod child;
 mod conceal;
 mod grants_on_tables;
 mod inspect;
@@ -66,8 +70,6 @@ fn protect(
         ("status", status.is_some()),
         ("sensitive", sensitive.is_some()),
         ("segment", segment.is_some()),
-        ("archived_at", archived_at.is_some()),
-        ("archived_by", archived_by.is_some()),
         ("team", team.is_some()),
         ("parent", parent.is_some()),
         ("parent_column", parent_column.is_some()),
@@ -75,7 +77,7 @@ fn protect(
     let request = Request {
         target: arguments::required("target", target),
         preset: arguments::preset(preset),
-        names: Names { id, owner, creator, territory, organization },
+        names: Names { id, owner, creator, territory, organization, archived_at, archived_by },
         org_key: arguments::required("org_key", org_key),
         existing: arguments::existing(existing.as_deref()),
         indexes: arguments::indexes(indexes.as_deref()),
@@ -89,16 +91,37 @@ fn protect(
 /// Leaves the table as it was before protect. Its owner or a superuser, else 42501; 42704 when it is not
 /// protected.
 #[pgrx::pg_extern(sql = false)]
-fn unprotect(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
+fn unprotect(target: Option<Oid>, dry_run: Option<bool>, archived: Option<&str>) -> Steps {
     let target = arguments::required("target", target);
     let dry_run = arguments::required("dry_run", dry_run);
+    let archived = archive::Archived::of(archived);
     let steps = plan::pinned(|| {
+        if let Some(steps) = child::release(target, dry_run) {
+            return steps;
+        }
         let target = conceal::resolved(target);
         let mut steps = conceal::reveal_for_good(target, dry_run);
-        steps.extend(plan::release(target, dry_run));
+        steps.extend(plan::release(target, archived, dry_run));
         steps
     });
     step::listed(steps, dry_run)
+}
+
+/// Gives a protected table an archive, and puts its protection in order. Its owner or a superuser, else 42501; 42704
+/// when it is not protected, 22023 and 42703 for the columns.
+#[pgrx::pg_extern(sql = false)]
+fn set_archive(
+    target: Option<Oid>,
+    archived_at: Option<String>,
+    archived_by: Option<String>,
+    attribution: Option<Vec<String>>,
+    dry_run: Option<bool>,
+) -> Steps {
+    let target = arguments::required("target", target);
+    let dry_run = arguments::required("dry_run", dry_run);
+    let names = (arguments::required("archived_at", archived_at), archived_by);
+    let attribution = arguments::required("attribution", attribution);
+    step::listed(plan::pinned(|| archive::set(conceal::resolved(target), names, &attribution, dry_run)), dry_run)
 }
 
 /// What a write of a visible row does that the member's level does not allow. The table's owner or a

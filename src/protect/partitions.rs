@@ -21,8 +21,13 @@ fn extend_protection(root: Oid) {
         plan::refuse_taken_names(&partitions);
         let columns = inspect::columns(root);
         let mapping = &entry.mapping;
-        let names =
-            [Some(&mapping.id), mapping.owner.as_ref(), mapping.territory.as_ref(), mapping.organization.as_ref()];
+        let names = [
+            Some(&mapping.id),
+            mapping.owner.as_ref(),
+            mapping.territory.as_ref(),
+            mapping.organization.as_ref(),
+            mapping.archive.as_ref().map(|archive| &archive.at),
+        ];
         if let Some(gone) = names.into_iter().flatten().find(|name| !columns.iter().any(|c| c.name == **name)) {
             failure("55000", format!("the mapped column \"{gone}\" of {} is gone", relation.name))
                 .detail("New partitions cannot be protected without it.")

@@ -1,7 +1,9 @@
 //! The steps that secure a table.
 
+use super::archive::{self, Archived};
 use super::arguments::{Existing, Indexes, Request};
 use super::check::{self, Mapping};
+use super::child;
 use super::grants_on_tables::{self, Roles};
 use super::inspect::{self, Column, Member, Policy, Relation};
 use super::registry;
@@ -37,12 +39,14 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
 
     let mut undo = Undo::of(&tree);
     let conversion = conversion(&tree, request.existing, &mut undo);
+    let archive = archive::added(&relation, &columns, &mapping, &mut undo);
     let indexes = indexes(request, &relation, &columns, &mapping, &mut undo);
     let by_hand_first = request.dry_run && indexes.iter().any(|i| i.by_hand.is_some());
     let protection = Protection::new(&relation.name, &mapping, request.force);
 
     // CREATE INDEX CONCURRENTLY is not possible inside the transaction that the other steps are best run in.
     let mut steps = if by_hand_first { [indexes, patience].concat() } else { [patience, indexes].concat() };
+    steps.extend(archive);
     steps.push(register(request, &relation, &mapping, &undo));
     steps.extend(conversion);
     steps.extend(tree.iter().flat_map(|member| protection.policies(member)));
@@ -232,8 +236,8 @@ fn register(request: &Request, relation: &Relation, mapping: &Mapping, undo: &Un
     let column = |name: &Option<String>| name.as_deref().map_or("NULL".to_owned(), literal);
     let statement = format!(
         "INSERT INTO leadguard.protected_table (target, preset, org_id, id_column, owner_column, creator_column, \
-         territory_column, organization_column, force, undo) \
-         VALUES ({}::regclass, {}, (SELECT id FROM leadguard.organization WHERE key = {}), {}, {}, {}, {}, {}, {}, {}::jsonb)",
+         territory_column, organization_column, archived_at_column, archived_by_column, force, undo) \
+         VALUES ({}::regclass, {}, (SELECT id FROM leadguard.organization WHERE key = {}), {}, {}, {}, {}, {}, {}, {}, {}, {}::jsonb)",
         literal(&relation.name),
         literal(&request.preset),
         literal(&request.org_key),
@@ -242,6 +246,8 @@ fn register(request: &Request, relation: &Relation, mapping: &Mapping, undo: &Un
         column(&mapping.creator),
         column(&mapping.territory),
         column(&mapping.organization),
+        column(&mapping.archive.as_ref().map(|archive| archive.at.clone())),
+        column(&mapping.archive.as_ref().and_then(|archive| archive.by.clone())),
         request.force,
         literal(&undo.to_json())
     );
@@ -254,7 +260,7 @@ fn register(request: &Request, relation: &Relation, mapping: &Mapping, undo: &Un
 }
 
 /// The steps of unprotect, run unless it is a dry run.
-pub(super) fn release(target: Oid, dry_run: bool) -> Vec<Step> {
+pub(super) fn release(target: Oid, archived: Archived, dry_run: bool) -> Vec<Step> {
     let relation = check::owned(target);
     if let Some(root) = &relation.partition_of {
         failure("42809", format!("{} is a partition of {root}", relation.name))
@@ -275,7 +281,11 @@ pub(super) fn release(target: Oid, dry_run: bool) -> Vec<Step> {
     }
     let mut steps = patience;
     match registered {
-        Some(entry) => steps.extend(undo::steps(&relation, &entry.undo)),
+        Some(entry) => {
+            child::refuse_with_children(&relation);
+            steps.extend(undo::steps(&relation, &entry.undo));
+            steps.extend(archive::removal(&relation, &entry, archived));
+        }
         // Once a partition of a protected table: how it was before went with its table.
         None => steps.extend(undo::removal(&inspect::tree(target), &Undo::default())),
     }

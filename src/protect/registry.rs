@@ -1,6 +1,6 @@
 //! What leadguard.protected_table holds about a table.
 
-use super::check::Mapping;
+use super::check::{Archive, Mapping};
 use super::undo::Undo;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
@@ -21,7 +21,7 @@ pub(super) fn find(target: Oid) -> Option<Entry> {
     as_extension(|| {
         sql::query(
             "SELECT id_column, owner_column, creator_column, territory_column, organization_column, force, undo, \
-             concealed_by::oid \
+             concealed_by::oid, archived_at_column, archived_by_column \
              FROM leadguard.protected_table WHERE target = $1",
             &[Param::Oid(target)],
             Sees::Now,
@@ -33,6 +33,7 @@ pub(super) fn find(target: Oid) -> Option<Entry> {
                         creator: row.text(2),
                         territory: row.text(3),
                         organization: row.text(4),
+                        archive: row.text(8).map(|at| Archive { at, by: row.text(9) }),
                     },
                     force: row.bool(5),
                     undo: Undo::from_json(&row.text(6).unwrap_or_default()),

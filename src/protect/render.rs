@@ -31,6 +31,8 @@ pub(super) struct Protection {
     mapped: String,
     mapped_id: String,
     arguments: String,
+    /// Beside visible, for a table with an archive.
+    unarchived: String,
     force: bool,
 }
 
@@ -45,16 +47,20 @@ impl Protection {
         let mapped_id = format!("leadguard.mapped({id})");
         // The table itself too: a partition that was detached loses the restrictive policies, which name the
         // table, when the table is dropped, and must lose the permissive one with them.
-        let mapped = [Some(&target), Some(&id), owner.as_ref(), territory.as_ref(), organization.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|c| format!("leadguard.mapped({c})"))
-            .collect::<Vec<_>>()
-            .join(" AND ");
+        let archived = mapping.archive.as_ref().map(|archive| quote(&archive.at));
+        let unarchived =
+            archived.as_ref().map(|at| format!(" AND leadguard.unarchived({target}, {id}, {at})")).unwrap_or_default();
+        let mapped =
+            [Some(&target), Some(&id), owner.as_ref(), territory.as_ref(), organization.as_ref(), archived.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(|c| format!("leadguard.mapped({c})"))
+                .collect::<Vec<_>>()
+                .join(" AND ");
         let or_null = |name: Option<String>| name.unwrap_or_else(|| "NULL::bigint".to_owned());
         let arguments =
             format!("{target}, {id}, {}, {}, {}", or_null(owner), or_null(territory), or_null(organization));
-        Protection { mapped, mapped_id, arguments, force }
+        Protection { mapped, mapped_id, arguments, unarchived, force }
     }
 
     /// The policies that the relation lacks.
@@ -70,19 +76,19 @@ impl Protection {
     }
 
     fn clauses(&self, policy: &str) -> String {
-        let Protection { mapped, mapped_id, arguments, .. } = self;
+        let Protection { mapped, mapped_id, arguments, unarchived, .. } = self;
         match policy {
             "leadguard_select" => {
-                format!("AS RESTRICTIVE FOR SELECT TO PUBLIC USING (leadguard.visible({arguments}))")
+                format!("AS RESTRICTIVE FOR SELECT TO PUBLIC USING (leadguard.visible({arguments}){unarchived})")
             }
             "leadguard_insert" => {
                 format!("AS RESTRICTIVE FOR INSERT TO PUBLIC WITH CHECK (leadguard.acceptable({arguments}))")
             }
             "leadguard_update" => {
-                format!("AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (leadguard.visible({arguments}))")
+                format!("AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (leadguard.visible({arguments}){unarchived})")
             }
             "leadguard_delete" => {
-                format!("AS RESTRICTIVE FOR DELETE TO PUBLIC USING (leadguard.visible({arguments}))")
+                format!("AS RESTRICTIVE FOR DELETE TO PUBLIC USING (leadguard.visible({arguments}){unarchived})")
             }
             "leadguard_z_recheck_update" => format!(
                 "AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (leadguard.still_visible({arguments})) WITH CHECK ({mapped_id})"
@@ -130,6 +136,15 @@ impl Protection {
         steps
     }
 
+    /// The guard of stored rows did not look at deletions in tables protected before 0.3.0; it is made anew.
+    pub(super) fn old_triggers_away(&self, member: &Member) -> Vec<Step> {
+        if !member.is_root || member.trigger(STORED_TRIGGER).is_none() || member.trigger(WRITTEN_TRIGGER).is_some() {
+            return Vec::new();
+        }
+        let statement = format!("DROP TRIGGER {STORED_TRIGGER} ON {}", member.name);
+        vec![Step::new("trigger", statement, "Made anew, for deletions too.")]
+    }
+
     /// The flags that it lacks.
     pub(super) fn row_security(&self, member: &Member) -> Vec<Step> {
         let name = &member.name;
@@ -159,7 +174,9 @@ pub(super) fn comments(name: &str) -> Vec<Step> {
 
 fn about_policy(policy: &str) -> &'static str {
     match policy {
-        "leadguard_select" => "Members see the rows that the hierarchies, the record team and shares give them.",
+        "leadguard_select" => {
+            "Members see the rows that the hierarchies, the record team and shares give them, archived ones by a capability."
+        }
         "leadguard_insert" => "A new row must be one that the inserting member may create.",
         "leadguard_update" => "An UPDATE meets only rows that the member sees; the guards judge the level.",
         "leadguard_delete" => "A DELETE meets only rows that the member sees; the guards judge the level.",
@@ -179,7 +196,7 @@ fn about_trigger(trigger: &str) -> &'static str {
     match trigger {
         ROW_TRIGGER => "Fills the owner of a new row and refuses what the member's level on the row does not allow.",
         STORED_TRIGGER => "Judges the stored row again, since other triggers may have changed it.",
-        WRITTEN_TRIGGER => "Writes down in the audit what the statement changed.",
+        WRITTEN_TRIGGER => "Archives what a DELETE met, and writes down in the audit what the statement changed.",
         _ => "Refuses writes of sessions that may not write, even where they meet no row, and TRUNCATE.",
     }
 }

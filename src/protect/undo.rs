@@ -39,6 +39,9 @@ pub(super) struct Undo {
     pub indexes: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permissive: Vec<Converted>,
+    /// Columns of the archive that protect added.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
 }
 
 impl Undo {

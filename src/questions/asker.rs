@@ -29,14 +29,22 @@ pub(crate) struct About {
     pub cap: Option<Level>,
     pub exports: bool,
     pub all_records: bool,
+    pub sees_archived: bool,
+    pub hard_deletes: bool,
     /// The question is about the asking login itself, which is registered as an analyst.
     pub analyst: bool,
 }
 
 impl About {
     /// Whether a level on the record, already capped by the roles, suffices.
-    pub(crate) fn may(&self, action: Action, level: Level) -> bool {
-        level != Level::None && self.counted(level) >= action.needs() && (action != Action::Export || self.exports)
+    pub(crate) fn may(&self, action: Action, level: Level, table: &Table, archived: bool) -> bool {
+        level != Level::None
+            && self.counted(level) >= action.needs()
+            && (action != Action::Export || self.exports)
+            && (!archived || self.sees_archived && action.leaves_as_it_is())
+            && (action != Action::Archive || table.archived_at_column.is_some())
+            // Without an archive DELETE deletes for good.
+            && (action != Action::Delete || table.archived_at_column.is_some() || self.hard_deletes)
     }
 
     /// An analyst login reads, whatever its member may do.
@@ -187,6 +195,8 @@ fn find_member(key: Option<&str>, id: Option<i64>) -> Option<About> {
                         cap: row.text(5).as_deref().and_then(Level::parse),
                         exports: row.bool(6),
                         all_records: row.bool(7),
+                        sees_archived: row.bool(8),
+                        hard_deletes: row.bool(9),
                         analyst: false,
                     });
                 }

@@ -37,7 +37,9 @@ pub(crate) fn record(
 ) -> Vec<Line> {
     let mut paths = paths;
     paths.sort_by_key(|r| Reverse((r.strength(), Reverse((r.through, r.territory)))));
-    let allowed = paths.first().is_some_and(|best| about.may(action, best.level));
+    let allowed = paths
+        .first()
+        .is_some_and(|best| about.may(action, best.level, &target.table, found.is_some_and(|f| f.archived)));
     let mut lines: Vec<Line> = Vec::new();
     for (index, reached) in paths.iter().enumerate() {
         let level = about.counted(reached.level);

@@ -26,7 +26,7 @@ use paths::{Path, Reached};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::Oid;
 use pgrx::{name, pg_extern};
-use record::Target;
+use record::{Record, Target};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
@@ -56,7 +56,7 @@ fn can(action: Option<&str>, target: Option<Oid>, record: Option<&str>, member: 
     }
     let Some(found) = asker.read(&target, required(record, "the record")) else { return false };
     let Some(about) = about else { return true };
-    about.may(action, paths::level_of(&target, &found, about.id, Sees::Statement))
+    about.may(action, paths::level_of(&target, &found, about.id, Sees::Statement), &target.table, found.archived)
 }
 
 type Explanation = TableIterator<
@@ -116,7 +116,9 @@ fn who_can(action: Option<&str>, target: Option<Oid>, record: Option<&str>) -> M
     } else {
         let found = asker.read(&target, required(record, "the record"));
         found
-            .map(|found| strongest(&asker, action, paths::reached(&target, &found, None, Sees::Statement)))
+            .map(|found| {
+                strongest(&asker, action, &target, &found, paths::reached(&target, &found, None, Sees::Statement))
+            })
             .unwrap_or_default()
     };
     TableIterator::new(
@@ -125,11 +127,22 @@ fn who_can(action: Option<&str>, target: Option<Oid>, record: Option<&str>) -> M
 }
 
 /// The strongest path of every member whom the asking one may know and whose level suffices.
-fn strongest(asker: &Asker, action: Action, paths: Vec<Reached>) -> Vec<(String, Level, Path)> {
+fn strongest(
+    asker: &Asker,
+    action: Action,
+    target: &Target,
+    record: &Record,
+    paths: Vec<Reached>,
+) -> Vec<(String, Level, Path)> {
+    let archives = target.table.archived_at_column.is_some();
     let listable: Option<HashSet<i64>> = asker.listable().map(HashSet::from_iter);
     let mut best: HashMap<i64, Reached> = HashMap::new();
     for reached in paths {
-        let enough = reached.level >= action.needs() && (action != Action::Export || reached.exports);
+        let enough = reached.level >= action.needs()
+            && (action != Action::Export || reached.exports)
+            && (!record.archived || reached.sees_archived && action.leaves_as_it_is())
+            && (action != Action::Archive || archives)
+            && (action != Action::Delete || archives || reached.hard_deletes);
         if !enough || listable.as_ref().is_some_and(|ids| !ids.contains(&reached.member)) {
             continue;
         }
@@ -187,7 +200,7 @@ fn what_can(member: Option<&str>, target: Option<Oid>, action: Option<&str>) -> 
     TableIterator::new(
         found
             .into_iter()
-            .filter(move |found| about.may(action, found.level))
+            .filter(move |found| about.may(action, found.level, &target.table, found.archived))
             .map(|found| (found.record, found.level.name().to_owned(), found.path.name().to_owned())),
     )
 }

@@ -71,6 +71,8 @@ pub(crate) struct Reached {
     pub level: Level,
     pub given: Level,
     pub exports: bool,
+    pub sees_archived: bool,
+    pub hard_deletes: bool,
     /// The owner, holder or territory person from whom the path comes.
     pub through: i64,
     pub territory: Option<i64>,
@@ -121,6 +123,8 @@ pub(crate) fn reached(target: &Target, record: &Record, only: Option<i64>, sees:
                 until: row.text(9),
                 retained: row.bool(10),
                 reason: row.text(11),
+                sees_archived: row.bool(12),
+                hard_deletes: row.bool(13),
             });
         })
     });

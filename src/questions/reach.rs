@@ -16,6 +16,7 @@ pub(crate) struct Found {
     pub record: String,
     pub level: Level,
     pub path: Path,
+    pub archived: bool,
 }
 
 /// Values of a column, in the text form in which the column shows them, with the ways in which each is reached.
@@ -132,6 +133,7 @@ struct Fetched {
     owner: Option<String>,
     territory: Option<String>,
     organization: Option<String>,
+    archived: bool,
 }
 
 /// Values for `column = ANY (parameter)`.
@@ -198,12 +200,18 @@ pub(crate) fn everything(asker: &Asker, about: &About, target: &Target) -> Vec<F
     as_caller(|| {
         sql::query_once(&text, &params, Sees::Statement, &mut |row| {
             let Some(id) = row.text(0) else { return };
-            let row = Fetched { id, owner: row.text(1), territory: row.text(2), organization: row.text(3) };
+            let row = Fetched {
+                id,
+                owner: row.text(1),
+                territory: row.text(2),
+                organization: row.text(3),
+                archived: row.text(4).is_some(),
+            };
             if readable.as_ref().is_some_and(|own| own.strongest(target, &row).is_none()) {
                 return;
             }
             if let Some((level, path)) = reach.strongest(target, &row) {
-                found.push(Found { record: row.id, level, path });
+                found.push(Found { record: row.id, level, path, archived: row.archived });
             }
         })
     });

@@ -45,6 +45,7 @@ pub(crate) struct Record {
     pub owner_text: Option<String>,
     pub territory_text: Option<String>,
     pub organization_text: Option<String>,
+    pub archived: bool,
 }
 
 /// The asking member and the registered tables in the state that `sees` stands for.
@@ -108,15 +109,17 @@ impl Target {
         }
     }
 
-    /// Id, owner, territory and organization for a select list, NULL for what is not mapped.
+    /// Id, owner, territory, organization and when it was archived for a select list, NULL for what is not mapped.
     pub(crate) fn select_list(&self) -> String {
         let or_null = |c: &Option<Column>| c.as_ref().map_or("NULL", |c| c.quoted.as_str()).to_owned();
+        let at = self.table.archived_at_column.as_deref();
         format!(
-            "{}, {}, {}, {}",
+            "{}, {}, {}, {}, {}",
             self.id.quoted,
             or_null(&self.owner),
             or_null(&self.territory),
-            or_null(&self.organization)
+            or_null(&self.organization),
+            at.map_or_else(|| "NULL".to_owned(), names::quote)
         )
     }
 
@@ -133,16 +136,16 @@ impl Target {
         let canonical = self.canonical(record)?;
         let (condition, param) = self.is_record(1, &canonical);
         let text = format!("SELECT {} FROM {} WHERE {condition}", self.select_list(), self.relation);
-        let mut found: Option<[Option<String>; 4]> = None;
+        let mut found: Option<[Option<String>; 5]> = None;
         as_caller(|| {
             sql::query_once(&text, &[param], sees, &mut |row| {
                 // A collation may call two different texts equal; grants and policies do not.
                 if row.text(0).as_deref() == Some(canonical.as_str()) {
-                    found = Some([0, 1, 2, 3].map(|column| row.text(column)));
+                    found = Some([0, 1, 2, 3, 4].map(|column| row.text(column)));
                 }
             })
         });
-        let [_, owner_text, territory_text, organization_text] = found?;
+        let [_, owner_text, territory_text, organization_text, archived_at] = found?;
         let organization = match &self.organization {
             None => Some(self.table.org_id),
             Some(column) => resolve(organization_text.as_deref(), column.kind, None, &ORGANIZATIONS, sees),
@@ -152,7 +155,16 @@ impl Target {
             .territory
             .as_ref()
             .and_then(|c| resolve(territory_text.as_deref(), c.kind, organization, &TERRITORIES, sees));
-        Some(Record { id: canonical, owner, territory, organization, owner_text, territory_text, organization_text })
+        Some(Record {
+            id: canonical,
+            owner,
+            territory,
+            organization,
+            owner_text,
+            territory_text,
+            organization_text,
+            archived: archived_at.is_some(),
+        })
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn require(table: &Table) {
         table.organization_column.as_deref(),
     ];
     let holds = policies::reads_columns(table.target, c"leadguard_select", &expected)
-        .unwrap_or_else(|| text_of_policy(table.target).is_some_and(|text| text.ends_with(&arguments(expected))));
+        .unwrap_or_else(|| text_of_policy(table.target).is_some_and(|text| text.contains(&arguments(expected))));
     if !holds {
         refused(format!(
             "the mapped columns of {} are not those that its policies read any more",

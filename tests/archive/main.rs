@@ -1,1 +1,11 @@
 //! DELETE archives; restore, purge, and what stays of purged rows.
+
+mod delete;
+mod foreign_keys;
+mod forms;
+mod lab;
+mod partitions;
+mod restore;
+mod seeing;
+mod system;
+mod unprotect;

@@ -72,7 +72,7 @@ fn a_session_that_no_rule_binds_leaves_every_change() {
             "- create 201 id",
             "- update 200 amount,name",
             "- reassign 200 owner_id",
-            "- delete 201 id"
+            "- archive 201 archived_at"
         ]
     );
     assert_eq!(

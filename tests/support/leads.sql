@@ -24,4 +24,5 @@ LEFT JOIN leadguard.territory AS t ON t.key = l.territory
 ORDER BY l.id;
 ALTER TABLE crm.lead ALTER COLUMN id RESTART WITH 101;
 
-SELECT leadguard.protect('crm.lead', id => 'id', owner => 'owner_id', territory => 'territory_id');
+SELECT leadguard.protect('crm.lead', id => 'id', owner => 'owner_id', territory => 'territory_id',
+    archived_at => 'archived_at', archived_by => 'archived_by');

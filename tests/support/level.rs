@@ -25,19 +25,20 @@ pub fn level_in(client: &mut Client, table: &str, id: &str) -> &'static str {
         "none"
     } else {
         let edit = may(client, &format!("UPDATE {table} SET name = name WHERE id = '{id}'"));
-        let full = may(client, &format!("DELETE FROM {table} WHERE id = '{id}'"));
+        let own = "(SELECT key FROM leadguard.whoami())";
+        let full = may(client, &format!("PERFORM leadguard.share('{table}', '{id}', {own})"));
         match (edit, full) {
             (false, false) => "read",
             (true, false) => "edit",
             (true, true) => "full",
-            (false, true) => panic!("record {id} of {table} may be deleted but not updated"),
+            (false, true) => panic!("record {id} of {table} may be shared but not updated"),
         }
     };
     let told = rows(
         client,
         &format!(
             "SELECT leadguard.can('read', '{table}', '{id}'), leadguard.can('update', '{table}', '{id}'),
-                    leadguard.can('delete', '{table}', '{id}')"
+                    leadguard.can('share', '{table}', '{id}')"
         ),
     );
     let expected = match found {

@@ -17,7 +17,7 @@ fn divided(name: &str) -> Db {
              CREATE TABLE crm.lead_1 PARTITION OF crm.lead FOR VALUES FROM (1) TO (100);
              ALTER TABLE crm.lead OWNER TO \"{dba}\"; ALTER TABLE crm.lead_1 OWNER TO \"{dba}\";
              {};",
-            protect("")
+            protect(", archived_at => 'archived_at', archived_by => 'archived_by'")
         ),
     );
     db
@@ -72,7 +72,7 @@ fn a_partition_attached_later() {
     let mut dba = db.connect("dba");
     accepted(
         &mut dba,
-        "CREATE TABLE crm.loose (id bigint PRIMARY KEY, owner_id bigint, territory_id bigint, name text);
+        "CREATE TABLE crm.loose (id bigint PRIMARY KEY, owner_id bigint, territory_id bigint, name text, archived_at timestamptz, archived_by bigint);
          INSERT INTO crm.loose VALUES (150); GRANT ALL ON crm.loose TO PUBLIC;
          ALTER TABLE crm.lead ATTACH PARTITION crm.loose FOR VALUES FROM (100) TO (200)",
     );
@@ -89,7 +89,7 @@ fn a_divided_partition_created_and_attached_later() {
         &mut dba,
         "CREATE TABLE crm.lead_2 PARTITION OF crm.lead FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (id);
          CREATE TABLE crm.lead_2a PARTITION OF crm.lead_2 FOR VALUES FROM (100) TO (150);
-         CREATE TABLE crm.tree (id bigint PRIMARY KEY, owner_id bigint, territory_id bigint, name text) PARTITION BY RANGE (id);
+         CREATE TABLE crm.tree (id bigint PRIMARY KEY, owner_id bigint, territory_id bigint, name text, archived_at timestamptz, archived_by bigint) PARTITION BY RANGE (id);
          CREATE TABLE crm.tree_a PARTITION OF crm.tree FOR VALUES FROM (200) TO (250);
          ALTER TABLE crm.lead ATTACH PARTITION crm.tree FOR VALUES FROM (200) TO (300);
          CREATE TABLE crm.tree_b PARTITION OF crm.tree FOR VALUES FROM (250) TO (300)",

@@ -111,8 +111,6 @@ fn arguments_of_later_versions_are_refused_as_such() {
         "status => 'extra'",
         "sensitive => 'extra'",
         "segment => 'extra'",
-        "archived_at => 'at'",
-        "archived_by => 'extra'",
         "team => 'extra'",
         "parent => 'crm.account'",
         "parent_column => 'extra'",

@@ -1,0 +1,149 @@
+//! Erasing what a note says, and taking away what belongs to a record that is purged. Both leave a proof.
+
+use super::{Child, Kind, find, of};
+use crate::audit::{self, Event};
+use crate::errors::{self, bad_argument, refused};
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::guard::{self, Purpose, Sanction};
+use crate::identity;
+use crate::names;
+use crate::questions::record::as_caller;
+use crate::questions::required;
+use crate::visibility;
+use pgrx::pg_extern;
+use pgrx::pg_sys::Oid;
+
+/// Blanks the content of a note. The capability hard_delete and sight of the note, or a superuser; 42501, 22023.
+#[pg_extern(sql = false)]
+fn erase_note(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
+    let reason = required(reason.filter(|reason| !reason.trim().is_empty()), "the reason");
+    let record = required(record, "the note");
+    let Some(child) = target.and_then(find).filter(|child| child.kind == Kind::Notes) else {
+        bad_argument(format!("{} is no table of notes", target.map_or_else(|| "NULL".to_owned(), names::shown)))
+            .hint("leadguard.protect_notes secures one; the view leadguard.protected_children lists those that are.")
+            .raise()
+    };
+    let shown = names::shown(child.target);
+    let subject = visibility::now();
+    match &subject.member {
+        None if identity::is_superuser() => {}
+        None => errors::no_identity("erase_note", &shown),
+        Some(member) if !subject.has_capability("hard_delete") || subject.mode == Some(identity::Mode::Analyst) => {
+            refused(format!("erasing a note of {shown} refused for \"{}\"", member.key))
+                .detail("It takes the capability hard_delete.")
+                .hint("A data owner can do it.")
+                .raise()
+        }
+        Some(_) => {}
+    }
+    let notes = notes(&child, "id", record);
+    let Some(note) = notes.first() else { errors::no_such_record(&shown, record) };
+    erase(&child, note, reason);
+}
+
+struct Note {
+    id: String,
+    parent: String,
+    content: Option<String>,
+}
+
+fn id_of(child: &Child) -> String {
+    names::quote(child.id.as_deref().unwrap_or(&child.parent_column))
+}
+
+/// The notes that the caller sees: one by its id, or all of a record.
+fn notes(child: &Child, by: &str, value: &str) -> Vec<Note> {
+    let (id, parent) = (id_of(child), names::quote(&child.parent_column));
+    let column = if by == "id" { &id } else { &parent };
+    let text = format!(
+        "SELECT {id}::pg_catalog.text, {parent}::pg_catalog.text, {}::pg_catalog.text FROM {} \
+         WHERE {column}::pg_catalog.text OPERATOR(pg_catalog.=) $1",
+        names::quote(&child.content),
+        names::shown(child.target)
+    );
+    let mut found = Vec::new();
+    as_caller(|| {
+        sql::query_once(&text, &[Param::Text(Some(value))], Sees::Now, &mut |row| {
+            if let (Some(id), Some(parent)) = (row.text(0), row.text(1)) {
+                found.push(Note { id, parent, content: row.text(2) });
+            }
+        })
+    });
+    found
+}
+
+fn erase(child: &Child, note: &Note, reason: &str) {
+    let (id, content) = (id_of(child), names::quote(&child.content));
+    let relation = names::shown(child.target);
+    let text = format!(
+        "UPDATE {relation} SET {content} = CASE WHEN $2 THEN '' END WHERE {id}::pg_catalog.text OPERATOR(pg_catalog.=) $1"
+    );
+    let params = [Param::Text(Some(&note.id)), Param::Bool(is_not_null(child))];
+    let sanction = Sanction::of(child.target, &note.id, Purpose::Erase, Some(reason));
+    if guard::sanction(sanction, || sql::query_once(&text, &params, Sees::Now, &mut |_| {})) == 0 {
+        errors::no_such_record(&relation, &note.id);
+    }
+    prove(child, note, reason);
+    audit::event(&Event {
+        target: Some(child.target),
+        record: Some(&note.id),
+        action: "erase",
+        reason: Some(reason),
+        approval: None,
+        detail: None,
+    });
+}
+
+fn is_not_null(child: &Child) -> bool {
+    sql::first_int(
+        "SELECT 1::bigint FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) $1 \
+         AND a.attname OPERATOR(pg_catalog.=) $2::pg_catalog.name AND a.attnotnull",
+        &[Param::Oid(child.target), Param::Text(Some(&child.content))],
+        Sees::Now,
+    )
+    .is_some()
+}
+
+/// What stays of a note: who erased it, when, why, and the digest of what it said.
+fn prove(child: &Child, note: &Note, reason: &str) {
+    let subject = visibility::now();
+    let member = subject.member.as_ref();
+    let digest = note.content.as_ref().map(|content| audit::digest(&note.id, &child.content, content));
+    let params = [
+        Param::Oid(child.target),
+        Param::Text(Some(&note.id)),
+        Param::Text(Some(&note.parent)),
+        Param::Int(member.map(|m| m.org_id)),
+        Param::Int(member.map(|m| m.id)),
+        Param::Text(Some(reason)),
+        Param::Text(digest.as_deref()),
+    ];
+    as_extension(|| {
+        sql::query(
+            "INSERT INTO leadguard.erasure (target, record, parent_record, org_id, erased_by, reason, digest) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &params,
+            Sees::Now,
+            &mut |_| {},
+        )
+    });
+    audit::erase_values(child.target, &note.id);
+}
+
+/// Takes away the notes and tags of a record that is being purged. Whoever purges has shown his right.
+pub(crate) fn purge(parent: Oid, record: &str) {
+    for child in of(parent) {
+        let notes = notes(&child, "parent", record);
+        if child.kind == Kind::Notes {
+            notes.iter().for_each(|note| prove(&child, note, "its record was purged"));
+        }
+        let text = format!(
+            "DELETE FROM {} WHERE {}::pg_catalog.text OPERATOR(pg_catalog.=) $1",
+            names::shown(child.target),
+            names::quote(&child.parent_column)
+        );
+        let sanction = Sanction::of(child.target, record, Purpose::Purge, None);
+        guard::sanction(sanction, || sql::query_once(&text, &[Param::Text(Some(record))], Sees::Now, &mut |_| {}));
+    }
+}
