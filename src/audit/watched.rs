@@ -9,6 +9,7 @@ use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::trigger::{Column, Row};
 use crate::guard::{self, Purpose, Sanction};
 use crate::model::digest;
+use crate::model::jsonb::{self, Pair};
 use crate::model::value::Value;
 use crate::visibility::Table;
 use std::cell::RefCell;
@@ -47,15 +48,22 @@ pub(super) struct Texts(Vec<(usize, Option<String>)>);
 
 /// What is written down of one change.
 pub(super) struct Change {
-    /// As JSON: fields with the digests of both values.
-    pub changes: String,
+    /// Fields with the digests of both values.
+    pub changes: Written,
     /// The same with the values in clear.
-    pub values: Option<String>,
+    pub values: Option<Written>,
+}
+
+/// Fields with their two sides, as JSON.
+pub(super) struct Written {
+    pub text: String,
+    /// As jsonb stores it; None where Postgres has to do it.
+    pub stored: Option<Vec<u8>>,
 }
 
 impl Change {
     pub(super) fn none() -> Change {
-        Change { changes: "{}".to_owned(), values: None }
+        Change { changes: Written { text: "{}".to_owned(), stored: None }, values: None }
     }
 }
 
@@ -185,22 +193,35 @@ impl Watched {
         let (old, new) = (old.unwrap_or(&empty), new.unwrap_or(&empty));
         let of = if new.is_empty() { old } else { new };
         let key = writer::with_key(|key| key.digest("value").text(record));
-        let (mut changes, mut values) = (Json::new(), Json::new());
-        for (place, _) in &of.0 {
-            let field = &self.fields[*place];
-            let (before, after) = (old.get(*place), new.get(*place));
-            if before.is_none() && after.is_none() {
-                continue;
+        // A digest has 32 digits; both sides of a field follow each other.
+        let mut digests = String::with_capacity(64 * of.0.len());
+        let mut digest = |field: &Field, value: Option<&str>| {
+            let start = digests.len();
+            if let Some(value) = value {
+                digest::hex(&digest::of_value(&key, &field.attribute.name, value), &mut digests);
             }
-            let name = quoted(&field.attribute.name);
-            let digest = |value: Option<&str>| value.map(|value| digest::of_value(&key, &field.attribute.name, value));
-            changes.pair(&name, digest(before).as_ref().map(hexadecimal), digest(after).as_ref().map(hexadecimal));
-            let short = [before, after].into_iter().flatten().all(|value| value.len() <= LONGEST);
-            if field.clear && short {
-                values.pair(&name, before.map(quoted), after.map(quoted));
+            start..digests.len()
+        };
+        let mut changed = Vec::with_capacity(of.0.len());
+        for (at, (place, _)) in of.0.iter().enumerate() {
+            let field = &self.fields[*place];
+            let (before, after) = (old.get_near(at, *place), new.get_near(at, *place));
+            if before.is_some() || after.is_some() {
+                changed.push((field, before, after, digest(field, before), digest(field, after)));
             }
         }
-        Change { changes: changes.finish(), values: (!values.is_empty()).then(|| values.finish()) }
+        let side = |place: &std::ops::Range<usize>| (!place.is_empty()).then(|| &digests[place.clone()]);
+        let changes: Vec<Pair> = changed
+            .iter()
+            .map(|(field, _, _, old, new)| Pair { name: &field.attribute.name, old: side(old), new: side(new) })
+            .collect();
+        let is_short = |value: &Option<&str>| value.is_none_or(|value| value.len() <= LONGEST);
+        let values: Vec<Pair> = changed
+            .iter()
+            .filter(|(field, before, after, ..)| field.clear && is_short(before) && is_short(after))
+            .map(|(field, before, after, ..)| Pair { name: &field.attribute.name, old: *before, new: *after })
+            .collect();
+        Change { changes: Written::of(&changes), values: (!values.is_empty()).then(|| Written::of(&values)) }
     }
 }
 
@@ -208,6 +229,14 @@ impl Texts {
     fn get(&self, place: usize) -> Option<&str> {
         let at = self.0.binary_search_by_key(&place, |(place, _)| *place).ok()?;
         self.0[at].1.as_deref()
+    }
+
+    /// The same for one that is expected to be the entry `at`.
+    fn get_near(&self, at: usize, place: usize) -> Option<&str> {
+        match self.0.get(at) {
+            Some((found, value)) if *found == place => value.as_deref(),
+            _ => self.get(place),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -221,65 +250,53 @@ impl Texts {
     }
 }
 
+impl Written {
+    fn of(pairs: &[Pair]) -> Written {
+        Written { text: json(pairs), stored: jsonb::pairs(pairs) }
+    }
+}
+
 /// `{"field":{"old":…,"new":…},…}`
-struct Json(String);
-
-impl Json {
-    fn new() -> Json {
-        Json("{".to_owned())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.len() == 1
-    }
-
-    fn pair(&mut self, name: &str, old: Option<String>, new: Option<String>) {
-        if !self.is_empty() {
-            self.0.push(',');
+fn json(pairs: &[Pair]) -> String {
+    let mut json = Vec::with_capacity(128 * pairs.len() + 2);
+    json.push(b'{');
+    for (at, pair) in pairs.iter().enumerate() {
+        if at > 0 {
+            json.push(b',');
         }
-        let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
-        self.0.push_str(name);
-        self.0.push_str(":{\"old\":");
-        self.0.push_str(&or_null(old));
-        self.0.push_str(",\"new\":");
-        self.0.push_str(&or_null(new));
-        self.0.push('}');
+        quote(&mut json, Some(pair.name));
+        json.extend_from_slice(b":{\"old\":");
+        quote(&mut json, pair.old);
+        json.extend_from_slice(b",\"new\":");
+        quote(&mut json, pair.new);
+        json.push(b'}');
     }
+    json.push(b'}');
+    String::from_utf8(json).unwrap_or_else(|_| crate::errors::bug("a text cannot be written as JSON"))
+}
 
-    fn finish(mut self) -> String {
-        self.0.push('}');
-        self.0
+fn quote(json: &mut Vec<u8>, text: Option<&str>) {
+    if serde_json::to_writer(json, &text).is_err() {
+        crate::errors::bug("a text cannot be written as JSON");
     }
 }
 
 /// The two sides of a field as they are read back.
 #[derive(serde::Deserialize)]
-pub(super) struct Pair {
+pub(super) struct Sides {
     pub old: Option<String>,
     pub new: Option<String>,
 }
 
-pub(super) type Fields = std::collections::BTreeMap<String, Pair>;
+pub(super) type Fields = std::collections::BTreeMap<String, Sides>;
 
 /// Fields that were read back, in the form in which they were written and their digest was made.
 pub(super) fn render(fields: &Fields) -> String {
-    let mut json = Json::new();
-    for (name, pair) in fields {
-        json.pair(&quoted(name), pair.old.as_deref().map(quoted), pair.new.as_deref().map(quoted));
-    }
-    json.finish()
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_else(|_| crate::errors::bug("a text cannot be written as JSON"))
-}
-
-fn hexadecimal(bytes: &[u8; digest::LENGTH]) -> String {
-    let mut text = String::with_capacity(2 * digest::LENGTH + 2);
-    text.push('"');
-    digest::hex(bytes, &mut text);
-    text.push('"');
-    text
+    let pairs: Vec<Pair> = fields
+        .iter()
+        .map(|(name, pair)| Pair { name, old: pair.old.as_deref(), new: pair.new.as_deref() })
+        .collect();
+    json(&pairs)
 }
 
 /// Columns whose values are not for everybody who reads the row: masked, or closed to some role.

@@ -138,12 +138,12 @@ pub(super) fn write_one(head: &Head, record: Option<&str>, change: &Change) -> O
         let id = next(sequence());
         let digest = with_key(|key| digest_of_head(key, head, &transaction));
         let mut mac = String::new();
-        digest::hex(&digest_of_row(&digest, id, record, &change.changes, change.values.is_some()), &mut mac);
+        digest::hex(&digest_of_row(&digest, id, record, &change.changes.text, change.values.is_some()), &mut mac);
         let own = [
             Param::Int(Some(id)),
             Param::Text(record),
-            Param::Text(Some(&change.changes)),
-            Param::Text(change.values.as_deref()),
+            Param::Text(Some(&change.changes.text)),
+            Param::Text(change.values.as_ref().map(|values| values.text.as_str())),
             Param::Text(Some(&mac)),
         ];
         let params = [head_params(head, &transaction).as_slice(), &own].concat();
@@ -184,23 +184,32 @@ fn append_all(head: &Head, entries: &[Entry], mut log: append::Table, mut values
     values.int(at, Some(head.at));
     values.int(organization, head.organization);
     values.oid(target, head.target);
-    for Entry { record: name, change, .. } in entries {
-        let number = next(sequence);
-        let keeps = change.values.is_some();
-        log.int(id, Some(number));
-        log.text(record, Some(name));
-        log.json(changes, &change.changes);
-        log.bool(has_values, keeps);
-        log.bytes(mac, &digest_of_row(&digest, number, Some(name), &change.changes, keeps));
-        log.append();
-        if let Some(text) = &change.values {
-            values.int(of, Some(number));
-            values.text(kept_record, Some(name));
-            values.json(kept, text);
-            values.append();
+    let mut entries = entries.iter();
+    append::in_batches(|| {
+        for Entry { record: name, change, .. } in entries.by_ref() {
+            let number = next(sequence);
+            let keeps = change.values.is_some();
+            log.int(id, Some(number));
+            log.text(record, Some(name));
+            log.json(changes, &change.changes.text, change.changes.stored.as_deref());
+            log.bool(has_values, keeps);
+            log.bytes(mac, &digest_of_row(&digest, number, Some(name), &change.changes.text, keeps));
+            let full = log.append();
+            if let Some(written) = &change.values {
+                values.int(of, Some(number));
+                values.text(kept_record, Some(name));
+                values.json(kept, &written.text, written.stored.as_deref());
+                values.append();
+            }
+            if full {
+                break;
+            }
         }
-    }
-    drop(values);
+        log.store();
+        values.store();
+        entries.len() > 0
+    });
+    values.finish();
     log.finish();
 }
 

@@ -2,8 +2,11 @@
 //! mostly the executor. For tables whose columns are all given, whose indexes are plain and whose triggers have
 //! nothing to say to the extension.
 
-use pgrx::{IntoDatum, PgList, pg_sys};
+use pgrx::{IntoDatum, PgList, PgMemoryContexts, pg_sys};
 use std::ffi::{CStr, CString};
+
+/// As many rows are stored together at most.
+const TOGETHER: usize = 200;
 
 struct Index {
     relation: pg_sys::Relation,
@@ -16,6 +19,9 @@ pub(crate) struct Table {
     indexes: Vec<Index>,
     values: Vec<pg_sys::Datum>,
     nulls: Vec<bool>,
+    /// Rows that are not stored yet, and what of them goes into the indexes.
+    slots: Vec<*mut pg_sys::TupleTableSlot>,
+    waiting: Vec<(Vec<pg_sys::Datum>, Vec<bool>)>,
 }
 
 /// The place of a column in a row.
@@ -27,6 +33,10 @@ impl Drop for Table {
         if std::thread::panicking() {
             // After an error the transaction's end closes everything.
             return;
+        }
+        for slot in &self.slots {
+            // SAFETY: made in Table::append.
+            unsafe { pg_sys::ExecDropSingleTupleTableSlot(*slot) };
         }
         for index in &self.indexes {
             // SAFETY: opened in Table::open.
@@ -49,6 +59,8 @@ impl Table {
             indexes: Vec::new(),
             values: vec![pg_sys::Datum::from(0usize); columns],
             nulls: vec![true; columns],
+            slots: Vec::new(),
+            waiting: Vec::new(),
         };
         // SAFETY: the relation is open; the list is ours.
         let list = unsafe { PgList::<pg_sys::Oid>::from_pg(pg_sys::RelationGetIndexList(relation)) };
@@ -109,8 +121,11 @@ impl Table {
         self.set(column, value.into_datum());
     }
 
-    /// A column of type jsonb, from its text.
-    pub(crate) fn json(&mut self, column: Column, text: &str) {
+    /// A column of type jsonb, from its text, or from what Postgres would make of that.
+    pub(crate) fn json(&mut self, column: Column, text: &str, stored: Option<&[u8]>) {
+        if let Some(stored) = stored {
+            return self.bytes(column, stored);
+        }
         let text = CString::new(text).unwrap_or_default();
         // SAFETY: the function takes one terminated string; raises for what is no JSON.
         let datum = unsafe {
@@ -119,43 +134,82 @@ impl Table {
         self.set(column, datum);
     }
 
-    /// Stores the row that the columns say.
-    pub(crate) fn append(&mut self) {
-        // SAFETY: one value and flag for each column of the open relation.
-        let tuple = unsafe {
-            pg_sys::heap_form_tuple((*self.relation).rd_att, self.values.as_mut_ptr(), self.nulls.as_mut_ptr())
-        };
-        // SAFETY: the tuple fits the relation, which is locked for writing.
-        unsafe { pg_sys::simple_heap_insert(self.relation, tuple) };
+    /// Takes the row that the columns say; true when so many wait that they should be stored.
+    pub(crate) fn append(&mut self) -> bool {
+        let at = self.waiting.len();
+        if at == self.slots.len() {
+            // A slot outlives the row, and what the row is made from.
+            // SAFETY: the relation is open; a context of the running transaction.
+            let slot = unsafe {
+                let before = pg_sys::MemoryContextSwitchTo(pg_sys::CurTransactionContext);
+                let slot =
+                    pg_sys::MakeSingleTupleTableSlot((*self.relation).rd_att, &raw const pg_sys::TTSOpsHeapTuple);
+                pg_sys::MemoryContextSwitchTo(before);
+                slot
+            };
+            self.slots.push(slot);
+        }
+        // SAFETY: one value and flag for each column of the open relation; the slot is for rows of it and frees nothing.
+        unsafe {
+            let tuple =
+                pg_sys::heap_form_tuple((*self.relation).rd_att, self.values.as_mut_ptr(), self.nulls.as_mut_ptr());
+            pg_sys::ExecStoreHeapTuple(tuple, self.slots[at], false);
+        }
+        self.waiting.push((self.values.clone(), self.nulls.clone()));
+        self.waiting.len() >= TOGETHER
+    }
+
+    /// Stores the rows that wait, index by index: so the pages of each stay at hand.
+    pub(crate) fn store(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() {
+            return;
+        }
+        let count = i32::try_from(waiting.len()).unwrap_or_default();
+        // SAFETY: so many slots hold a row that fits the relation, which is locked for writing.
+        unsafe {
+            pg_sys::heap_multi_insert(
+                self.relation,
+                self.slots.as_mut_ptr(),
+                count,
+                pg_sys::GetCurrentCommandId(true),
+                0,
+                std::ptr::null_mut(),
+            );
+        }
         for index in &self.indexes {
             // SAFETY: built in Table::open and alive as long as the table is open.
             let info = unsafe { &mut *index.info };
             if !info.ii_ReadyForInserts {
                 continue;
             }
-            let count = info.ii_NumIndexAttrs as usize;
+            let columns = info.ii_IndexAttrNumbers.iter().take(info.ii_NumIndexAttrs as usize);
+            let columns: Vec<usize> = columns.map(|n| usize::try_from(n - 1).unwrap_or_default()).collect();
             let mut values = [pg_sys::Datum::from(0usize); pg_sys::INDEX_MAX_KEYS as usize];
             let mut nulls = [true; pg_sys::INDEX_MAX_KEYS as usize];
-            for (place, number) in info.ii_IndexAttrNumbers.iter().take(count).enumerate() {
-                let column = usize::try_from(number - 1).unwrap_or_default();
-                (values[place], nulls[place]) = (self.values[column], self.nulls[column]);
+            for ((row, row_nulls), slot) in waiting.iter().zip(&self.slots) {
+                for (place, column) in columns.iter().enumerate() {
+                    (values[place], nulls[place]) = (row[*column], row_nulls[*column]);
+                }
+                // SAFETY: the index belongs to the relation, in which the row has its place now.
+                unsafe {
+                    pg_sys::index_insert(
+                        index.relation,
+                        values.as_mut_ptr(),
+                        nulls.as_mut_ptr(),
+                        &mut (**slot).tts_tid,
+                        self.relation,
+                        index.check,
+                        false,
+                        index.info,
+                    )
+                };
             }
-            // SAFETY: the index belongs to the relation, in which the tuple has its place now.
-            unsafe {
-                pg_sys::index_insert(
-                    index.relation,
-                    values.as_mut_ptr(),
-                    nulls.as_mut_ptr(),
-                    &mut (*tuple).t_self,
-                    self.relation,
-                    index.check,
-                    false,
-                    index.info,
-                )
-            };
         }
-        // SAFETY: formed above; the table holds a copy.
-        unsafe { pg_sys::heap_freetuple(tuple) };
+        for slot in self.slots.iter().take(waiting.len()) {
+            // SAFETY: the table holds a copy of the row.
+            unsafe { pg_sys::ExecClearTuple(*slot) };
+        }
     }
 
     /// Makes the rows visible to what the transaction does next.
@@ -163,5 +217,19 @@ impl Table {
         drop(self);
         // SAFETY: not called in parallel mode, which writes nothing.
         unsafe { pg_sys::CommandCounterIncrement() };
+    }
+}
+
+/// Runs `body` in memory that is given back afterwards, again and again until it says that there is no more to do.
+pub(crate) fn in_batches(mut body: impl FnMut() -> bool) {
+    let mut memory = PgMemoryContexts::new("leadguard rows");
+    loop {
+        // SAFETY: what the body allocates is not used once it has returned.
+        let goes_on = unsafe { memory.switch_to(|_| body()) };
+        if !goes_on {
+            return;
+        }
+        // SAFETY: as above.
+        unsafe { memory.reset() };
     }
 }

@@ -4,6 +4,7 @@ pub mod digest;
 pub mod estimate;
 pub mod forest;
 pub mod ids;
+pub mod jsonb;
 pub mod keys;
 pub mod level;
 pub mod matrix;
