@@ -5,7 +5,7 @@ FROM leadguard.member m
 LEFT JOIN LATERAL (
     SELECT CASE WHEN bool_or(r.level_cap = 'read') THEN 'read' WHEN bool_or(r.level_cap = 'edit') THEN 'edit' END AS level_cap
     FROM leadguard.member_role mr
-    JOIN leadguard.role r ON r.name = mr.role AND (r.org_id IS NULL OR r.org_id = m.org_id)
+    JOIN leadguard.role r ON r.id = mr.role_id
     WHERE mr.member_id = m.id) r ON true
 WHERE m.active AND ($1::bigint IS NULL OR m.org_id = $1) AND r.level_cap IS DISTINCT FROM 'read'
   AND ($2::bigint IS NULL

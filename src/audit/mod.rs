@@ -64,6 +64,9 @@ pub(crate) fn deleted(
     watched: &Watched,
     sanction: Option<&Sanction>,
 ) {
+    if table.is_of_old_database() {
+        return;
+    }
     if sanction.is_some_and(|s| s.purpose == Purpose::Purge) {
         return;
     }
@@ -73,11 +76,17 @@ pub(crate) fn deleted(
 
 /// The first half of an UPDATE that moves a row to another partition.
 pub(crate) fn departed(table: &Table, old: &Row, watched: &Watched) {
+    if table.is_of_old_database() {
+        return;
+    }
     buffer::depart(table.target, watched.record(old), watched.texts(old));
 }
 
 /// The second half: together they are one change.
 pub(crate) fn arrived(table: &Table, member: Option<&Member>, new: &Row, watched: &Watched) {
+    if table.is_of_old_database() {
+        return;
+    }
     let record = watched.record(new);
     let sanction = crate::guard::sanctioned(table.target).filter(|s| s.covers(&record));
     let (old, texts) = match buffer::arrive(table.target, &record) {
@@ -132,6 +141,9 @@ pub(crate) struct Event<'a> {
 
 /// Writes an event down at once, in the running transaction.
 pub(crate) fn event(event: &Event) {
+    if !session::is_updated() {
+        return;
+    }
     let subject = visibility::statement();
     let organization = subject.member.as_ref().map(|m| m.org_id).or_else(|| {
         let table = subject.table(event.target?);

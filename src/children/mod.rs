@@ -12,7 +12,7 @@ pub(crate) mod guard;
 
 pub(crate) use erase::purge;
 
-use crate::ffi::session::as_extension;
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use pgrx::pg_sys::Oid;
 
@@ -41,6 +41,9 @@ fn load(condition: &str, of: Oid) -> Vec<Child> {
          FROM leadguard.protected_child WHERE {condition} = $1 ORDER BY target"
     );
     let mut found = Vec::new();
+    if !session::is_updated() {
+        return found;
+    }
     as_extension(|| {
         sql::query_once(&text, &[Param::Oid(of)], Sees::Now, &mut |row| {
             if let (Some(target), Some(parent)) = (row.oid(0), row.oid(1)) {

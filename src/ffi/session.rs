@@ -59,6 +59,11 @@ pub(crate) fn own_relation(name: &CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"leadguard".as_ptr(), false)) }
 }
 
+/// Whether the database has what 0.3.0 brought. The library serves databases too that are not updated yet.
+pub(crate) fn is_updated() -> bool {
+    own_relation(c"audit_log") != pg_sys::InvalidOid
+}
+
 pub(crate) fn current_role() -> pg_sys::Oid {
     // SAFETY: reads a backend variable.
     unsafe { pg_sys::GetUserId() }

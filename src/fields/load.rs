@@ -2,13 +2,16 @@
 
 use super::transition::{self, Transition};
 use super::{Access, Namespace, Rules, Valid};
-use crate::ffi::session::as_extension;
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Row, Sees};
 use crate::model::matrix::{Bound, Cell, Matrix};
 use pgrx::pg_sys::Oid;
 
 pub(super) fn rules(target: Oid) -> Rules {
     let mut rules = Rules::default();
+    if !session::is_updated() {
+        return rules;
+    }
     let mut cells = Vec::new();
     as_extension(|| {
         each(include_str!("../../sql/query/field_table.sql"), target, &mut |row| {

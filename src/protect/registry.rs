@@ -2,7 +2,7 @@
 
 use super::check::{Archive, Mapping};
 use super::undo::Undo;
-use crate::ffi::session::as_extension;
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use pgrx::pg_sys::Oid;
 
@@ -16,31 +16,31 @@ pub(super) struct Entry {
     pub concealed_by: Option<Oid>,
 }
 
+const PRESENT: &str = "SELECT id_column, owner_column, creator_column, territory_column, organization_column, force, undo, \
+    concealed_by::oid, archived_at_column, archived_by_column FROM leadguard.protected_table WHERE target = $1";
+
+/// In a database that is not updated to 0.3.0 yet.
+const OLD: &str = "SELECT id_column, owner_column, creator_column, territory_column, organization_column, force, undo, \
+    NULL::oid, NULL, NULL FROM leadguard.protected_table WHERE target = $1";
+
 pub(super) fn find(target: Oid) -> Option<Entry> {
     let mut found = None;
     as_extension(|| {
-        sql::query(
-            "SELECT id_column, owner_column, creator_column, territory_column, organization_column, force, undo, \
-             concealed_by::oid, archived_at_column, archived_by_column \
-             FROM leadguard.protected_table WHERE target = $1",
-            &[Param::Oid(target)],
-            Sees::Now,
-            &mut |row| {
-                found = Some(Entry {
-                    mapping: Mapping {
-                        id: row.text(0).unwrap_or_default(),
-                        owner: row.text(1),
-                        creator: row.text(2),
-                        territory: row.text(3),
-                        organization: row.text(4),
-                        archive: row.text(8).map(|at| Archive { at, by: row.text(9) }),
-                    },
-                    force: row.bool(5),
-                    undo: Undo::from_json(&row.text(6).unwrap_or_default()),
-                    concealed_by: row.oid(7),
-                });
-            },
-        )
+        sql::query(if session::is_updated() { PRESENT } else { OLD }, &[Param::Oid(target)], Sees::Now, &mut |row| {
+            found = Some(Entry {
+                mapping: Mapping {
+                    id: row.text(0).unwrap_or_default(),
+                    owner: row.text(1),
+                    creator: row.text(2),
+                    territory: row.text(3),
+                    organization: row.text(4),
+                    archive: row.text(8).map(|at| Archive { at, by: row.text(9) }),
+                },
+                force: row.bool(5),
+                undo: Undo::from_json(&row.text(6).unwrap_or_default()),
+                concealed_by: row.oid(7),
+            });
+        })
     });
     found
 }

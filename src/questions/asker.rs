@@ -42,9 +42,9 @@ impl About {
             && self.counted(level) >= action.needs()
             && (action != Action::Export || self.exports)
             && (!archived || self.sees_archived && action.leaves_as_it_is())
-            && (action != Action::Archive || table.archived_at_column.is_some())
+            && (action != Action::Archive || table.archives())
             // Without an archive DELETE deletes for good.
-            && (action != Action::Delete || table.archived_at_column.is_some() || self.hard_deletes)
+            && (action != Action::Delete || table.archives() || self.hard_deletes)
     }
 
     /// An analyst login reads, whatever its member may do.

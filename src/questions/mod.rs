@@ -134,7 +134,7 @@ fn strongest(
     record: &Record,
     paths: Vec<Reached>,
 ) -> Vec<(String, Level, Path)> {
-    let archives = target.table.archived_at_column.is_some();
+    let archives = target.table.archives();
     let listable: Option<HashSet<i64>> = asker.listable().map(HashSet::from_iter);
     let mut best: HashMap<i64, Reached> = HashMap::new();
     for reached in paths {

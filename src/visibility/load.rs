@@ -3,7 +3,7 @@
 
 use super::subject::{Member, Table};
 use crate::ffi::scan::{self, Equal};
-use crate::ffi::session::as_extension;
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::Mode;
 use crate::model::ids::IdSet;
@@ -67,37 +67,13 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
 /// A table's own registration.
 pub(super) fn registered(target: Oid) -> Option<Table> {
     let tables = scan::Table::open(c"protected_table");
-    let columns = [
-        c"org_id",
-        c"id_column",
-        c"owner_column",
-        c"creator_column",
-        c"territory_column",
-        c"organization_column",
-        c"on_denied",
-        c"force",
-        c"archived_at_column",
-        c"archived_by_column",
-        c"field_default",
-        c"concealed_by",
-        c"shape",
-    ]
-    .map(|name| tables.column(name));
-    let [
-        org_id,
-        id,
-        owner,
-        creator,
-        territory,
-        organization,
-        on_denied,
-        force,
-        archived_at,
-        archived_by,
-        field_default,
-        concealed_by,
-        shape,
-    ] = columns;
+    let column = |name| tables.column(name);
+    let [org_id, id, owner, creator] = [c"org_id", c"id_column", c"owner_column", c"creator_column"].map(column);
+    let [territory, organization] = [c"territory_column", c"organization_column"].map(column);
+    let [on_denied, force] = [c"on_denied", c"force"].map(column);
+    let later = session::is_updated().then(|| {
+        [c"archived_at_column", c"archived_by_column", c"field_default", c"concealed_by", c"shape"].map(column)
+    });
     let mut table = None;
     let keys = [(tables.column(c"target"), Equal::Oid(target))];
     tables.scan(Some(c"protected_table_pkey"), &keys, |row| {
@@ -111,11 +87,12 @@ pub(super) fn registered(target: Oid) -> Option<Table> {
             organization_column: row.name(organization),
             skip_denied: row.text(on_denied).as_deref() == Some("skip"),
             force: row.bool(force),
-            archived_at_column: row.name(archived_at),
-            archived_by_column: row.name(archived_by),
-            closed_by_default: row.text(field_default).as_deref() == Some("no access"),
-            concealed_by: row.oid(concealed_by),
-            shape: row.small(shape),
+            archived_at_column: later.and_then(|[at, ..]| row.name(at)),
+            archived_by_column: later.and_then(|[_, by, ..]| row.name(by)),
+            closed_by_default: later
+                .is_some_and(|[_, _, default, ..]| row.text(default).as_deref() == Some("no access")),
+            concealed_by: later.and_then(|[_, _, _, by, _]| row.oid(by)),
+            shape: later.map_or(0, |[.., shape]| row.small(shape)),
         });
         false
     });
@@ -124,6 +101,9 @@ pub(super) fn registered(target: Oid) -> Option<Table> {
 
 /// The registration of the table that a view conceals.
 pub(super) fn concealed(view: Oid) -> Option<Table> {
+    if !session::is_updated() {
+        return None;
+    }
     let tables = scan::Table::open(c"protected_table");
     let (target, by) = (tables.column(c"target"), tables.column(c"concealed_by"));
     let mut found = None;

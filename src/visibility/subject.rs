@@ -64,6 +64,16 @@ impl Table {
     pub(crate) fn has_old_shape(&self) -> bool {
         self.shape < 2
     }
+
+    /// Whether whoever has level full may DELETE.
+    pub(crate) fn archives(&self) -> bool {
+        self.archived_at_column.is_some() || self.is_of_old_database()
+    }
+
+    /// The database is not updated to 0.3.0 yet: nothing is audited, and DELETE deletes as it did.
+    pub(crate) fn is_of_old_database(&self) -> bool {
+        self.shape == 0
+    }
 }
 
 /// The mapped values of one row, with the kinds of their columns.
