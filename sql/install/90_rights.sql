@@ -140,7 +140,7 @@ GRANT EXECUTE ON FUNCTION
     leadguard.request_approval(text, regclass, text, text, text, timestamptz),
     leadguard.decide_approval(bigint, boolean, text),
     leadguard.shown(regclass, text, "any", "any", "any", "any"), leadguard.concealed(regclass),
-    leadguard.mask_hash(text), leadguard.closed_keys(regclass, text), leadguard.write_through(),
+    leadguard.mask_partial(text, integer), leadguard.mask_hash(text), leadguard.closed_keys(regclass, text), leadguard.write_through(),
     leadguard.archive(regclass, text, text), leadguard.restore(regclass, text, text), leadguard.purge(regclass, text, text),
     leadguard.set_archive, leadguard.unarchived(regclass, "any", timestamptz), leadguard.sees_archived(regclass, "any"),
     leadguard.conceal, leadguard.reveal, leadguard.mask, leadguard.unmask, leadguard.col_state
