@@ -64,6 +64,11 @@ impl Table {
     pub(crate) fn has_old_shape(&self) -> bool {
         self.shape < 2
     }
+
+    /// The name that everybody uses: the table's, or that of the view that took it.
+    pub(crate) fn shown(&self) -> String {
+        crate::names::shown(self.concealed_by.unwrap_or(self.target))
+    }
 }
 
 /// The mapped values of one row, with the kinds of their columns.
