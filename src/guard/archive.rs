@@ -156,13 +156,9 @@ pub(super) fn check_update(write: &Write, old: &Row, new: &Row, sanction: Option
             .raise();
     }
     if archived.differs(old, new) {
-        refused(format!(
-            "column \"{}\" of {} is written by leadguard only",
-            archived.at.name,
-            write.table.shown()
-        ))
-        .hint("DELETE archives a record, leadguard.restore takes it back.")
-        .raise();
+        refused(format!("column \"{}\" of {} is written by leadguard only", archived.at.name, write.table.shown()))
+            .hint("DELETE archives a record, leadguard.restore takes it back.")
+            .raise();
     }
 }
 
