@@ -33,6 +33,12 @@ AS 'MODULE_PATHNAME', 'concealed_wrapper';
 COMMENT ON FUNCTION leadguard.concealed(regclass) IS
 'For the views of masked tables, once in each execution: true when the view may be read. 42501 when it does not belong to the role leadguard_view, or for a session that row security does not bind. Anyone may call it.';
 
+CREATE FUNCTION leadguard.mask_partial(value text, keep integer)
+RETURNS text LANGUAGE c IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'leadguard_mask_partial';
+COMMENT ON FUNCTION leadguard.mask_partial(text, integer) IS
+'For the views of masked tables: asterisks and the last keep characters of the value, only asterisks when it is not longer. Anyone may call it.';
+
 CREATE FUNCTION leadguard.mask_hash(value text)
 RETURNS text LANGUAGE c STABLE STRICT SECURITY INVOKER PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'mask_hash_wrapper';

@@ -142,7 +142,7 @@ GRANT EXECUTE ON FUNCTION
     leadguard.request_approval(text, regclass, text, text, text, timestamptz),
     leadguard.decide_approval(bigint, boolean, text),
     leadguard.shown(regclass, text, "any", "any", "any", "any"), leadguard.concealed(regclass),
-    leadguard.mask_hash(text), leadguard.closed_keys(regclass, text), leadguard.write_through(),
+    leadguard.mask_partial(text, integer), leadguard.mask_hash(text), leadguard.closed_keys(regclass, text), leadguard.write_through(),
     leadguard.archive(regclass, text, text), leadguard.restore(regclass, text, text), leadguard.purge(regclass, text, text),
     leadguard.protect_notes, leadguard.protect_tags, leadguard.erase_note(regclass, text, text),
     leadguard.guard_child_statement(), leadguard.guard_child_row(), leadguard.guard_child_stored(),

@@ -34,6 +34,7 @@ mod entry;
 pub(crate) mod expr;
 pub(crate) mod index_cost;
 mod lookup;
+mod partial;
 pub(crate) mod planner;
 pub(crate) mod policies;
 pub(crate) mod probe;

@@ -58,7 +58,7 @@ pub(super) fn delete(write: &Write, old: &Row) -> Datum {
         return write.trigger.pass();
     }
     if session::is_following_a_foreign_key() {
-        refused(format!("a foreign key would delete record {record} of {}", names::shown(write.table.target)))
+        refused(format!("a foreign key would delete record {record} of {}", write.table.shown()))
             .detail("It is a protected table: its rows are archived, not deleted.")
             .hint("Archive or reassign the record first, or change the foreign key to ON DELETE NO ACTION.")
             .raise();
@@ -70,7 +70,7 @@ pub(super) fn delete(write: &Write, old: &Row) -> Datum {
         }
         refused(format!(
             "DELETE of record {record} of {} refused for \"{}\"",
-            names::shown(write.table.target),
+            write.table.shown(),
             write.member.key
         ))
         .detail("The table has no archive, so the row would be gone.")
@@ -150,26 +150,22 @@ pub(super) fn check_update(write: &Write, old: &Row, new: &Row, sanction: Option
         return;
     }
     if archived.holds(old) {
-        let (table, record) = (names::shown(write.table.target), old.text(write.columns.id));
+        let (table, record) = (write.table.shown(), old.text(write.columns.id));
         refused(format!("record {record} of {table} is archived"))
             .hint(format!("leadguard.restore({}, {}) takes it back.", names::literal(&table), names::literal(&record)))
             .raise();
     }
     if archived.differs(old, new) {
-        refused(format!(
-            "column \"{}\" of {} is written by leadguard only",
-            archived.at.name,
-            names::shown(write.table.target)
-        ))
-        .hint("DELETE archives a record, leadguard.restore takes it back.")
-        .raise();
+        refused(format!("column \"{}\" of {} is written by leadguard only", archived.at.name, write.table.shown()))
+            .hint("DELETE archives a record, leadguard.restore takes it back.")
+            .raise();
     }
 }
 
 pub(super) fn check_insert(write: &Write, new: &Row) {
     let Some(archived) = &write.columns.archived else { return };
     if archived.holds(new) || archived.by.as_ref().is_some_and(|by| new.has(by.number)) {
-        refused(format!("a new row of {} cannot be archived already", names::shown(write.table.target)))
+        refused(format!("a new row of {} cannot be archived already", write.table.shown()))
             .hint(format!("Leave \"{}\" empty.", archived.at.name))
             .raise();
     }

@@ -180,7 +180,7 @@ impl Judged {
 
     /// As a message names it.
     pub(super) fn shown(&self, write: &Write, key: &str) -> String {
-        let column = format!("column \"{}\" of {}", self.attribute.name, names::shown(write.table.target));
+        let column = format!("column \"{}\" of {}", self.attribute.name, write.table.shown());
         if key.is_empty() { column } else { format!("key \"{key}\" of {column}") }
     }
 
@@ -205,7 +205,7 @@ impl Judged {
         let hint = match matrix.writers(name, key).first() {
             Some(&"system") if how != How::Insert => format!(
                 "leadguard.request_approval('field', {}, {}, {}, …) asks somebody with the capability approve.",
-                names::literal(&names::shown(write.table.target)),
+                names::literal(&write.table.shown()),
                 names::literal(record),
                 names::literal(&self.field(key)),
             ),

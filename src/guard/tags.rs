@@ -6,7 +6,6 @@ use super::judged::{self, Judged};
 use super::write::Write;
 use crate::errors::refused;
 use crate::ffi::row::Values;
-use crate::names;
 use std::collections::HashSet;
 
 pub(super) fn check(column: &Judged, resolved: &Resolved, write: &Write, old: &Values, new: &Values) {
@@ -35,7 +34,7 @@ fn namespace(tag: &str) -> Option<&str> {
 
 /// Judges one tag that appears or goes. What is no tag may go, and does not come.
 fn change(resolved: &Resolved, write: &Write, tag: Option<&str>, added: bool) {
-    let table = names::shown(write.table.target);
+    let table = write.table.shown();
     let Some((tag, space)) = tag.and_then(|tag| Some((tag, namespace(tag)?))) else {
         if added {
             let shown = tag.map_or_else(|| "NULL".to_owned(), |tag| format!("\"{tag}\""));

@@ -50,7 +50,7 @@ impl Write<'_> {
             && !self.is_self(&row.value(creator), creator.kind)
             && !self.subject.has_capability("assign")
         {
-            refused(format!("the creator of a row of {} is the inserting member", names::shown(self.table.target)))
+            refused(format!("the creator of a row of {} is the inserting member", self.table.shown()))
                 .hint("Leave the creator empty; it is filled in.")
                 .raise();
         }
@@ -182,7 +182,7 @@ impl Write<'_> {
         if self.table.skip_denied && self.before {
             return self.trigger.skip();
         }
-        let table = names::shown(self.table.target);
+        let table = self.table.shown();
         if level == Level::None {
             refused(format!("{} on {table} meets a row that is not visible", self.trigger.operation().name())).raise();
         }

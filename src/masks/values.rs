@@ -1,4 +1,4 @@
-//! The mask that hashes; the others are plain SQL in the view (protect::view).
+//! The mask that hashes; the others are SQL in the view (protect::view) and ffi::partial.
 
 use crate::errors::failure;
 use crate::ffi::scan::{self, Equal};

@@ -178,10 +178,15 @@ fn grant_tables(role_names: Vec<String>, mode: &str) {
         }
         step::run(&missing_usage("leadguard", "leadguard", &roles));
         for table in protected() {
-            step::run(&missing_usage(&table.schema, &quote(&table.schema), &roles));
+            // Who only reads needs the view alone.
+            let writes = mode != "analyst";
+            if table.view.is_none() || writes {
+                step::run(&missing_usage(&table.schema, &quote(&table.schema), &roles));
+            }
             step::run(&missing(table.target, &table.name, table.view, &roles));
-            if let (Some(view_schema), true) = (&table.view_schema, mode != "analyst") {
-                step::run(&missing_usage(view_schema, &quote(view_schema), &roles));
+            let Some(view_schema) = &table.view_schema else { continue };
+            step::run(&missing_usage(view_schema, &quote(view_schema), &roles));
+            if writes {
                 let to: Vec<String> = role_names.iter().map(|role| quote(role)).collect();
                 let statement = format!("GRANT SELECT ({}) ON {} TO {}", quote(&table.id), table.name, to.join(", "));
                 step::run(&[Step::new("grant", statement, REASON)]);

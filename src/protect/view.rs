@@ -110,11 +110,7 @@ impl Column {
         let name = format!("b.{}", quote(&self.name));
         match (mask.name.as_str(), self.type_oid) {
             ("full", _) => format!("CASE WHEN {name} IS NOT NULL THEN '***'::text END"),
-            ("partial", _) => format!(
-                "CASE WHEN length({name}::text) > {keep} THEN '***-'::text || \"right\"({name}::text, {keep}) \
-                 WHEN {name} IS NOT NULL THEN '***'::text END",
-                keep = mask.keep
-            ),
+            ("partial", _) => format!("leadguard.mask_partial({name}::text, {})", mask.keep),
             ("hash", _) => format!("leadguard.mask_hash({name}::text)"),
             ("year", pg_sys::DATEOID) => format!("date_trunc('year', {name}::timestamp)::date"),
             ("year", _) => format!("date_trunc('year', {name})"),

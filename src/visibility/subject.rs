@@ -74,6 +74,11 @@ impl Table {
     pub(crate) fn is_of_old_database(&self) -> bool {
         self.shape == 0
     }
+
+    /// The name that everybody uses: the table's, or that of the view that took it.
+    pub(crate) fn shown(&self) -> String {
+        crate::names::shown(self.concealed_by.unwrap_or(self.target))
+    }
 }
 
 /// The mapped values of one row, with the kinds of their columns.

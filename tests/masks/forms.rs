@@ -82,3 +82,21 @@ fn k22_partitions_and_keys_of_other_types() {
     refused(&mut mona, "SELECT mail FROM crm.deal_1", "42501");
     refused(&mut mona, "SELECT mail FROM crm_base.deal", "42501");
 }
+
+#[test]
+fn k22_partial_counts_characters() {
+    let db = Db::new("mask_partial");
+    let mut admin = db.admin();
+    for (value, keep, masked) in [
+        ("'äöüß'", 2, "***-üß"),
+        ("'äöüß'", 4, "***"),
+        ("'äöüß'", 3, "***-öüß"),
+        ("'äöüß'", 0, "***"),
+        ("'äöüß'", -1, "***"),
+        ("''", 2, "***"),
+        ("NULL", 2, "∅"),
+        ("repeat('x', 100000) || '日本'", 1, "***-本"),
+    ] {
+        assert_eq!(scalar(&mut admin, &format!("SELECT leadguard.mask_partial({value}, {keep})")), masked, "{value}");
+    }
+}

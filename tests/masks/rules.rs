@@ -79,6 +79,7 @@ fn x13_a_write_does_not_tell_whether_a_masked_value_was_guessed() {
         })
         .collect();
     assert!(messages.iter().all(|message| *message == messages[0]), "{messages:?}");
+    assert!(messages[0].contains("of crm.lead"), "{messages:?}");
     accepted(&mut tom, "UPDATE crm.lead SET name = 'x' WHERE id = 11");
     // Who sees it in clear may write it back.
     accepted(&mut db.connect("loner"), "UPDATE crm_base.lead SET email = 'lead11@example.com' WHERE id = 11");
