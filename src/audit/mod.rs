@@ -34,8 +34,9 @@ use watched::{Change, Texts};
 /// A row was inserted and passed all triggers.
 pub(crate) fn inserted(table: &Table, member: Option<&Member>, new: &Row, watched: &Watched) {
     if watched.notes_inserts() {
-        let change = watched.change(None, Some(&watched.texts(new)), &watched.record(new));
-        note(table, member, watched, new, "create", None, change);
+        let record = watched.record(new);
+        let change = watched.change(None, Some(&watched.texts(new)), &record);
+        note(table, member, watched, (new, record), "create", None, change);
     }
 }
 
@@ -48,11 +49,11 @@ pub(crate) fn updated(
     watched: &Watched,
     sanction: Option<&Sanction>,
 ) {
-    let record = watched.record(new);
     if let Some((old, new_texts)) = watched.differing(old, new) {
+        let record = watched.record(new);
         let action = watched.action(&old, &new_texts, sanction);
         let change = watched.change(Some(&old), Some(&new_texts), &record);
-        note(table, member, watched, new, action, sanction, change);
+        note(table, member, watched, (new, record), action, sanction, change);
     }
 }
 
@@ -70,8 +71,9 @@ pub(crate) fn deleted(
     if sanction.is_some_and(|s| s.purpose == Purpose::Purge) {
         return;
     }
-    let change = watched.change(Some(&watched.texts(old)), None, &watched.record(old));
-    note(table, member, watched, old, "delete", sanction, change);
+    let record = watched.record(old);
+    let change = watched.change(Some(&watched.texts(old)), None, &record);
+    note(table, member, watched, (old, record), "delete", sanction, change);
 }
 
 /// The first half of an UPDATE that moves a row to another partition.
@@ -97,7 +99,7 @@ pub(crate) fn arrived(table: &Table, member: Option<&Member>, new: &Row, watched
     if !texts.is_empty() {
         let action = watched.action(&old, &texts, sanction.as_ref());
         let change = watched.change(Some(&old), Some(&texts), &record);
-        note(table, member, watched, new, action, sanction.as_ref(), change);
+        note(table, member, watched, (new, record), action, sanction.as_ref(), change);
     }
 }
 
@@ -105,7 +107,7 @@ fn note(
     table: &Table,
     member: Option<&Member>,
     watched: &Watched,
-    row: &Row,
+    (row, record): (&Row, String),
     action: &'static str,
     sanction: Option<&Sanction>,
     change: Change,
@@ -123,7 +125,7 @@ fn note(
         approval: sanction.and_then(|s| s.approval),
         detail: None,
     };
-    if buffer::add(&about, watched.record(row), change) {
+    if buffer::add(&about, record, change) {
         flush();
     }
 }

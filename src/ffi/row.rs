@@ -180,6 +180,15 @@ impl Values {
         if self.is_null(attribute) {
             return None;
         }
+        // A text is written as it is.
+        if matches!(attribute.type_oid, pg_sys::TEXTOID | pg_sys::VARCHAROID) {
+            // SAFETY: a value of the column's type, which is a varlena.
+            let text = unsafe { bytes(self.datum(attribute), attribute.length) };
+            return Some(match std::str::from_utf8(text) {
+                Ok(text) => text.to_owned(),
+                Err(_) => text.escape_ascii().to_string(),
+            });
+        }
         let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
         // SAFETY: both out-pointers are valid.
         unsafe { pg_sys::getTypeOutputInfo(attribute.type_oid, &mut output, &mut is_varlena) };
