@@ -292,8 +292,10 @@ pub(super) type Fields = std::collections::BTreeMap<String, Sides>;
 
 /// Fields that were read back, in the form in which they were written and their digest was made.
 pub(super) fn render(fields: &Fields) -> String {
-    let pairs: Vec<Pair> =
-        fields.iter().map(|(name, pair)| Pair { name, old: pair.old.as_deref(), new: pair.new.as_deref() }).collect();
+    let pairs: Vec<Pair> = fields
+        .iter()
+        .map(|(name, pair)| Pair { name, old: pair.old.as_deref(), new: pair.new.as_deref() })
+        .collect();
     json(&pairs)
 }
 

@@ -12,8 +12,7 @@ fn a_masked_table_comes_back_from_a_dump() {
     };
     let file = std::env::temp_dir().join(format!("{}.dump", db.name()));
     let copy = Db::bare("mask_dump_copy");
-    let dumped =
-        db.tool("pg_dump", "postgres").args(["-d", db.name(), "-F", "c", "-f"]).arg(&file).output().expect("runs");
+    let dumped = db.tool("pg_dump", "postgres").args(["-d", db.name(), "-F", "c", "-f"]).arg(&file).output().expect("runs");
     let restored = copy
         .tool("pg_restore", "postgres")
         .args(["--exit-on-error", "-d", copy.name()])

@@ -57,9 +57,7 @@ impl Story {
     fn audit(&mut self, lead: &str) -> Vec<Vec<String>> {
         rows(
             &mut self.dora,
-            &format!(
-                "SELECT action, member_key FROM leadguard.audit_log WHERE record = '{lead}' AND target_name LIKE 'story%' ORDER BY at, id"
-            ),
+            &format!("SELECT action, member_key FROM leadguard.audit_log WHERE record = '{lead}' AND target_name LIKE 'story%' ORDER BY at, id"),
         )
     }
 
