@@ -114,7 +114,10 @@ BEGIN
                    JOIN leadguard.protected_table p ON p.target IN (r.oid, pg_partition_root(r.oid)))
        AND NOT EXISTS (SELECT FROM pg_inherits i
                        JOIN leadguard.protected_table p ON p.target IN (i.inhrelid, i.inhparent)
-                       WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) THEN
+                       WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched))
+       AND NOT EXISTS (SELECT FROM leadguard.protected_child h
+                       WHERE h.target = ANY (touched)
+                          OR h.target IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = ANY (touched))) THEN
         RETURN;
     END IF;
 
@@ -145,6 +148,30 @@ BEGIN
               AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
         ) missing
         WHERE p.target = item.objid;
+    END LOOP;
+
+    -- The same for tables of notes and tags, whose registered columns cannot be dropped.
+    FOR item IN
+        SELECT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_child h ON h.target = d.objid
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        UPDATE leadguard.protected_child h
+        SET id_column = CASE WHEN h.id_column = missing.name THEN item.name ELSE h.id_column END,
+            parent_column = CASE WHEN h.parent_column = missing.name THEN item.name ELSE h.parent_column END,
+            content_column = CASE WHEN h.content_column = missing.name THEN item.name ELSE h.content_column END,
+            author_column = CASE WHEN h.author_column = missing.name THEN item.name ELSE h.author_column END,
+            time_column = CASE WHEN h.time_column = missing.name THEN item.name ELSE h.time_column END
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_child q
+            CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.parent_column, q.content_column, q.author_column, q.time_column]) AS m (name)
+            WHERE q.target = item.objid AND m.name IS NOT NULL
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+        ) missing
+        WHERE h.target = item.objid;
     END LOOP;
 
     -- Rules about fields name a column by number and name; an explicit rename is the one thing that they follow.
@@ -178,14 +205,17 @@ BEGIN
     SELECT p.target, i.inhparent::regclass AS parent, i.inhrelid::regclass AS child INTO item
     FROM pg_inherits i
     JOIN pg_class c ON c.oid = i.inhparent
-    JOIN leadguard.protected_table p ON p.target = i.inhrelid OR (p.target = i.inhparent AND c.relkind = 'r')
+    JOIN (SELECT q.target FROM leadguard.protected_table q UNION ALL SELECT h.target FROM leadguard.protected_child h) p
+        ON p.target = i.inhrelid OR (p.target = i.inhparent AND c.relkind = 'r')
     WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '% is protected and cannot take part in inheritance', item.target
             USING ERRCODE = '42809',
                   DETAIL = format('%s would be read through %s without the policies of its own.', item.child, item.parent),
-                  HINT = format('leadguard.unprotect(%L) first, or partition the table.', item.target);
+                  HINT = format(CASE WHEN EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = item.target)
+                                     THEN 'leadguard.unprotect(%L) first.'
+                                     ELSE 'leadguard.unprotect(%L) first, or partition the table.' END, item.target);
     END IF;
 
     -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
@@ -206,7 +236,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.watch_ddl() IS
-'Event trigger after CREATE and ALTER TABLE: protects new partitions of protected tables, follows renamed columns, refuses inheritance (42809).';
+'Event trigger after CREATE and ALTER TABLE: protects new partitions of protected tables, follows renamed columns, also those of notes and tags, refuses inheritance (42809).';
 
 CREATE FUNCTION leadguard.watch_drop()
 RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -224,11 +254,36 @@ BEGIN
            OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid)
            OR EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = d.objid OR h.parent = d.objid));
     IF gone IS NOT NULL THEN
+        -- Notes and tags that outlive their parent stay closed; what leadguard granted on them goes with its record.
+        FOR item IN
+            SELECT DISTINCT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, c.oid::regclass AS object,
+                   g.privilege, r.rolname
+            FROM leadguard.protected_child h
+            JOIN leadguard.table_grant g ON g.target = h.parent
+            JOIN pg_class c ON c.oid = g.object AND (c.oid = h.target OR EXISTS (
+                SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = h.target AND d.deptype IN ('a', 'i')))
+            JOIN pg_roles r ON r.rolname = g.grantee
+            WHERE h.parent = ANY (gone)
+        LOOP
+            EXECUTE format('REVOKE %s ON %s %s FROM %I', item.privilege, item.kind, item.object, item.rolname);
+        END LOOP;
         DELETE FROM leadguard.protected_child h WHERE h.target = ANY (gone) OR h.parent = ANY (gone);
         DELETE FROM leadguard.table_grant g WHERE g.target = ANY (gone) OR g.object = ANY (gone);
         DELETE FROM leadguard.record_grant g WHERE g.target = ANY (gone);
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
         DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
+    END IF;
+    -- Dropping the column would drop what its notes say.
+    SELECT h.target, d.address_names[3] AS name INTO item
+    FROM pg_event_trigger_dropped_objects() d
+    JOIN leadguard.protected_child h ON h.target = d.objid
+        AND d.address_names[3] IN (h.id_column, h.parent_column, h.content_column, h.author_column, h.time_column)
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of % cannot be dropped: its protection relies on it', item.name, item.target
+            USING ERRCODE = '2BP01', HINT = format('leadguard.unprotect(%L) first.', item.target);
     END IF;
     -- Rules about a dropped column stay, and concern no column that takes its name: 0 is the number of none, and is
     -- what a dump carries over.
@@ -257,7 +312,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.watch_drop() IS
-'Event trigger after any drop: forgets protected tables that are gone, so that a recycled OID inherits nothing.';
+'Event trigger after any drop: forgets protected tables that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
 
 CREATE EVENT TRIGGER leadguard_watch_ddl ON ddl_command_end
     WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE')

@@ -1,14 +1,14 @@
 //! Erasing what a note says, and taking away what belongs to a record that is purged. Both leave a proof.
 
-use super::{Child, Kind, find, of};
+use super::{Child, Kind, find, guard, of, organization};
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::guard::{self, Purpose, Sanction};
+use crate::guard::{Purpose, Sanction};
 use crate::identity;
 use crate::names;
-use crate::questions::record::as_caller;
+use crate::questions::record::{Column, as_caller};
 use crate::questions::required;
 use crate::visibility;
 use pgrx::pg_extern;
@@ -37,9 +37,10 @@ fn erase_note(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
         }
         Some(_) => {}
     }
-    let notes = notes(&child, "id", record);
+    let id = column(&child, child.id.as_ref());
+    let notes = notes(&child, &id, record);
     let Some(note) = notes.first() else { errors::no_such_record(&shown, record) };
-    erase(&child, note, reason);
+    erase(&child, &id, note, reason);
 }
 
 struct Note {
@@ -48,51 +49,50 @@ struct Note {
     content: Option<String>,
 }
 
-fn id_of(child: &Child) -> String {
-    names::quote(child.id.as_deref().unwrap_or(&child.parent_column))
+/// A registered column that names a note or its record; 42501 when it is gone.
+fn column(child: &Child, name: Option<&String>) -> Column {
+    let name = name.map_or("id", String::as_str);
+    Column::of(child.target, name).unwrap_or_else(|| guard::no_column(child.target, name))
 }
 
-/// The notes that the caller sees: one by its id, or all of a record.
-fn notes(child: &Child, by: &str, value: &str) -> Vec<Note> {
-    let (id, parent) = (id_of(child), names::quote(&child.parent_column));
-    let column = if by == "id" { &id } else { &parent };
+/// The notes that the caller sees: those with this value in `by`.
+fn notes(child: &Child, by: &Column, value: &str) -> Vec<Note> {
+    let Some(value) = by.canonical(value) else { return Vec::new() };
+    let (condition, param) = by.is(1, &value);
     let text = format!(
-        "SELECT {id}::pg_catalog.text, {parent}::pg_catalog.text, {}::pg_catalog.text FROM {} \
-         WHERE {column}::pg_catalog.text OPERATOR(pg_catalog.=) $1",
+        "SELECT {}::pg_catalog.text, {}::pg_catalog.text, {}::pg_catalog.text, {}::pg_catalog.text FROM {} \
+         WHERE {condition}",
+        by.quoted,
+        column(child, child.id.as_ref()).quoted,
+        names::quote(&child.parent_column),
         names::quote(&child.content),
         names::shown(child.target)
     );
     let mut found = Vec::new();
     as_caller(|| {
-        sql::query_once(&text, &[Param::Text(Some(value))], Sees::Now, &mut |row| {
-            if let (Some(id), Some(parent)) = (row.text(0), row.text(1)) {
-                found.push(Note { id, parent, content: row.text(2) });
+        sql::query_once(&text, &[param], Sees::Now, &mut |row| {
+            // A collation may call two different texts equal.
+            if row.text(0).as_deref() == Some(value.as_str())
+                && let (Some(id), Some(parent)) = (row.text(1), row.text(2))
+            {
+                found.push(Note { id, parent, content: row.text(3) });
             }
         })
     });
     found
 }
 
-fn erase(child: &Child, note: &Note, reason: &str) {
-    let (id, content) = (id_of(child), names::quote(&child.content));
+fn erase(child: &Child, id: &Column, note: &Note, reason: &str) {
     let relation = names::shown(child.target);
-    let text = format!(
-        "UPDATE {relation} SET {content} = CASE WHEN $2 THEN '' END WHERE {id}::pg_catalog.text OPERATOR(pg_catalog.=) $1"
-    );
-    let params = [Param::Text(Some(&note.id)), Param::Bool(is_not_null(child))];
+    let (condition, param) = id.is(1, &note.id);
+    let text =
+        format!("UPDATE {relation} SET {} = CASE WHEN $2 THEN '' END WHERE {condition}", names::quote(&child.content));
+    let params = [param, Param::Bool(is_not_null(child))];
     let sanction = Sanction::of(child.target, &note.id, Purpose::Erase, Some(reason));
-    if guard::sanction(sanction, || sql::query_once(&text, &params, Sees::Now, &mut |_| {})) == 0 {
+    if crate::guard::sanction(sanction, || sql::query_once(&text, &params, Sees::Now, &mut |_| {})) == 0 {
         errors::no_such_record(&relation, &note.id);
     }
     prove(child, note, reason);
-    audit::event(&Event {
-        target: Some(child.target),
-        record: Some(&note.id),
-        action: "erase",
-        reason: Some(reason),
-        approval: None,
-        detail: None,
-    });
 }
 
 fn is_not_null(child: &Child) -> bool {
@@ -108,14 +108,14 @@ fn is_not_null(child: &Child) -> bool {
 /// What stays of a note: who erased it, when, why, and the digest of what it said.
 fn prove(child: &Child, note: &Note, reason: &str) {
     let subject = visibility::now();
-    let member = subject.member.as_ref();
     let digest = note.content.as_ref().map(|content| audit::digest(&note.id, &child.content, content));
+    let organization = organization(&subject, child);
     let params = [
         Param::Oid(child.target),
         Param::Text(Some(&note.id)),
         Param::Text(Some(&note.parent)),
-        Param::Int(member.map(|m| m.org_id)),
-        Param::Int(member.map(|m| m.id)),
+        Param::Int(organization),
+        Param::Int(subject.member.as_ref().map(|m| m.id)),
         Param::Text(Some(reason)),
         Param::Text(digest.as_deref()),
     ];
@@ -129,21 +129,28 @@ fn prove(child: &Child, note: &Note, reason: &str) {
         )
     });
     audit::erase_values(child.target, &note.id);
+    let event = Event {
+        target: Some(child.target),
+        record: Some(&note.id),
+        action: "erase",
+        reason: Some(reason),
+        approval: None,
+        detail: None,
+    };
+    audit::event_of(&event, organization);
 }
 
 /// Takes away the notes and tags of a record that is being purged. Whoever purges has shown his right.
 pub(crate) fn purge(parent: Oid, record: &str) {
     for child in of(parent) {
-        let notes = notes(&child, "parent", record);
+        let by = column(&child, Some(&child.parent_column));
         if child.kind == Kind::Notes {
-            notes.iter().for_each(|note| prove(&child, note, "its record was purged"));
+            notes(&child, &by, record).iter().for_each(|note| prove(&child, note, "its record was purged"));
         }
-        let text = format!(
-            "DELETE FROM {} WHERE {}::pg_catalog.text OPERATOR(pg_catalog.=) $1",
-            names::shown(child.target),
-            names::quote(&child.parent_column)
-        );
-        let sanction = Sanction::of(child.target, record, Purpose::Purge, None);
-        guard::sanction(sanction, || sql::query_once(&text, &[Param::Text(Some(record))], Sees::Now, &mut |_| {}));
+        let Some(value) = by.canonical(record) else { continue };
+        let (condition, param) = by.is(1, &value);
+        let text = format!("DELETE FROM {} WHERE {condition}", names::shown(child.target));
+        let sanction = Sanction::of(child.target, &value, Purpose::Purge, None);
+        crate::guard::sanction(sanction, || sql::query_once(&text, &[param], Sees::Now, &mut |_| {}));
     }
 }

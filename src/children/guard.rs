@@ -1,6 +1,6 @@
 //! The triggers of tables of notes and tags.
 
-use super::{Child, Kind, find};
+use super::{Child, Kind, find, organization};
 use crate::audit::{self, Event};
 use crate::errors::{self, refused};
 use crate::ffi::call::{self, Call};
@@ -9,7 +9,7 @@ use crate::ffi::session;
 use crate::ffi::sql::Sees;
 use crate::ffi::trigger::{Column, Operation, Row, TriggerCall};
 use crate::fields;
-use crate::guard::{Purpose, sanctioned};
+use crate::guard::{Purpose, Sanction, sanctioned};
 use crate::identity::Mode;
 use crate::model::level::Level;
 use crate::model::value::Value;
@@ -30,9 +30,19 @@ fn registered(relation: Oid) -> Child {
     })
 }
 
-/// Whether the extension itself erases or purges a row of the table just now.
-fn is_erasing(relation: Oid) -> bool {
-    sanctioned(relation).is_some_and(|s| matches!(s.purpose, Purpose::Erase | Purpose::Purge))
+/// The registered column is not there any more.
+pub(super) fn no_column(relation: Oid, name: &str) -> ! {
+    refused(format!("{} has no column \"{name}\" any more, on which its protection relies", names::shown(relation)))
+        .hint("Run leadguard.unprotect, and protect the table again with the new names.")
+        .raise()
+}
+
+/// What the extension itself does to rows of the table just now. Triggers of the table run meanwhile: whatever else
+/// they do goes by the rules of everybody.
+fn purpose(relation: Oid, operation: Operation) -> Option<Sanction> {
+    sanctioned(relation).filter(|s| {
+        matches!((s.purpose, operation), (Purpose::Erase, Operation::Update) | (Purpose::Purge, Operation::Delete))
+    })
 }
 
 fn append_only(operation: Operation, relation: Oid) -> ! {
@@ -57,10 +67,14 @@ pub(crate) fn statement(call: &Call) -> Datum {
             .hint("leadguard.unprotect comes before emptying the table.")
             .raise();
     }
-    if is_erasing(relation) {
+    if purpose(relation, operation).is_some() {
         return trigger.skip();
     }
     let child = registered(relation);
+    // The foreign key of a record that is purged runs its action, for which nothing is left: row by row it is refused.
+    if sanctioned(child.parent).is_some_and(|s| s.purpose == Purpose::Purge) {
+        return trigger.skip();
+    }
     // INSERT ... ON CONFLICT DO UPDATE fires the triggers of UPDATE too, whether a row is updated or not.
     if child.kind == Kind::Notes && operation != Operation::Insert {
         append_only(operation, relation);
@@ -96,14 +110,7 @@ impl Known {
     fn find(row: &Row, relation: Oid) -> Known {
         let child = registered(relation);
         let attributes = row.attributes();
-        let gone = |name: &str| -> ! {
-            refused(format!(
-                "{} has no column \"{name}\" any more, on which its protection relies",
-                names::shown(relation)
-            ))
-            .hint("Run leadguard.unprotect, and protect the table again with the new names.")
-            .raise()
-        };
+        let gone = |name: &str| -> ! { no_column(relation, name) };
         let attribute =
             |name: &String| attributes.iter().find(|a| a.name == *name).cloned().unwrap_or_else(|| gone(name));
         let column = |name: &String| row.column(name).unwrap_or_else(|| gone(name));
@@ -187,6 +194,23 @@ impl Known {
         self.author.map(|column| (column, crate::guard::rules::named(member.id, &member.key, column.kind)))
     }
 
+    /// Whether the change is the one that the extension makes just now: the content of the note that is being erased
+    /// becomes empty and nothing registered changes with it, or a row of the purged record goes.
+    fn is_purpose(&self, trigger: &TriggerCall) -> bool {
+        let Some(sanction) = purpose(self.child.target, trigger.operation()) else { return false };
+        let old = trigger.old();
+        let before = old.values();
+        if sanction.purpose == Purpose::Purge {
+            return before.text(&self.parent).is_some_and(|parent| sanction.covers(&parent));
+        }
+        let new = trigger.new_row();
+        let after = new.values();
+        sanction.covers(&self.record(&old))
+            && self.id.into_iter().chain(self.author).all(|column| new.value(column) == old.value(column))
+            && [Some(&self.parent), self.time.as_ref()].into_iter().flatten().all(|a| after.is_same(&before, a))
+            && after.text(&self.content).is_none_or(|text| text.is_empty())
+    }
+
     fn record(&self, row: &Row) -> String {
         self.id.map(|id| row.text(id)).unwrap_or_default()
     }
@@ -196,12 +220,12 @@ impl Known {
 pub(crate) fn row(call: &Call) -> Datum {
     let trigger = TriggerCall::of(call);
     let (operation, relation) = (trigger.operation(), trigger.relation());
-    if is_erasing(relation) {
-        return trigger.pass();
-    }
     let row = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let known = call::borrow(call.state(|| Known::find(&row, relation)));
     let _judging = audit::denied::judging(relation, operation, known.id.map(|id| (row, id)));
+    if known.is_purpose(&trigger) {
+        return trigger.pass();
+    }
     if known.child.kind == Kind::Notes && operation != Operation::Insert {
         append_only(operation, relation);
     }
@@ -251,11 +275,14 @@ fn judge(known: &Known, member: &Member, trigger: &TriggerCall) {
 pub(crate) fn stored(call: &Call) -> Datum {
     let trigger = TriggerCall::of(call);
     let (operation, relation) = (trigger.operation(), trigger.relation());
-    if is_erasing(relation) {
-        return trigger.pass();
-    }
     let row = if operation == Operation::Delete { trigger.old() } else { trigger.new_row() };
     let known = call::borrow(call.state(|| Known::find(&row, relation)));
+    if known.is_purpose(&trigger) {
+        return trigger.pass();
+    }
+    if known.child.kind == Kind::Notes && operation != Operation::Insert {
+        append_only(operation, relation);
+    }
     let subject = visibility::statement();
     let values = row.values();
     if let Some(member) = &subject.member {
@@ -278,15 +305,9 @@ pub(crate) fn stored(call: &Call) -> Datum {
         (Kind::Tags, _) => "tag",
     };
     let record = known.record(&row);
-    audit::event(&Event {
-        target: Some(relation),
-        record: Some(&record),
-        action,
-        reason: None,
-        approval: None,
-        detail: values
-            .text(&known.parent)
-            .map(|parent| format!("record {parent} of {}", names::shown(known.child.parent))),
-    });
+    let detail =
+        values.text(&known.parent).map(|parent| format!("record {parent} of {}", names::shown(known.child.parent)));
+    let event = Event { target: Some(relation), record: Some(&record), action, reason: None, approval: None, detail };
+    audit::event_of(&event, organization(&subject, &known.child));
     trigger.pass()
 }

@@ -14,6 +14,7 @@ pub(crate) use erase::purge;
 
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::visibility::Subject;
 use pgrx::pg_sys::Oid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,4 +71,13 @@ pub(crate) fn find(target: Oid) -> Option<Child> {
 /// The tables whose rows follow a protected table.
 pub(crate) fn of(parent: Oid) -> Vec<Child> {
     load("parent", parent)
+}
+
+/// To which organization what happens to the rows of a table belongs: the acting member's or, without one, that of the
+/// parent, unless each of its records says so itself.
+fn organization(subject: &Subject, child: &Child) -> Option<i64> {
+    subject.member.as_ref().map(|m| m.org_id).or_else(|| {
+        let parent = subject.table(child.parent);
+        Option::as_ref(&parent).filter(|t| t.organization_column.is_none()).map(|t| t.org_id)
+    })
 }

@@ -200,7 +200,13 @@ fn registration(
 fn policies(request: &Request, relation: &Relation, parent: &str, parent_id: &str) -> Vec<Step> {
     let (name, column) = (&relation.name, quote(&request.parent_column));
     let follows = format!("EXISTS (SELECT FROM {parent} p WHERE p.{} = {column})", quote(parent_id));
-    let mapped = format!("leadguard.mapped({}::regclass) AND leadguard.mapped({column})", literal(name));
+    // The parent too, at no cost: the restrictive policies fall with it and with its id, and the permissive one must.
+    let mapped = format!(
+        "leadguard.mapped({}::regclass) AND leadguard.mapped({column}) \
+         AND leadguard.mapped((SELECT p.{} FROM {parent} p LIMIT 0))",
+        literal(name),
+        quote(parent_id)
+    );
     let clauses = |policy: &str| match policy {
         "leadguard_select" => format!("AS RESTRICTIVE FOR SELECT TO PUBLIC USING ({follows})"),
         "leadguard_insert" => format!("AS RESTRICTIVE FOR INSERT TO PUBLIC WITH CHECK ({follows})"),
@@ -213,7 +219,7 @@ fn policies(request: &Request, relation: &Relation, parent: &str, parent_id: &st
         .map(|policy| {
             let statement = format!("CREATE POLICY {policy} ON {name} {}", clauses(policy));
             let reason = if *policy == "leadguard_open" {
-                "Lets the restrictive policies decide, and falls with the extension and the column."
+                "Lets the restrictive policies decide, and falls with the extension, the column and the parent."
             } else {
                 "A row is reached with its record, by whoever reaches that."
             };

@@ -22,6 +22,34 @@ pub(crate) struct Column {
     pub kind: Kind,
 }
 
+impl Column {
+    /// A column of a relation; None when there is none of the name, or its type cannot be mapped.
+    pub(crate) fn of(relation: Oid, name: &str) -> Option<Column> {
+        let (_, kind) = kinds(relation).into_iter().find(|(held, _)| held == name)?;
+        Some(Column { quoted: names::quote(name), kind: kind? })
+    }
+
+    /// The text form of a value; None for a text that no value of the column has.
+    pub(crate) fn canonical(&self, value: &str) -> Option<String> {
+        match self.kind {
+            Kind::Text => Some(value.to_owned()),
+            Kind::Uuid => {
+                let bare = value.strip_prefix('{').and_then(|r| r.strip_suffix('}')).unwrap_or(value);
+                parse_uuid(bare).map(|bytes| uuid::Uuid::from_bytes(bytes).to_string())
+            }
+            kind => parse_int(value).filter(|id| kind.fits(*id)).map(|id| id.to_string()),
+        }
+    }
+
+    /// The column compared with parameter `number`, so that an index on it serves, and the parameter.
+    pub(crate) fn is<'a>(&self, number: usize, canonical: &'a str) -> (String, Param<'a>) {
+        let cast = if self.kind == Kind::Uuid { "::pg_catalog.uuid" } else { "" };
+        let condition = format!("{} OPERATOR(pg_catalog.=) ${number}{cast}", self.quoted);
+        let param = if self.kind.is_int() { Param::Int(parse_int(canonical)) } else { Param::Text(Some(canonical)) };
+        (condition, param)
+    }
+}
+
 /// A protected table with what is needed to ask about its records.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
@@ -99,14 +127,7 @@ impl Target {
 
     /// The form in which grants and results name a record; None for a text that no record of the table has.
     pub(crate) fn canonical(&self, record: &str) -> Option<String> {
-        match self.id.kind {
-            Kind::Text => Some(record.to_owned()),
-            Kind::Uuid => {
-                let bare = record.strip_prefix('{').and_then(|r| r.strip_suffix('}')).unwrap_or(record);
-                parse_uuid(bare).map(|bytes| uuid::Uuid::from_bytes(bytes).to_string())
-            }
-            kind => parse_int(record).filter(|id| kind.fits(*id)).map(|id| id.to_string()),
-        }
+        self.id.canonical(record)
     }
 
     /// Id, owner, territory, organization and when it was archived for a select list, NULL for what is not mapped.
@@ -125,10 +146,7 @@ impl Target {
 
     /// The id column compared with parameter `number`, and the parameter.
     pub(crate) fn is_record<'a>(&self, number: usize, canonical: &'a str) -> (String, Param<'a>) {
-        let cast = if self.id.kind == Kind::Uuid { "::pg_catalog.uuid" } else { "" };
-        let condition = format!("{} OPERATOR(pg_catalog.=) ${number}{cast}", self.id.quoted);
-        let param = if self.id.kind.is_int() { Param::Int(parse_int(canonical)) } else { Param::Text(Some(canonical)) };
-        (condition, param)
+        self.id.is(number, canonical)
     }
 
     /// The record as the caller can read it.

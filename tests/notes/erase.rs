@@ -47,3 +47,34 @@ fn k53_a_purge_takes_notes_and_tags_along() {
     assert_eq!(scalar(&mut admin, "SELECT count(*) FROM crm.note"), "14");
     assert_eq!(scalar(&mut dora, "SELECT count(*) FROM leadguard.erasure WHERE parent_record = '1'"), "1");
 }
+
+#[test]
+fn k53_a_purge_runs_the_actions_of_foreign_keys() {
+    for action in ["CASCADE", "SET NULL", "NO ACTION"] {
+        let db = lab("notes_purge_keys");
+        accepted(
+            &mut db.admin(),
+            &format!(
+                "SELECT leadguard.unprotect('crm.note'); ALTER TABLE crm.note ALTER lead_id DROP NOT NULL, DROP CONSTRAINT note_lead_id_fkey,
+                     ADD FOREIGN KEY (lead_id) REFERENCES crm.lead ON DELETE {action};
+                 SELECT leadguard.protect_notes('crm.note', 'crm.lead', 'lead_id', 'body')"
+            ),
+        );
+        accepted(&mut db.connect("alice"), "DELETE FROM crm.lead WHERE id = 1");
+        // A note that the purger cannot see stays, and so does its lead.
+        accepted(&mut db.admin(), "CREATE POLICY mine ON crm.note AS RESTRICTIVE FOR SELECT USING (id <> 1)");
+        let purge = "SELECT leadguard.purge('crm.lead', '1', 'erasure request')";
+        let state = code(&mut db.connect("dora"), purge);
+        assert!(["42501", "23503"].contains(&state.as_str()), "{action}: {state}");
+        assert_eq!(scalar(&mut db.admin(), "SELECT lead_id FROM crm.note WHERE id = 1"), "1");
+        accepted(&mut db.admin(), "DROP POLICY mine ON crm.note");
+        accepted(&mut db.connect("dora"), purge);
+        assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM crm.note WHERE id = 1"), "0");
+        assert_eq!(
+            scalar(&mut db.connect("dora"), "SELECT count(*) FROM leadguard.erasure WHERE parent_record = '1'"),
+            "1"
+        );
+        let erased = "SELECT reason FROM leadguard.audit_log WHERE target_name = 'crm.note' AND record = '1' AND action = 'erase'";
+        assert_eq!(rows(&mut db.connect("dora"), erased), [["its record was purged"]]);
+    }
+}

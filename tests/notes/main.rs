@@ -1,7 +1,11 @@
 //! Notes and tags in tables of their own.
 
 mod append_only;
+mod closed;
+mod dump;
 mod erase;
+mod erase_limits;
+mod everybody;
 mod lab;
 mod reading;
 mod tags;

@@ -58,3 +58,46 @@ fn k27_a_rep_finds_the_notes_of_a_lead_by_index() {
     let text = plan.concat().join("\n");
     assert!(text.contains("Index Cond: (lead_id = 1)"), "{text}");
 }
+
+#[test]
+fn k27_a_rep_counts_notes_without_a_look_for_each() {
+    let db = lab("notes_count");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO crm.lead (owner_id, name) SELECT (SELECT id FROM leadguard.member WHERE key = 'carl'), 'bulk' FROM generate_series(1, 5000);
+         INSERT INTO crm.note (lead_id, body) SELECT id, 'bulk' FROM crm.lead, generate_series(1, 4); ANALYZE crm.lead, crm.note",
+    );
+    let plan = rows(&mut db.connect("alice"), "EXPLAIN (COSTS OFF) SELECT count(*) FROM crm.note").concat().join("\n");
+    assert!(plan.contains("hashed SubPlan") || plan.contains("Join"), "{plan}");
+    assert_eq!(scalar(&mut db.connect("alice"), "SELECT count(*) FROM crm.note"), "25");
+}
+
+#[test]
+fn k27_analysts_read_and_do_not_write() {
+    let db = lab("notes_analyst");
+    for moment in ["before", "after"] {
+        let report = db.create_role(&format!("report_{moment}"));
+        accepted(&mut db.admin(), &format!("SELECT leadguard.analyst('{report}', 'mona')"));
+        if moment == "before" {
+            accepted(
+                &mut db.admin(),
+                "SELECT leadguard.unprotect('crm.note');
+                 SELECT leadguard.protect_notes('crm.note', 'crm.lead', 'lead_id', 'body', author => 'author')",
+            );
+        }
+        let mut session = db.connect(&format!("report_{moment}"));
+        assert_eq!(
+            ids(&mut session, "SELECT id FROM crm.note"),
+            ids(&mut db.connect("mona"), "SELECT id FROM crm.note")
+        );
+        for sql in
+            ["INSERT INTO crm.note (lead_id, body) VALUES (1, 'x')", "INSERT INTO crm.tag VALUES (1, 'source:x')"]
+        {
+            refused(&mut session, sql, "42501");
+            accepted(&mut db.admin(), &format!("GRANT ALL ON crm.note, crm.tag TO \"{report}\""));
+            refused(&mut session, sql, "42501");
+            accepted(&mut db.admin(), &format!("REVOKE INSERT ON crm.note, crm.tag FROM \"{report}\""));
+        }
+    }
+    accepted(&mut db.connect("mona"), "INSERT INTO crm.note (lead_id, body) VALUES (1, 'x')");
+}

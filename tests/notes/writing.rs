@@ -74,3 +74,27 @@ fn a_member_registered_later_reads_and_writes() {
     assert_eq!(scalar(&mut db.connect("nina"), "SELECT count(*) FROM crm.note"), "8");
     accepted(&mut db.connect("nina"), "INSERT INTO crm.note (lead_id, body) VALUES (1, 'hello')");
 }
+
+#[test]
+fn k53_notes_of_a_superuser_are_read_by_the_auditors() {
+    let db = lab("notes_audit_unbound");
+    let id = scalar(&mut db.admin(), "INSERT INTO crm.note (lead_id, body) VALUES (1, 'x') RETURNING id");
+    accepted(&mut db.admin(), &format!("SELECT leadguard.erase_note('crm.note', '{id}', 'by the superuser')"));
+    let log = format!(
+        "SELECT action, member_key, session_role FROM leadguard.audit_log WHERE target_name = 'crm.note' AND record = '{id}' ORDER BY id"
+    );
+    assert_eq!(rows(&mut db.connect("dora"), &log), [["note", "∅", "postgres"], ["erase", "∅", "postgres"]]);
+    assert!(rows(&mut db.connect("alice"), &log).is_empty());
+}
+
+#[test]
+fn k53_the_audit_holds_nothing_of_a_note() {
+    let db = lab("notes_audit_values");
+    accepted(&mut db.connect("alice"), "INSERT INTO crm.note (id, lead_id, body) VALUES (500, 1, 'sesame')");
+    accepted(&mut db.connect("dora"), "SELECT leadguard.erase_note('crm.note', '500', 'asked')");
+    for table in ["audit_log", "audit_value", "erasure"] {
+        let sql = format!("SELECT count(*) FROM leadguard.{table} t WHERE t::text LIKE '%sesame%'");
+        assert_eq!(scalar(&mut db.admin(), &sql), "0", "{table}");
+    }
+    assert_eq!(rows(&mut db.admin(), "SELECT * FROM leadguard.audit_verify()"), Vec::<Vec<String>>::new());
+}
