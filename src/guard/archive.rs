@@ -133,8 +133,8 @@ fn archive_row(
     old: &Row,
 ) -> Datum {
     let row = Archiving::new(table, trigger.relation(), old.place(), record, member, approval);
-    if delete::is_watched(trigger.execution()) {
-        archive::propose(row);
+    if let Some(part) = delete::taken_over(trigger.part()) {
+        archive::propose(part, row);
         return trigger.pass();
     }
     if archive::accept(row) {

@@ -4,6 +4,7 @@ mod delete;
 mod foreign_keys;
 mod forms;
 mod lab;
+mod mixed;
 mod partitions;
 mod restore;
 mod seeing;
