@@ -147,6 +147,27 @@ BEGIN
         WHERE p.target = item.objid;
     END LOOP;
 
+    -- What a tombstone keeps follows too. Columns that are dropped leave the list, so the missing one is the renamed one.
+    FOR item IN
+        SELECT DISTINCT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND p.attribution <> '{}'
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+          AND a.attname <> ALL (p.attribution)
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_replace(p.attribution, missing.name, item.name)
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_table q
+            CROSS JOIN LATERAL unnest(q.attribution) AS m (name)
+            WHERE q.target = item.objid
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+            LIMIT 1
+        ) missing
+        WHERE p.target = item.objid;
+    END LOOP;
+
     -- Rules about fields name a column by number and name; an explicit rename is the one thing that they follow.
     -- Where a rule of a column that is gone has the new name already, both stay as they are and close the column.
     FOR item IN
@@ -230,6 +251,14 @@ BEGIN
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
         DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
     END IF;
+    FOR item IN
+        SELECT p.target, d.address_names[3]::name AS name
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND d.address_names[3]::name = ANY (p.attribution)
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_remove(p.attribution, item.name) WHERE p.target = item.target;
+    END LOOP;
     -- Rules about a dropped column stay, and concern no column that takes its name: 0 is the number of none, and is
     -- what a dump carries over.
     FOR item IN

@@ -74,8 +74,7 @@ fn archive(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     let target = &right.target;
     let (condition, id) = target.is_record(1, &right.record.id);
     let text = format!("DELETE FROM {} WHERE {condition}", target.relation);
-    because(reason, || sql::query_once(&text, &[id], Sees::Now, &mut |_| {}));
-    if !is_archived(&right, &at) && visibility::now().has_capability("see_archived") {
+    if because(reason, || sql::query_once(&text, &[id], Sees::Now, &mut |_| {})) == 0 {
         errors::no_such_record(&names::shown(target.table.target), &right.record.id);
     }
 }
@@ -136,7 +135,16 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
         Param::Int(approval),
         Param::Text(Some(&kept)),
     ];
-    as_extension(|| sql::query(include_str!("../../sql/query/tombstone.sql"), &params, Sees::Now, &mut |_| {}));
+    as_extension(|| {
+        sql::query(include_str!("../../sql/query/tombstone.sql"), &params, Sees::Now, &mut |_| {});
+        // A record that gets the same id one day must not inherit its shares.
+        sql::query(
+            "DELETE FROM leadguard.record_grant WHERE target = $1 AND record = $2",
+            &params[..2],
+            Sees::Now,
+            &mut |_| {},
+        );
+    });
     audit::erase_values(target.table.target, &record.id);
     audit::event(&Event {
         target: Some(target.table.target),
@@ -153,7 +161,9 @@ fn attribution(target: &Target, record: &str, at: &str, by: Option<&str>) -> Str
     let mut columns = Vec::new();
     as_extension(|| {
         sql::query(
-            "SELECT unnest(attribution) FROM leadguard.protected_table WHERE target = $1",
+            "SELECT a.attname FROM leadguard.protected_table p \
+             JOIN pg_attribute a ON a.attrelid = p.target AND a.attname = ANY (p.attribution) AND NOT a.attisdropped \
+             WHERE p.target = $1 ORDER BY a.attnum",
             &[Param::Oid(target.table.target)],
             Sees::Now,
             &mut |row| columns.extend(row.text(0).map(|name| names::quote(&name))),
