@@ -83,3 +83,29 @@ fn k53_shares_go_with_a_purged_record() {
     accepted(&mut alice, "INSERT INTO crm.lead (id, name) VALUES (1, 'another')");
     assert_eq!(leads(&db, "carl"), set("2 9 10"));
 }
+
+#[test]
+fn k53_tombstones_name_any_column() {
+    let db = lab("archive_odd_names");
+    let more: String = (0..60).map(|n| format!(", c{n} int DEFAULT {n}")).collect();
+    let all: Vec<String> = (0..60).map(|n| format!("c{n}")).collect();
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "CREATE TABLE crm.\"Odd Table\" (\"The Id\" text PRIMARY KEY, \"Own\"\"er\" varchar(20){more});
+             INSERT INTO crm.\"Odd Table\" SELECT v, 'alice' FROM unnest(ARRAY['a''b', 'x,y', '{{z}}', 'NULL', '']) v;
+             SELECT leadguard.protect('crm.\"Odd Table\"', owner => 'Own\"er', archived_at => 'Gone At', archived_by => 'By');
+             SELECT leadguard.set_archive('crm.\"Odd Table\"', 'Gone At', 'By', '{{{}}}')",
+            all.join(",")
+        ),
+    );
+    assert_eq!(accepted(&mut db.connect("alice"), "DELETE FROM crm.\"Odd Table\""), 5);
+    let mut dora = db.connect("dora");
+    for id in ["a''b", "x,y", "{z}", "NULL", ""] {
+        accepted(&mut dora, &format!("SELECT leadguard.restore('crm.\"Odd Table\"', '{id}', 'x')"));
+        accepted(&mut dora, &format!("SELECT leadguard.archive('crm.\"Odd Table\"', '{id}', 'x')"));
+        accepted(&mut dora, &format!("SELECT leadguard.purge('crm.\"Odd Table\"', '{id}', 'x')"));
+    }
+    let kept = "SELECT DISTINCT kept ->> 'Own\"er', kept ->> 'By', kept ->> 'Gone At' IS NOT NULL, kept ->> 'c0', kept ->> 'c59' FROM leadguard.tombstone";
+    assert_eq!(rows(&mut dora, kept), [["alice", "dora", "t", "0", "59"]]);
+}

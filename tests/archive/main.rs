@@ -1,5 +1,6 @@
 //! DELETE archives; restore, purge, and what stays of purged rows.
 
+mod attacks;
 mod columns;
 mod delete;
 mod foreign_keys;
