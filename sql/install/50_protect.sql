@@ -31,7 +31,7 @@ COMMENT ON FUNCTION leadguard.protect IS
 CREATE FUNCTION leadguard.unprotect(target regclass, dry_run boolean DEFAULT false, archived text DEFAULT 'refuse')
 RETURNS TABLE (step integer, kind text, statement text, reason text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'unprotect_wrapper';
+AS 'MODULE_PATHNAME', 'unprotect_with_wrapper';
 COMMENT ON FUNCTION leadguard.unprotect(regclass, boolean, text) IS
 'Leaves a protected table as it was: policies, triggers, indexes, flags and privileges of leadguard go, and with them the shares of its records. Also for a partition that was detached from a protected table. archived says what becomes of archived rows: refuse (55000), keep or purge. For the table''s owner and superusers (42501). 42704: not protected, 42809: a partition, 55P03: the table is busy.';
 
@@ -174,6 +174,27 @@ BEGIN
         WHERE h.target = item.objid;
     END LOOP;
 
+    -- What a tombstone keeps follows too. Columns that are dropped leave the list, so the missing one is the renamed one.
+    FOR item IN
+        SELECT DISTINCT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND p.attribution <> '{}'
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+          AND a.attname <> ALL (p.attribution)
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_replace(p.attribution, missing.name, item.name)
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_table q
+            CROSS JOIN LATERAL unnest(q.attribution) AS m (name)
+            WHERE q.target = item.objid
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+            LIMIT 1
+        ) missing
+        WHERE p.target = item.objid;
+    END LOOP;
+
     -- Rules about fields name a column by number and name; an explicit rename is the one thing that they follow.
     -- Where a rule of a column that is gone has the new name already, both stay as they are and close the column.
     FOR item IN
@@ -285,6 +306,14 @@ BEGIN
         RAISE EXCEPTION 'column "%" of % cannot be dropped: its protection relies on it', item.name, item.target
             USING ERRCODE = '2BP01', HINT = format('leadguard.unprotect(%L) first.', item.target);
     END IF;
+    FOR item IN
+        SELECT p.target, d.address_names[3]::name AS name
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND d.address_names[3]::name = ANY (p.attribution)
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_remove(p.attribution, item.name) WHERE p.target = item.target;
+    END LOOP;
     -- Rules about a dropped column stay, and concern no column that takes its name: 0 is the number of none, and is
     -- what a dump carries over.
     FOR item IN

@@ -74,8 +74,7 @@ fn archive(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     let target = &right.target;
     let (condition, id) = target.is_record(1, &right.record.id);
     let text = format!("DELETE FROM {} WHERE {condition}", target.relation);
-    because(reason, || sql::query_once(&text, &[id], Sees::Now, &mut |_| {}));
-    if !is_archived(&right, &at) && visibility::now().has_capability("see_archived") {
+    if because(reason, || sql::query_once(&text, &[id], Sees::Now, &mut |_| {})) == 0 {
         errors::no_such_record(&names::shown(target.table.target), &right.record.id);
     }
 }
@@ -104,7 +103,7 @@ fn restore(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
 fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     let reason = required(reason.filter(|reason| !reason.trim().is_empty()), "the reason");
     let right = right("purge", target, record);
-    let (at, by) = columns(&right.target.table);
+    let (at, _) = columns(&right.target.table);
     let (target, record) = (&right.target, &right.record);
     let subject = visibility::now();
     if subject.member.is_some() && !subject.has_capability("hard_delete") {
@@ -115,7 +114,7 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     }
     demand(&right, &at, true);
     let approval = approval(&right, "purge");
-    let kept = attribution(target, &record.id, &at, by.as_deref());
+    let kept = attribution(target, &record.id);
     // What belongs to the record goes first: foreign keys would be in the way. Ids of partitions need not differ.
     as_caller(|| {
         set_local(c"leadguard.show_archived", c"on");
@@ -136,7 +135,16 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
         Param::Int(approval),
         Param::Text(Some(&kept)),
     ];
-    as_extension(|| sql::query(include_str!("../../sql/query/tombstone.sql"), &params, Sees::Now, &mut |_| {}));
+    as_extension(|| {
+        sql::query(include_str!("../../sql/query/tombstone.sql"), &params, Sees::Now, &mut |_| {});
+        // A record that gets the same id one day must not inherit its shares.
+        sql::query(
+            "DELETE FROM leadguard.record_grant WHERE target = $1 AND record = $2",
+            &params[..2],
+            Sees::Now,
+            &mut |_| {},
+        );
+    });
     audit::erase_values(target.table.target, &record.id);
     audit::event(&Event {
         target: Some(target.table.target),
@@ -148,28 +156,39 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     });
 }
 
+/// A function takes so many arguments and no more.
+const PAIRS: usize = 40;
+
 /// What the tombstone keeps: the mapped columns, when and by whom it was archived, and the columns of attribution.
-fn attribution(target: &Target, record: &str, at: &str, by: Option<&str>) -> String {
-    let mut columns = Vec::new();
+fn attribution(target: &Target, record: &str) -> String {
+    let table = &target.table;
+    let mapped = [
+        &table.owner_column,
+        &table.territory_column,
+        &table.organization_column,
+        &table.creator_column,
+        &table.archived_at_column,
+        &table.archived_by_column,
+    ];
+    let mut columns: Vec<String> = mapped.into_iter().flatten().cloned().collect();
     as_extension(|| {
         sql::query(
-            "SELECT unnest(attribution) FROM leadguard.protected_table WHERE target = $1",
-            &[Param::Oid(target.table.target)],
+            "SELECT a.attname FROM leadguard.protected_table p \
+             JOIN pg_attribute a ON a.attrelid = p.target AND a.attname = ANY (p.attribution) AND NOT a.attisdropped \
+             WHERE p.target = $1 ORDER BY a.attnum",
+            &[Param::Oid(table.target)],
             Sees::Now,
-            &mut |row| columns.extend(row.text(0).map(|name| names::quote(&name))),
+            &mut |row| columns.extend(row.text(0)),
         )
     });
-    let mapped = [&target.owner, &target.territory, &target.organization];
-    columns.extend(mapped.into_iter().flatten().map(|column| column.quoted.clone()));
-    columns.extend(target.table.creator_column.as_deref().map(names::quote));
-    columns.push(at.to_owned());
-    columns.extend(by.map(str::to_owned));
     let pairs: Vec<String> =
-        columns.iter().map(|column| format!("{}, {column}", names::literal(column.trim_matches('"')))).collect();
+        columns.iter().map(|name| format!("{}, {}", names::literal(name), names::quote(name))).collect();
+    let parts: Vec<String> =
+        pairs.chunks(PAIRS).map(|part| format!("pg_catalog.jsonb_build_object({})", part.join(", "))).collect();
     let (condition, id) = target.is_record(1, record);
     let text = format!(
-        "SELECT pg_catalog.jsonb_build_object({})::pg_catalog.text FROM {} WHERE {condition}",
-        pairs.join(", "),
+        "SELECT ({})::pg_catalog.text FROM {} WHERE {condition}",
+        parts.join(" OPERATOR(pg_catalog.||) "),
         target.relation
     );
     let mut kept = None;

@@ -12,7 +12,6 @@ mod functions;
 pub(crate) mod policy;
 
 use crate::errors::{bug, failure};
-use crate::ffi::delete;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
@@ -44,8 +43,9 @@ pub(crate) struct Row {
 
 #[derive(Default)]
 struct Noted {
-    /// Judged, and not yet met by the executor.
-    proposed: Option<Row>,
+    /// Judged, and not yet met by the executor, with the part of the statement that comes to it. A trigger in between
+    /// may delete other rows.
+    proposed: Vec<(usize, Row)>,
     accepted: Vec<Row>,
     known: HashSet<(u32, Oid, Place)>,
     /// Why, where a function was told.
@@ -84,9 +84,12 @@ impl Row {
     }
 }
 
-/// The executor will say whether it really comes to the row.
-pub(crate) fn propose(row: Row) {
-    NOTED.with_borrow_mut(|noted| noted.proposed = Some(row));
+/// The executor will say whether it really comes to the row. One at a time, in each part of each statement.
+pub(crate) fn propose(part: usize, row: Row) {
+    NOTED.with_borrow_mut(|noted| {
+        noted.proposed.retain(|(of, held)| *of != part || held.command != row.command);
+        noted.proposed.push((part, row));
+    });
 }
 
 pub(crate) fn accept(row: Row) -> bool {
@@ -100,10 +103,15 @@ pub(crate) fn accept(row: Row) -> bool {
 }
 
 /// The executor deletes the row that was judged last; None when it did so already, through another row of a join.
-pub(crate) fn accept_proposed(relation: Oid) -> Option<Place> {
-    let row = NOTED.with_borrow_mut(|noted| noted.proposed.take())?;
+pub(crate) fn accept_proposed(part: usize, relation: Oid) -> Option<Place> {
+    let this = command();
+    let row = NOTED.with_borrow_mut(|noted| {
+        let is_it = |(of, row): &(usize, Row)| *of == part && row.command == this && row.relation == relation;
+        let at = noted.proposed.iter().position(is_it)?;
+        Some(noted.proposed.swap_remove(at).1)
+    })?;
     let place = row.place;
-    (row.relation == relation && accept(row)).then_some(place)
+    accept(row).then_some(place)
 }
 
 /// Runs `body` with a reason for what it archives.
@@ -124,7 +132,7 @@ pub(crate) fn because<T>(reason: Option<&str>, body: impl FnOnce() -> T) -> T {
 pub(crate) fn finish() {
     let this = command();
     let (mine, reason) = NOTED.with_borrow_mut(|noted| {
-        noted.proposed = None;
+        noted.proposed.retain(|(_, row)| row.command != this);
         if noted.accepted.is_empty() {
             return (Vec::new(), None);
         }
@@ -211,13 +219,12 @@ pub(crate) fn on_transaction(event: Transaction) {
         }
         Transaction::Ended => {
             let _ = NOTED.take();
-            delete::forget_uncounted();
         }
         Transaction::SubCommitted { sub, parent } => NOTED.with_borrow_mut(|noted| {
             noted.accepted.iter_mut().filter(|row| row.sub == sub).for_each(|row| row.sub = parent);
         }),
         Transaction::SubAborted { sub } => NOTED.with_borrow_mut(|noted| {
-            noted.proposed = None;
+            noted.proposed.retain(|(_, row)| row.sub != sub);
             let gone: Vec<Row> = noted.accepted.extract_if(.., |row| row.sub == sub).collect();
             for row in gone {
                 noted.known.remove(&(row.command, row.relation, row.place));

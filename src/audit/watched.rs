@@ -84,6 +84,10 @@ impl Watched {
     }
 
     fn new(table: &Table, row: &Row, inserts: bool, is_watched: impl Fn(&Attribute, Part) -> bool) -> Watched {
+        if table.is_of_old_database() {
+            let named = RefCell::default();
+            return Watched { id: None, organization: None, fields: Vec::new(), inserts: false, named };
+        }
         let closed = Closed::of(table);
         let is = |name: &str, column: &Option<String>| column.as_deref() == Some(name);
         let mut fields: Vec<Field> = row

@@ -6,7 +6,12 @@
 //! are archived. Triggers that fire after a deletion do not: nothing was deleted, and foreign keys must not follow.
 //!
 //! Planning a policy has loaded the library before the executor starts. Where it has not (a superuser's first
-//! statement), and in MERGE, the trigger keeps the executor away, and the row is archived all the same.
+//! statement), and in MERGE, the trigger keeps the executor away, and the row is archived all the same; of a MERGE it
+//! is counted afterwards.
+//!
+//! A statement may delete rows of one table in several parts, by DELETE and by MERGE. Each part has copies of the
+//! table's triggers of its own, and by these it is known which part a trigger was called for: let through in the wrong
+//! one, a row would be gone.
 
 use super::expr::pointers;
 use crate::archive;
@@ -14,22 +19,35 @@ use crate::guard::{self, Purpose};
 use crate::visibility;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::ffi::CStr;
 
 static mut NEXT_START: pg_sys::ExecutorStart_hook_type = None;
 static mut NEXT_RUN: pg_sys::ExecutorRun_hook_type = None;
 
+/// What becomes of the rows of one part of a running statement.
+#[derive(Clone, Copy)]
+enum Part {
+    /// They reach the routine, which knows the part by this.
+    TakenOver(usize),
+    /// The trigger takes them away, and the statement reports them.
+    Counted,
+}
+
 thread_local! {
-    /// Executions whose DELETEs were taken over, by their memory contexts.
-    static WATCHED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-    /// Rows that the triggers of an execution took away from the executor, which has not counted them.
-    static UNCOUNTED: RefCell<Vec<(usize, u64)>> = const { RefCell::new(Vec::new()) };
+    /// Parts by the address of their copy of the guard, with the execution (its memory context) that they belong to.
+    static PARTS: RefCell<HashMap<usize, (usize, Part)>> = RefCell::default();
+    /// How many rows the guards of an execution took away from the executor, which has not counted them.
+    static UNCOUNTED: RefCell<HashMap<usize, u64>> = RefCell::default();
     static ROUTINE: Cell<*mut pg_sys::FdwRoutine> = const { Cell::new(core::ptr::null_mut()) };
 }
 
-/// Whether rows of DELETEs of this execution reach the routine.
-pub(crate) fn is_watched(execution: usize) -> bool {
-    WATCHED.with_borrow(|watched| watched.contains(&execution))
+/// The part whose rows reach the routine, if the guard was called for one.
+pub(crate) fn taken_over(guard: usize) -> Option<usize> {
+    PARTS.with_borrow(|parts| match parts.get(&guard) {
+        Some((_, Part::TakenOver(part))) => Some(*part),
+        _ => None,
+    })
 }
 
 /// Called once, when the library is loaded.
@@ -43,12 +61,11 @@ pub(crate) fn install() {
     }
 }
 
-/// A trigger of this execution took a row away.
-pub(crate) fn uncounted(execution: usize) {
-    UNCOUNTED.with_borrow_mut(|uncounted| match uncounted.iter_mut().find(|(of, _)| *of == execution) {
-        Some((_, count)) => *count += 1,
-        None => uncounted.push((execution, 1)),
-    });
+/// The guard took a row away.
+pub(crate) fn uncounted(guard: usize) {
+    if let Some((execution, Part::Counted)) = PARTS.with_borrow(|parts| parts.get(&guard).copied()) {
+        UNCOUNTED.with_borrow_mut(|uncounted| *uncounted.entry(execution).or_default() += 1);
+    }
 }
 
 /// The same function without pgrx's guard: the frame below holds nothing that an error could leave behind.
@@ -101,24 +118,15 @@ unsafe extern "C-unwind" fn run(query: *mut pg_sys::QueryDesc, direction: pg_sys
     }
 }
 
-/// MERGE, which has no routine to hand rows to, and statements that started before the library was loaded.
+/// MERGE, which has no routine to hand rows to.
 ///
 /// # Safety
 /// A query that is running.
 unsafe fn add_uncounted(query: *mut pg_sys::QueryDesc) {
     // SAFETY: as the caller promises.
     let state = unsafe { &mut *(*query).estate };
-    let execution = state.es_query_cxt as usize;
-    UNCOUNTED.with_borrow_mut(|uncounted| {
-        if let Some(at) = uncounted.iter().position(|(of, _)| *of == execution) {
-            state.es_processed += uncounted.swap_remove(at).1;
-        }
-    });
-}
-
-/// What failed counts nothing; the next execution may lie at the same place.
-pub(crate) fn forget_uncounted() {
-    let _ = UNCOUNTED.take();
+    let count = UNCOUNTED.with_borrow_mut(|uncounted| uncounted.remove(&(state.es_query_cxt as usize)));
+    state.es_processed += count.unwrap_or(0);
 }
 
 unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: core::ffi::c_int) {
@@ -131,18 +139,31 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: core::ff
     }
     // SAFETY: a query that was started.
     let statement = unsafe { &*(*query).plannedstmt };
-    let may_delete = statement.commandType == pg_sys::CmdType::CMD_DELETE || statement.hasModifyingCTE;
+    let may_delete = statement.commandType == pg_sys::CmdType::CMD_DELETE
+        || is_merge(statement.commandType)
+        || statement.hasModifyingCTE;
     if may_delete && flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as i32 == 0 {
         // SAFETY: as above.
         unsafe { watch(query) };
     }
 }
 
+#[cfg(not(feature = "pg14"))]
+fn is_merge(command: pg_sys::CmdType::Type) -> bool {
+    command == pg_sys::CmdType::CMD_MERGE
+}
+
+#[cfg(feature = "pg14")]
+fn is_merge(_command: pg_sys::CmdType::Type) -> bool {
+    false
+}
+
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn watch(query: *mut pg_sys::QueryDesc) {
     // SAFETY: a query that was started has a state.
     let (top, state) = unsafe { ((*query).planstate, &*(*query).estate) };
-    let mut is_watched = false;
+    let execution = state.es_query_cxt;
+    let mut parts = Vec::new();
     for node in pointers::<pg_sys::PlanState>(state.es_auxmodifytables).chain([top]) {
         // SAFETY: nodes of the running query; the tag says what they are.
         let is_modify = unsafe { (*node.cast::<pg_sys::Node>()).type_ } == pg_sys::NodeTag::T_ModifyTableState;
@@ -150,35 +171,49 @@ unsafe extern "C-unwind" fn watch(query: *mut pg_sys::QueryDesc) {
             continue;
         }
         // SAFETY: as above.
-        let modify = unsafe { &*node.cast::<pg_sys::ModifyTableState>() };
-        if modify.operation != pg_sys::CmdType::CMD_DELETE {
+        let modify = unsafe { &mut *node.cast::<pg_sys::ModifyTableState>() };
+        let deletes = modify.operation == pg_sys::CmdType::CMD_DELETE;
+        // What the statement reports is the number of rows of its main part.
+        let counts = is_merge(modify.operation) && modify.canSetTag;
+        if !(deletes || counts) {
             continue;
         }
         for index in 0..modify.mt_nrels.max(0) as usize {
             // SAFETY: the node has mt_nrels of them.
             let relation = unsafe { &mut *modify.resultRelInfo.add(index) };
-            if archives(relation) {
+            let Some(guard) = guard_of(relation).filter(|_| archives(relation)) else { continue };
+            if deletes {
                 take_over(relation);
-                is_watched = true;
+                // SAFETY: null, or this node's own.
+                if let Some(capture) = unsafe { modify.mt_transition_capture.as_mut() } {
+                    capture.tcs_delete_old_table = false;
+                }
+                parts.push((guard, (execution as usize, Part::TakenOver(&raw const *relation as usize))));
+            } else {
+                parts.push((guard, (execution as usize, Part::Counted)));
             }
         }
     }
-    if is_watched {
-        remember(state.es_query_cxt);
+    if !parts.is_empty() {
+        PARTS.with_borrow_mut(|held| held.extend(parts));
+        until_the_end(execution);
     }
+}
+
+/// The address of the guard among this part's own triggers.
+fn guard_of(relation: &pg_sys::ResultRelInfo) -> Option<usize> {
+    // SAFETY: null, or the triggers of the open relation.
+    let triggers = unsafe { relation.ri_TrigDesc.as_ref() }?;
+    (0..triggers.numtriggers.max(0) as usize).find_map(|index| {
+        // SAFETY: the array has numtriggers entries.
+        let trigger = unsafe { triggers.triggers.add(index) };
+        // SAFETY: names are terminated.
+        (unsafe { CStr::from_ptr((*trigger).tgname) } == c"leadguard_90_row").then_some(trigger as usize)
+    })
 }
 
 /// Whether a DELETE of rows of the relation archives them.
 fn archives(relation: &pg_sys::ResultRelInfo) -> bool {
-    // SAFETY: null, or the triggers of the open relation.
-    let Some(triggers) = (unsafe { relation.ri_TrigDesc.as_ref() }) else { return false };
-    let ours = (0..triggers.numtriggers.max(0) as usize).any(|index| {
-        // SAFETY: the array has numtriggers entries with terminated names.
-        unsafe { CStr::from_ptr((*triggers.triggers.add(index)).tgname) == c"leadguard_90_row" }
-    });
-    if !ours {
-        return false;
-    }
     // SAFETY: the relation is open while it is written.
     let oid = unsafe { (*relation.ri_RelationDesc).rd_id };
     let table = visibility::statement().table(oid);
@@ -188,7 +223,7 @@ fn archives(relation: &pg_sys::ResultRelInfo) -> bool {
 
 fn take_over(relation: &mut pg_sys::ResultRelInfo) {
     relation.ri_FdwRoutine = routine();
-    // SAFETY: looked at before; the description is this execution's own copy.
+    // SAFETY: looked at before; the description is this part's own copy.
     let triggers = unsafe { &mut *relation.ri_TrigDesc };
     triggers.trig_delete_after_row = false;
     triggers.trig_delete_old_table = false;
@@ -220,7 +255,8 @@ unsafe extern "C-unwind" fn delete(
     // SAFETY: the relation is open while it is written.
     let open = unsafe { (*relation).ri_RelationDesc };
     // SAFETY: as above.
-    let Some((block, offset)) = archive::accept_proposed(unsafe { (*open).rd_id }) else {
+    let oid = unsafe { (*open).rd_id };
+    let Some((block, offset)) = archive::accept_proposed(relation as usize, oid) else {
         return core::ptr::null_mut();
     };
     let mut place = pg_sys::ItemPointerData {
@@ -241,26 +277,31 @@ unsafe extern "C-unwind" fn delete(
     slot
 }
 
-/// Until the execution ends, however it does.
-fn remember(context: pg_sys::MemoryContext) {
+/// Keeps what is known of the execution until it ends, however it does.
+fn until_the_end(execution: pg_sys::MemoryContext) {
     // SAFETY: the callback lives in the context whose end it waits for.
     unsafe {
-        let callback = pg_sys::MemoryContextAlloc(context, size_of::<pg_sys::MemoryContextCallback>())
+        let callback = pg_sys::MemoryContextAlloc(execution, size_of::<pg_sys::MemoryContextCallback>())
             .cast::<pg_sys::MemoryContextCallback>();
         callback.write(pg_sys::MemoryContextCallback {
             func: Some(forget),
-            arg: context.cast(),
+            arg: execution.cast(),
             next: core::ptr::null_mut(),
         });
-        WATCHED.with_borrow_mut(|watched| watched.push(context as usize));
-        pg_sys::MemoryContextRegisterResetCallback(context, callback);
+        pg_sys::MemoryContextRegisterResetCallback(execution, callback);
     }
 }
 
-unsafe extern "C-unwind" fn forget(context: *mut core::ffi::c_void) {
-    WATCHED.with(|watched| {
-        if let Ok(mut watched) = watched.try_borrow_mut() {
-            watched.retain(|held| *held != context as usize);
+unsafe extern "C-unwind" fn forget(execution: *mut core::ffi::c_void) {
+    let execution = execution as usize;
+    PARTS.with(|parts| {
+        if let Ok(mut parts) = parts.try_borrow_mut() {
+            parts.retain(|_, (of, _)| *of != execution);
+        }
+    });
+    UNCOUNTED.with(|uncounted| {
+        if let Ok(mut uncounted) = uncounted.try_borrow_mut() {
+            uncounted.remove(&execution);
         }
     });
 }

@@ -27,7 +27,6 @@ impl Operation {
 
 pub(crate) struct TriggerCall {
     data: *mut pg_sys::TriggerData,
-    execution: usize,
 }
 
 thread_local! {
@@ -42,14 +41,13 @@ impl TriggerCall {
         if context.is_null() || unsafe { (*context).type_ } != pg_sys::NodeTag::T_TriggerData {
             crate::errors::not_a_trigger();
         }
-        // SAFETY: flinfo is live; its memory context is that of the execution whose trigger this is.
-        let execution = unsafe { (*(*call.fcinfo()).flinfo).fn_mcxt } as usize;
-        TriggerCall { data: context.cast(), execution }
+        TriggerCall { data: context.cast() }
     }
 
-    /// Which execution the trigger belongs to, as ffi::delete knows it.
-    pub(crate) fn execution(&self) -> usize {
-        self.execution
+    /// Which part of a running statement the trigger was called for, as ffi::delete knows it: each has its own copy of
+    /// the trigger.
+    pub(crate) fn part(&self) -> usize {
+        self.data().tg_trigger as usize
     }
 
     fn data(&self) -> &pg_sys::TriggerData {

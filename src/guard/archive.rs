@@ -29,12 +29,9 @@ impl Archived {
         let attributes = row.attributes();
         let find = |name: &String| {
             attributes.iter().find(|a| a.name == *name).cloned().unwrap_or_else(|| {
-                refused(format!(
-                    "{} has no column \"{name}\" any more, on which its archive relies",
-                    names::shown(table.target)
-                ))
-                .hint("Run leadguard.set_archive with the new column names.")
-                .raise()
+                refused(format!("{} has no column \"{name}\" any more, on which its archive relies", table.shown()))
+                    .hint("Run leadguard.set_archive with the new column names.")
+                    .raise()
             })
         };
         let at = table.archived_at_column.as_ref().map(find)?;
@@ -57,12 +54,7 @@ pub(super) fn delete(write: &Write, old: &Row) -> Datum {
     if is_purged(write.table, &record) {
         return write.trigger.pass();
     }
-    if session::is_following_a_foreign_key() {
-        refused(format!("a foreign key would delete record {record} of {}", write.table.shown()))
-            .detail("It is a protected table: its rows are archived, not deleted.")
-            .hint("Archive or reassign the record first, or change the foreign key to ON DELETE NO ACTION.")
-            .raise();
-    }
+    refuse_cascade(write.table, &record);
     let Some(archived) = &write.columns.archived else {
         if write.table.is_of_old_database() || write.subject.has_capability("hard_delete") {
             demand_approval(write.member, write.table, "delete", &record);
@@ -88,14 +80,23 @@ pub(super) fn delete(write: &Write, old: &Row) -> Datum {
 pub(super) fn delete_unbound(trigger: &TriggerCall, table: &Table, old: &Row) -> Datum {
     let Some(id) = old.column(&table.id_column) else { return trigger.pass() };
     let record = old.text(id);
-    // The superuser who deletes a parent may delete what hangs on it.
-    let is_free = table.archived_at_column.is_none() || session::is_following_a_foreign_key();
-    if is_free || is_purged(table, &record) {
+    if table.archived_at_column.is_none() || is_purged(table, &record) {
         return trigger.pass();
     }
+    refuse_cascade(table, &record);
     match Archived::find(old, table) {
         Some(archived) if archived.holds(old) => trigger.skip(),
         _ => archive_row(trigger, table, None, record, None, old),
+    }
+}
+
+/// The foreign key expects the row to be gone, and it would stay.
+fn refuse_cascade(table: &Table, record: &str) {
+    if session::is_following_a_foreign_key() && !table.is_of_old_database() {
+        refused(format!("a foreign key would delete record {record} of {}", table.shown()))
+            .detail("Rows of a protected table do not go with what they refer to.")
+            .hint("Purge the record first, or have it refer to something else.")
+            .raise();
     }
 }
 
@@ -133,12 +134,12 @@ fn archive_row(
     old: &Row,
 ) -> Datum {
     let row = Archiving::new(table, trigger.relation(), old.place(), record, member, approval);
-    if delete::is_watched(trigger.execution()) {
-        archive::propose(row);
+    if let Some(part) = delete::taken_over(trigger.part()) {
+        archive::propose(part, row);
         return trigger.pass();
     }
     if archive::accept(row) {
-        delete::uncounted(trigger.execution());
+        delete::uncounted(trigger.part());
     }
     trigger.skip()
 }

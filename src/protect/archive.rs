@@ -100,7 +100,9 @@ pub(super) fn set(target: Oid, (at, by): (String, Option<String>), attribution: 
     if let Some(missing) = attribution.iter().find(|name| !columns.iter().any(|c| c.name == **name)) {
         failure(check::NO_COLUMN, format!("column \"{missing}\" of {} does not exist", relation.name)).raise();
     }
-    entry.mapping.archive = self::columns(&relation, &columns, Some(&at), by.as_deref());
+    let wanted = self::columns(&relation, &columns, Some(&at), by.as_deref());
+    stays(&relation, entry.mapping.archive.as_ref(), wanted.as_ref());
+    entry.mapping.archive = wanted;
     check::distinct(&entry.mapping);
     let tree = inspect::tree(target);
     let mut steps = patience;
@@ -129,6 +131,19 @@ pub(super) fn set(target: Oid, (at, by): (String, Option<String>), attribution: 
     }
     steps.extend(comments);
     steps
+}
+
+/// Rows that are archived by one column would reappear with another.
+fn stays(relation: &Relation, present: Option<&Archive>, wanted: Option<&Archive>) {
+    let Some(present) = present else { return };
+    if wanted.is_some_and(|wanted| wanted.at == present.at && (present.by.is_none() || wanted.by == present.by)) {
+        return;
+    }
+    let by = present.by.as_ref().map(|by| format!(", archived_by => {}", literal(by))).unwrap_or_default();
+    failure("55000", format!("{} has an archive in other columns", relation.name))
+        .detail("Rows that are archived would reappear.")
+        .hint(format!("Pass archived_at => {}{by}.", literal(&present.at)))
+        .raise()
 }
 
 fn registration(relation: &Relation, entry: &Entry, attribution: &[String]) -> Step {

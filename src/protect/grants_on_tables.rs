@@ -5,7 +5,7 @@
 
 use super::step::{self, Step};
 use crate::errors::{bad_argument, failure};
-use crate::ffi::session::as_extension;
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names::{literal, quote};
 use pgrx::pg_sys::Oid;
@@ -202,6 +202,9 @@ fn grant_tables(role_names: Vec<String>, mode: &str) {
 /// Tables of notes and tags: OID, schema, and the qualified name of the parent.
 fn children() -> Vec<(Oid, String, String)> {
     let mut tables = Vec::new();
+    if !session::is_updated() {
+        return tables;
+    }
     sql::query(
         "SELECT c.oid, n.nspname, format('%I.%I', pn.nspname, p.relname) FROM leadguard.protected_child h \
          JOIN pg_class c ON c.oid = h.target JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -241,20 +244,19 @@ struct Protected {
 
 fn protected() -> Vec<Protected> {
     let mut tables = Vec::new();
-    sql::query(
+    let concealed_by = if session::is_updated() { "p.concealed_by" } else { "NULL::oid" };
+    let text = format!(
         "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, v.oid, vn.nspname \
          FROM leadguard.protected_table p \
          JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace \
-         LEFT JOIN pg_class v ON v.oid = p.concealed_by LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace ORDER BY 2",
-        &[],
-        Sees::Now,
-        &mut |row| {
-            if let (Some(target), Some(name), Some(schema)) = (row.oid(0), row.text(1), row.text(2)) {
-                let (id, view, view_schema) = (row.text(3).unwrap_or_default(), row.oid(4), row.text(5));
-                tables.push(Protected { target, name, schema, id, view, view_schema });
-            }
-        },
+         LEFT JOIN pg_class v ON v.oid = {concealed_by} LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace ORDER BY 2"
     );
+    sql::query(&text, &[], Sees::Now, &mut |row| {
+        if let (Some(target), Some(name), Some(schema)) = (row.oid(0), row.text(1), row.text(2)) {
+            let (id, view, view_schema) = (row.text(3).unwrap_or_default(), row.oid(4), row.text(5));
+            tables.push(Protected { target, name, schema, id, view, view_schema });
+        }
+    });
     tables
 }
 

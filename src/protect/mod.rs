@@ -91,7 +91,7 @@ fn protect(
 /// Leaves the table as it was before protect. Its owner or a superuser, else 42501; 42704 when it is not
 /// protected.
 #[pgrx::pg_extern(sql = false)]
-fn unprotect(target: Option<Oid>, dry_run: Option<bool>, archived: Option<&str>) -> Steps {
+fn unprotect_with(target: Option<Oid>, dry_run: Option<bool>, archived: Option<&str>) -> Steps {
     let target = arguments::required("target", target);
     let dry_run = arguments::required("dry_run", dry_run);
     let archived = archive::Archived::of(archived);
@@ -105,6 +105,12 @@ fn unprotect(target: Option<Oid>, dry_run: Option<bool>, archived: Option<&str>)
         steps
     });
     step::listed(steps, dry_run)
+}
+
+/// The same as 0.1 and 0.2 declare it.
+#[pgrx::pg_extern(sql = false)]
+fn unprotect(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
+    unprotect_with(target, dry_run, Some("refuse"))
 }
 
 /// Gives a protected table an archive, and puts its protection in order. Its owner or a superuser, else 42501; 42704

@@ -66,7 +66,36 @@ pub(crate) fn record(
         lines.push(Line::reason("organization", "the record belongs to another organization"));
     }
     lines.extend(obstacles(about, &paths, action));
+    lines.extend(around_the_archive(about, target, found, &paths, action));
     lines
+}
+
+/// What stands in the way of a level that would suffice.
+fn around_the_archive(
+    about: &About,
+    target: &Target,
+    found: Option<&Record>,
+    paths: &[Reached],
+    action: Action,
+) -> Option<Line> {
+    let counted = paths.iter().map(|r| about.counted(r.level)).max().unwrap_or_default();
+    let record = found.filter(|_| counted != Level::None && counted >= action.needs())?;
+    let has_archive = target.table.archived_at_column.is_some();
+    if record.archived && !action.leaves_as_it_is() {
+        return Some(Line::reason("archived", "the record is archived; leadguard.restore takes it back"));
+    }
+    if record.archived && !about.sees_archived {
+        let why = "the record is archived, and no role of the member has the capability see_archived";
+        return Some(Line::reason("archived", why));
+    }
+    match action {
+        Action::Archive if !has_archive => Some(Line::reason("archive", "the table has no archive")),
+        Action::Delete if !has_archive && !about.hard_deletes => {
+            let why = "the table has no archive, and no role of the member has the capability hard_delete";
+            Some(Line::reason("capability", why))
+        }
+        _ => None,
+    }
 }
 
 /// What stands in the way although a path is there.

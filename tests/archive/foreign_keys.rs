@@ -50,4 +50,12 @@ fn k52_a_cascade_does_not_delete_protected_children() {
     assert!(error.message().contains("crm.lead"), "{error:?}");
     assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM crm.lead WHERE archived_at IS NULL"), "15");
     assert_eq!(accepted(&mut db.connect("alice"), "DELETE FROM crm.account WHERE id = 2"), 1);
+    // Nor does a superuser's; archived or not, the row is still there.
+    let mut admin = db.admin();
+    refused(&mut admin, "DELETE FROM crm.account WHERE id = 1", "42501");
+    accepted(&mut db.connect("alice"), "DELETE FROM crm.lead WHERE id = 1");
+    refused(&mut admin, "DELETE FROM crm.account WHERE id = 1", "42501");
+    accepted(&mut admin, "SELECT leadguard.purge('crm.lead', '1', 'the account goes')");
+    assert_eq!(accepted(&mut admin, "DELETE FROM crm.account WHERE id = 1"), 1);
+    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM crm.lead"), "14");
 }

@@ -85,3 +85,34 @@ fn k52_a_session_in_parallel_and_a_cursor() {
         assert_eq!(scalar(&mut session, "SELECT count(*) FROM crm.lead"), if who == "dora" { "14" } else { "4" });
     }
 }
+
+#[test]
+fn k52_explanations_name_the_archive() {
+    let db = lab("archive_explained");
+    accepted(&mut db.connect("alice"), "DELETE FROM crm.lead WHERE id = 1");
+    accepted(
+        &mut db.admin(),
+        "CREATE TABLE crm.deal (id bigint PRIMARY KEY, owner_id bigint);
+         INSERT INTO crm.deal SELECT 1, id FROM leadguard.member WHERE key = 'alice';
+         SELECT leadguard.protect('crm.deal', owner => 'owner_id')",
+    );
+    let mut dora = db.connect("dora");
+    let mut why = |table: &str, who: &str, action: &str| {
+        let sql = format!(
+            "SELECT string_agg(path || ': ' || detail, '; ') FROM leadguard.explain_access('crm.{table}', '1', '{who}', '{action}')
+             WHERE path IN ('archived', 'archive', 'capability')"
+        );
+        let told = scalar(&mut dora, &sql);
+        let can = scalar(&mut dora, &format!("SELECT leadguard.can('{action}', 'crm.{table}', '1', '{who}')"));
+        assert_eq!(can == "t", told == "∅", "{table} {who} {action}: {told}");
+        told
+    };
+    assert!(why("lead", "alice", "read").contains("see_archived"));
+    assert!(why("lead", "dora", "update").contains("leadguard.restore"));
+    assert!(why("lead", "dora", "delete").contains("leadguard.restore"));
+    assert_eq!(why("lead", "dora", "read"), "∅");
+    assert!(why("deal", "alice", "delete").contains("hard_delete"));
+    assert!(why("deal", "alice", "archive").contains("no archive"));
+    assert_eq!(why("deal", "dora", "delete"), "∅");
+    assert_eq!(why("deal", "alice", "update"), "∅");
+}

@@ -1,0 +1,111 @@
+//! The columns of an archive, and of what a tombstone keeps.
+
+use crate::lab::*;
+use leadguard_tests::*;
+
+#[test]
+fn k52_an_archive_does_not_move_to_other_columns() {
+    let db = lab("archive_columns_move");
+    accepted(&mut db.connect("alice"), "DELETE FROM crm.lead WHERE id = 1");
+    let mut admin = db.admin();
+    for arguments in ["archived_at => 'deleted_at'", "archived_by => 'deleted_by'", "archived_by => NULL"] {
+        let error = refused(&mut admin, &format!("SELECT leadguard.set_archive('crm.lead', {arguments})"), "55000");
+        assert!(
+            error.hint().unwrap().contains("archived_at => 'archived_at', archived_by => 'archived_by'"),
+            "{error:?}"
+        );
+    }
+    assert_eq!(leads(&db, "alice"), set("2 3 4 5"));
+    accepted(&mut admin, "SELECT leadguard.set_archive('crm.lead', attribution => '{name}')");
+    assert_eq!(leads(&db, "alice"), set("2 3 4 5"));
+}
+
+#[test]
+fn k53_attribution_follows_its_columns() {
+    let db = lab("archive_attribution");
+    let mut admin = db.admin();
+    refused(&mut admin, "SELECT leadguard.set_archive('crm.lead', attribution => '{nmae}')", "42703");
+    accepted(&mut admin, "SELECT leadguard.set_archive('crm.lead', attribution => '{name,email}')");
+    accepted(&mut db.connect("alice"), "DELETE FROM crm.lead WHERE id IN (1, 2)");
+    accepted(&mut admin, "ALTER TABLE crm.lead RENAME COLUMN name TO title");
+    let mut dora = db.connect("dora");
+    accepted(&mut dora, "SELECT leadguard.purge('crm.lead', '1', 'x')");
+    accepted(&mut admin, "ALTER TABLE crm.lead DROP COLUMN email");
+    accepted(&mut admin, "ALTER TABLE crm.lead RENAME COLUMN amount TO worth");
+    accepted(&mut dora, "SELECT leadguard.purge('crm.lead', '2', 'x')");
+    let kept = |id: i32| {
+        let sql = format!(
+            "SELECT string_agg(k, ' ' ORDER BY k) FROM leadguard.tombstone, jsonb_object_keys(kept) AS k WHERE record = '{id}'"
+        );
+        scalar(&mut db.admin(), &sql)
+    };
+    assert_eq!(kept(1), "archived_at archived_by email owner_id territory_id title");
+    assert_eq!(kept(2), "archived_at archived_by owner_id territory_id title");
+}
+
+#[test]
+fn k52_a_concealed_table_has_its_archive() {
+    let db = lab("archive_concealed");
+    accepted(
+        &mut db.admin(),
+        "SELECT leadguard.set_archive('crm.lead', attribution => '{name,email}');
+         SELECT leadguard.mask('crm.lead', 'email', 'partial', keep => 4)",
+    );
+    let mut alice = db.connect("alice");
+    assert_eq!(rows(&mut alice, "DELETE FROM crm.lead WHERE id IN (1, 2) RETURNING id").len(), 2);
+    assert_eq!(accepted(&mut alice, "DELETE FROM crm.lead WHERE id IN (1, 3)"), 1);
+    accepted(&mut alice, "SELECT leadguard.archive('crm.lead', '4', 'why')");
+    assert_eq!(leads(&db, "alice"), set("5"));
+    accepted(&mut db.connect("lena"), "SELECT leadguard.restore('crm.lead', '1', 'x')");
+    let mut dora = db.connect("dora");
+    refused(&mut db.connect("lena"), "SELECT leadguard.purge('crm.lead', '2', 'x')", "42501");
+    accepted(&mut dora, "SELECT leadguard.purge('crm.lead', '2', 'x')");
+    accepted(&mut db.admin(), "SELECT leadguard.purge('crm.lead', '3', 'x')");
+    assert_eq!(leads(&db, "alice"), set("1 5"));
+    assert_eq!(ids(&mut db.admin(), "SELECT id FROM crm_base.lead WHERE id < 6"), set("1 4 5"));
+    // A tombstone keeps no more than whoever purged could read.
+    let kept = "SELECT kept ->> 'name', kept ->> 'email' FROM leadguard.tombstone WHERE record = '2'";
+    assert_eq!(rows(&mut dora, kept), [["lead 2", "***-.com"]]);
+}
+
+#[test]
+fn k53_shares_go_with_a_purged_record() {
+    let db = lab("archive_shares");
+    let mut alice = db.connect("alice");
+    accepted(
+        &mut alice,
+        "SELECT leadguard.share('crm.lead', '1', 'carl', 'edit'), leadguard.share('crm.lead', '2', 'carl', 'edit')",
+    );
+    accepted(&mut alice, "DELETE FROM crm.lead WHERE id IN (1, 2)");
+    assert!(!leads(&db, "carl").contains("1"));
+    let mut dora = db.connect("dora");
+    accepted(&mut dora, "SELECT leadguard.purge('crm.lead', '1', 'x'), leadguard.restore('crm.lead', '2', 'x')");
+    accepted(&mut alice, "INSERT INTO crm.lead (id, name) VALUES (1, 'another')");
+    assert_eq!(leads(&db, "carl"), set("2 9 10"));
+}
+
+#[test]
+fn k53_tombstones_name_any_column() {
+    let db = lab("archive_odd_names");
+    let more: String = (0..60).map(|n| format!(", c{n} int DEFAULT {n}")).collect();
+    let all: Vec<String> = (0..60).map(|n| format!("c{n}")).collect();
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "CREATE TABLE crm.\"Odd Table\" (\"The Id\" text PRIMARY KEY, \"Own\"\"er\" varchar(20){more});
+             INSERT INTO crm.\"Odd Table\" SELECT v, 'alice' FROM unnest(ARRAY['a''b', 'x,y', '{{z}}', 'NULL', '']) v;
+             SELECT leadguard.protect('crm.\"Odd Table\"', owner => 'Own\"er', archived_at => 'Gone At', archived_by => 'By');
+             SELECT leadguard.set_archive('crm.\"Odd Table\"', 'Gone At', 'By', '{{{}}}')",
+            all.join(",")
+        ),
+    );
+    assert_eq!(accepted(&mut db.connect("alice"), "DELETE FROM crm.\"Odd Table\""), 5);
+    let mut dora = db.connect("dora");
+    for id in ["a''b", "x,y", "{z}", "NULL", ""] {
+        accepted(&mut dora, &format!("SELECT leadguard.restore('crm.\"Odd Table\"', '{id}', 'x')"));
+        accepted(&mut dora, &format!("SELECT leadguard.archive('crm.\"Odd Table\"', '{id}', 'x')"));
+        accepted(&mut dora, &format!("SELECT leadguard.purge('crm.\"Odd Table\"', '{id}', 'x')"));
+    }
+    let kept = "SELECT DISTINCT kept ->> 'Own\"er', kept ->> 'By', kept ->> 'Gone At' IS NOT NULL, kept ->> 'c0', kept ->> 'c59' FROM leadguard.tombstone";
+    assert_eq!(rows(&mut dora, kept), [["alice", "dora", "t", "0", "59"]]);
+}
