@@ -384,7 +384,7 @@ DROP FUNCTION leadguard.unprotect(regclass, boolean);
 CREATE FUNCTION leadguard.unprotect(target regclass, dry_run boolean DEFAULT false, archived text DEFAULT 'refuse')
 RETURNS TABLE (step integer, kind text, statement text, reason text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'unprotect_wrapper';
+AS 'MODULE_PATHNAME', 'unprotect_with_wrapper';
 
 COMMENT ON FUNCTION leadguard.unprotect(regclass, boolean, text) IS
 'Leaves a protected table as it was: policies, triggers, indexes, flags and privileges of leadguard go, and with them the shares of its records. Also for a partition that was detached from a protected table. archived says what becomes of archived rows: refuse (55000), keep or purge. For the table''s owner and superusers (42501). 42704: not protected, 42809: a partition, 55P03: the table is busy.';
@@ -445,7 +445,10 @@ BEGIN
                    JOIN leadguard.protected_table p ON p.target IN (r.oid, pg_partition_root(r.oid)))
        AND NOT EXISTS (SELECT FROM pg_inherits i
                        JOIN leadguard.protected_table p ON p.target IN (i.inhrelid, i.inhparent)
-                       WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) THEN
+                       WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched))
+       AND NOT EXISTS (SELECT FROM leadguard.protected_child h
+                       WHERE h.target = ANY (touched)
+                          OR h.target IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = ANY (touched))) THEN
         RETURN;
     END IF;
 
@@ -474,6 +477,51 @@ BEGIN
                                                q.archived_at_column, q.archived_by_column]) AS m (name)
             WHERE q.target = item.objid AND m.name IS NOT NULL
               AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+        ) missing
+        WHERE p.target = item.objid;
+    END LOOP;
+
+    -- The same for tables of notes and tags, whose registered columns cannot be dropped.
+    FOR item IN
+        SELECT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_child h ON h.target = d.objid
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        UPDATE leadguard.protected_child h
+        SET id_column = CASE WHEN h.id_column = missing.name THEN item.name ELSE h.id_column END,
+            parent_column = CASE WHEN h.parent_column = missing.name THEN item.name ELSE h.parent_column END,
+            content_column = CASE WHEN h.content_column = missing.name THEN item.name ELSE h.content_column END,
+            author_column = CASE WHEN h.author_column = missing.name THEN item.name ELSE h.author_column END,
+            time_column = CASE WHEN h.time_column = missing.name THEN item.name ELSE h.time_column END
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_child q
+            CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.parent_column, q.content_column, q.author_column, q.time_column]) AS m (name)
+            WHERE q.target = item.objid AND m.name IS NOT NULL
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+        ) missing
+        WHERE h.target = item.objid;
+    END LOOP;
+
+    -- What a tombstone keeps follows too. Columns that are dropped leave the list, so the missing one is the renamed one.
+    FOR item IN
+        SELECT DISTINCT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND p.attribution <> '{}'
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+          AND a.attname <> ALL (p.attribution)
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_replace(p.attribution, missing.name, item.name)
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_table q
+            CROSS JOIN LATERAL unnest(q.attribution) AS m (name)
+            WHERE q.target = item.objid
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+            LIMIT 1
         ) missing
         WHERE p.target = item.objid;
     END LOOP;
@@ -509,14 +557,17 @@ BEGIN
     SELECT p.target, i.inhparent::regclass AS parent, i.inhrelid::regclass AS child INTO item
     FROM pg_inherits i
     JOIN pg_class c ON c.oid = i.inhparent
-    JOIN leadguard.protected_table p ON p.target = i.inhrelid OR (p.target = i.inhparent AND c.relkind = 'r')
+    JOIN (SELECT q.target FROM leadguard.protected_table q UNION ALL SELECT h.target FROM leadguard.protected_child h) p
+        ON p.target = i.inhrelid OR (p.target = i.inhparent AND c.relkind = 'r')
     WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '% is protected and cannot take part in inheritance', item.target
             USING ERRCODE = '42809',
                   DETAIL = format('%s would be read through %s without the policies of its own.', item.child, item.parent),
-                  HINT = format('leadguard.unprotect(%L) first, or partition the table.', item.target);
+                  HINT = format(CASE WHEN EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = item.target)
+                                     THEN 'leadguard.unprotect(%L) first.'
+                                     ELSE 'leadguard.unprotect(%L) first, or partition the table.' END, item.target);
     END IF;
 
     -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
@@ -537,6 +588,9 @@ BEGIN
 END
 $$;
 
+COMMENT ON FUNCTION leadguard.watch_ddl() IS
+'Event trigger after CREATE and ALTER TABLE: protects new partitions of protected tables, follows renamed columns, also those of notes and tags, refuses inheritance (42809).';
+
 CREATE OR REPLACE FUNCTION leadguard.watch_drop()
 RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -553,12 +607,45 @@ BEGIN
            OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid)
            OR EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = d.objid OR h.parent = d.objid));
     IF gone IS NOT NULL THEN
+        -- Notes and tags that outlive their parent stay closed; what leadguard granted on them goes with its record.
+        FOR item IN
+            SELECT DISTINCT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, c.oid::regclass AS object,
+                   g.privilege, r.rolname
+            FROM leadguard.protected_child h
+            JOIN leadguard.table_grant g ON g.target = h.parent
+            JOIN pg_class c ON c.oid = g.object AND (c.oid = h.target OR EXISTS (
+                SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = h.target AND d.deptype IN ('a', 'i')))
+            JOIN pg_roles r ON r.rolname = g.grantee
+            WHERE h.parent = ANY (gone)
+        LOOP
+            EXECUTE format('REVOKE %s ON %s %s FROM %I', item.privilege, item.kind, item.object, item.rolname);
+        END LOOP;
         DELETE FROM leadguard.protected_child h WHERE h.target = ANY (gone) OR h.parent = ANY (gone);
         DELETE FROM leadguard.table_grant g WHERE g.target = ANY (gone) OR g.object = ANY (gone);
         DELETE FROM leadguard.record_grant g WHERE g.target = ANY (gone);
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
         DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
     END IF;
+    -- Dropping the column would drop what its notes say.
+    SELECT h.target, d.address_names[3] AS name INTO item
+    FROM pg_event_trigger_dropped_objects() d
+    JOIN leadguard.protected_child h ON h.target = d.objid
+        AND d.address_names[3] IN (h.id_column, h.parent_column, h.content_column, h.author_column, h.time_column)
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of % cannot be dropped: its protection relies on it', item.name, item.target
+            USING ERRCODE = '2BP01', HINT = format('leadguard.unprotect(%L) first.', item.target);
+    END IF;
+    FOR item IN
+        SELECT p.target, d.address_names[3]::name AS name
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND d.address_names[3]::name = ANY (p.attribution)
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_remove(p.attribution, item.name) WHERE p.target = item.target;
+    END LOOP;
     -- Rules about a dropped column stay, and concern no column that takes its name: 0 is the number of none, and is
     -- what a dump carries over.
     FOR item IN
@@ -585,6 +672,9 @@ BEGIN
     END LOOP;
 END
 $$;
+
+COMMENT ON FUNCTION leadguard.watch_drop() IS
+'Event trigger after any drop: forgets protected tables that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
 
 COMMENT ON FUNCTION leadguard.reassign(regclass, text, text, text, text) IS
 'Gives a record to another owner (key of an active member), another territory (key), or both, even if the caller loses sight of it; grants stay. It is an UPDATE with the caller''s own table privileges, and triggers run. The reason is kept in the audit. For members with level full on the record and superusers. Errors: 42501 no right, or no such record for the caller; 22023 unknown owner, territory or table, neither named.';
@@ -933,6 +1023,13 @@ AS 'MODULE_PATHNAME', 'concealed_wrapper';
 
 COMMENT ON FUNCTION leadguard.concealed(regclass) IS
 'For the views of masked tables, once in each execution: true when the view may be read. 42501 when it does not belong to the role leadguard_view, or for a session that row security does not bind. Anyone may call it.';
+
+CREATE FUNCTION leadguard.mask_partial(value text, keep integer)
+RETURNS text LANGUAGE c IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'leadguard_mask_partial';
+
+COMMENT ON FUNCTION leadguard.mask_partial(text, integer) IS
+'For the views of masked tables: asterisks and the last keep characters of the value, only asterisks when it is not longer. Anyone may call it.';
 
 CREATE FUNCTION leadguard.mask_hash(value text)
 RETURNS text LANGUAGE c STABLE STRICT SECURITY INVOKER PARALLEL SAFE COST 100
@@ -1287,16 +1384,16 @@ DECLARE
         'discard_fields', 'set_field_default', 'valid_values', 'set_transition', 'drop_transition', 'tag_column',
         'tag_namespace', 'request_approval', 'decide_approval', 'unarchived_support', 'unarchived',
         'sees_archived_support', 'sees_archived', 'archive', 'restore', 'purge', 'set_archive', 'shown', 'closed_keys',
-        'concealed', 'mask_hash', 'write_through', 'conceal', 'reveal', 'mask', 'unmask', 'col_state', 'refresh_view',
-        'guard_written', 'append_only', 'audit_partitions', 'audit_verify', 'audit_batches', 'protect_notes',
-        'protect_tags', 'erase_note', 'guard_child_statement', 'guard_child_row', 'guard_child_stored',
-        'keep_system_kind', 'number_column'];
+        'concealed', 'mask_partial', 'mask_hash', 'write_through', 'conceal', 'reveal', 'mask', 'unmask', 'col_state',
+        'refresh_view', 'guard_written', 'append_only', 'audit_partitions', 'audit_verify', 'audit_batches',
+        'protect_notes', 'protect_tags', 'erase_note', 'guard_child_statement', 'guard_child_row',
+        'guard_child_stored', 'keep_system_kind', 'number_column'];
     for_anyone text[] := ARRAY[
         'guard_written', 'unprotect', 'field_access', 'audit_verify', 'audit_batches', 'reads_rules', 'set_field',
         'set_fields', 'get_fields', 'import_fields', 'export_fields', 'field_matrix', 'propose_fields', 'sign_fields',
         'discard_fields', 'set_field_default', 'valid_values', 'set_transition', 'drop_transition', 'tag_column',
-        'tag_namespace', 'request_approval', 'decide_approval', 'shown', 'concealed', 'mask_hash', 'closed_keys',
-        'write_through', 'archive', 'restore', 'purge', 'protect_notes', 'protect_tags', 'erase_note',
+        'tag_namespace', 'request_approval', 'decide_approval', 'shown', 'concealed', 'mask_partial', 'mask_hash',
+        'closed_keys', 'write_through', 'archive', 'restore', 'purge', 'protect_notes', 'protect_tags', 'erase_note',
         'guard_child_statement', 'guard_child_row', 'guard_child_stored', 'set_archive', 'unarchived', 'sees_archived',
         'conceal', 'reveal', 'mask', 'unmask', 'col_state'];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');

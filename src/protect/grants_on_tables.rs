@@ -244,14 +244,17 @@ struct Protected {
 
 fn protected() -> Vec<Protected> {
     let mut tables = Vec::new();
-    let concealed_by = if session::is_updated() { "p.concealed_by" } else { "NULL::oid" };
-    let text = format!(
+    let text = if session::is_updated() {
         "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, v.oid, vn.nspname \
          FROM leadguard.protected_table p \
          JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace \
-         LEFT JOIN pg_class v ON v.oid = {concealed_by} LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace ORDER BY 2"
-    );
-    sql::query(&text, &[], Sees::Now, &mut |row| {
+         LEFT JOIN pg_class v ON v.oid = p.concealed_by LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace ORDER BY 2"
+    } else {
+        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, NULL::oid, NULL::name \
+         FROM leadguard.protected_table p \
+         JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY 2"
+    };
+    sql::query(text, &[], Sees::Now, &mut |row| {
         if let (Some(target), Some(name), Some(schema)) = (row.oid(0), row.text(1), row.text(2)) {
             let (id, view, view_schema) = (row.text(3).unwrap_or_default(), row.oid(4), row.text(5));
             tables.push(Protected { target, name, schema, id, view, view_schema });
