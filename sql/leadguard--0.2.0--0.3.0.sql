@@ -6,6 +6,9 @@
 --
 -- Plain CREATE: an object that is already there belongs to somebody else, and the update must stop (CVE-2022-2625).
 
+-- Waits for open transactions that use protected tables: before anything else is locked.
+LOCK TABLE leadguard.role IN ACCESS EXCLUSIVE MODE;
+
 -- Shipped roles: one more capability, five more roles.
 ALTER TABLE leadguard.role DROP CONSTRAINT role_capabilities_known;
 ALTER TABLE leadguard.role ADD CONSTRAINT role_capabilities_known CHECK (
@@ -32,7 +35,6 @@ ALTER TABLE leadguard.protected_table
     ADD attribution         name[] NOT NULL DEFAULT '{}',
     ADD after_logins        name CONSTRAINT protected_table_after_logins REFERENCES leadguard.login_role DEFERRABLE
                             CONSTRAINT protected_table_after_logins_empty CHECK (after_logins IS NULL);
-ALTER TABLE leadguard.protected_table ALTER shape SET DEFAULT 2;
 
 COMMENT ON COLUMN leadguard.protected_table.archived_at_column IS
 'When a row was archived; DELETE sets it. Without such a column only members with the capability hard_delete delete.';
@@ -50,7 +52,7 @@ COMMENT ON COLUMN leadguard.protected_table.attribution IS
 'Columns whose values the tombstone of a purged row keeps.';
 
 COMMENT ON COLUMN leadguard.protected_table.shape IS
-'Which policies and triggers the table carries: 1 as 0.1.0 and 0.2.0 made them, 2 as now.';
+'Which policies and triggers the table carries: 1 as 0.1.0 and 0.2.0 made them, which is what their dumps bring along; 2 as now.';
 
 CREATE OR REPLACE VIEW leadguard.protected AS
     SELECT coalesce(p.concealed_by, p.target) AS target, p.preset,

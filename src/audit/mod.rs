@@ -143,9 +143,6 @@ pub(crate) struct Event<'a> {
 
 /// Writes an event down at once, in the running transaction.
 pub(crate) fn event(event: &Event) {
-    if !session::is_updated() {
-        return;
-    }
     let subject = visibility::statement();
     let organization = subject.member.as_ref().map(|m| m.org_id).or_else(|| {
         let table = subject.table(event.target?);
@@ -157,6 +154,9 @@ pub(crate) fn event(event: &Event) {
 
 /// The same where the caller knows the organization of the record.
 pub(crate) fn event_of(event: &Event, organization: Option<i64>) {
+    if !session::is_updated() {
+        return;
+    }
     let subject = visibility::statement();
     let head = Head::new(&About {
         target: event.target,

@@ -9,6 +9,7 @@ use super::step::{self, Step};
 use super::undo::Undo;
 use crate::errors::{bad_argument, failure};
 use crate::names::{literal, quote};
+use crate::visibility::subject::SHAPE;
 use pgrx::pg_sys::Oid;
 
 const AT_TYPE: &str = "timestamp with time zone";
@@ -152,7 +153,7 @@ fn registration(relation: &Relation, entry: &Entry, attribution: &[String]) -> S
     let names: Vec<String> = attribution.iter().map(|name| literal(name)).collect();
     let statement = format!(
         "UPDATE leadguard.protected_table SET archived_at_column = {}, archived_by_column = {}, \
-         attribution = ARRAY[{}]::name[], shape = DEFAULT, undo = {}::jsonb WHERE target = {}::regclass",
+         attribution = ARRAY[{}]::name[], shape = {SHAPE}, undo = {}::jsonb WHERE target = {}::regclass",
         column(archive.map(|a| &a.at)),
         column(archive.and_then(|a| a.by.as_ref())),
         names.join(", "),

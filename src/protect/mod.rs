@@ -33,6 +33,8 @@ mod step;
 mod undo;
 mod view;
 
+use crate::errors::failure;
+use crate::ffi::session;
 use arguments::{Names, Request};
 use pgrx::pg_sys::Oid;
 use step::Steps;
@@ -74,6 +76,11 @@ fn protect(
         ("parent", parent.is_some()),
         ("parent_column", parent_column.is_some()),
     ]);
+    if archived_at.is_some() && !session::is_updated() {
+        failure("55000", "the extension in this database is older than its library, and knows no archive".to_owned())
+            .hint("Run ALTER EXTENSION leadguard UPDATE first.")
+            .raise();
+    }
     let request = Request {
         target: arguments::required("target", target),
         preset: arguments::preset(preset),

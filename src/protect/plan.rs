@@ -14,6 +14,7 @@ use crate::errors::{bad_argument, failure};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names::{literal, quote};
+use crate::visibility::subject::SHAPE;
 use pgrx::pg_sys::Oid;
 
 /// Not in the state that protect needs; the caller can change that.
@@ -234,10 +235,18 @@ fn index_name(relation: &Relation, column: &str, chosen: &[String]) -> String {
 
 fn register(request: &Request, relation: &Relation, mapping: &Mapping, undo: &Undo) -> Step {
     let column = |name: &Option<String>| name.as_deref().map_or("NULL".to_owned(), literal);
+    // A database that is not updated has no such columns.
+    let (later_columns, later) = if session::is_updated() {
+        let at = column(&mapping.archive.as_ref().map(|archive| archive.at.clone()));
+        let by = column(&mapping.archive.as_ref().and_then(|archive| archive.by.clone()));
+        ("archived_at_column, archived_by_column, shape, ", format!("{at}, {by}, {SHAPE}, "))
+    } else {
+        ("", String::new())
+    };
     let statement = format!(
         "INSERT INTO leadguard.protected_table (target, preset, org_id, id_column, owner_column, creator_column, \
-         territory_column, organization_column, archived_at_column, archived_by_column, force, undo) \
-         VALUES ({}::regclass, {}, (SELECT id FROM leadguard.organization WHERE key = {}), {}, {}, {}, {}, {}, {}, {}, {}, {}::jsonb)",
+         territory_column, organization_column, {later_columns}force, undo) \
+         VALUES ({}::regclass, {}, (SELECT id FROM leadguard.organization WHERE key = {}), {}, {}, {}, {}, {}, {later}{}, {}::jsonb)",
         literal(&relation.name),
         literal(&request.preset),
         literal(&request.org_key),
@@ -246,8 +255,6 @@ fn register(request: &Request, relation: &Relation, mapping: &Mapping, undo: &Un
         column(&mapping.creator),
         column(&mapping.territory),
         column(&mapping.organization),
-        column(&mapping.archive.as_ref().map(|archive| archive.at.clone())),
-        column(&mapping.archive.as_ref().and_then(|archive| archive.by.clone())),
         request.force,
         literal(&undo.to_json())
     );

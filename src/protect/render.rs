@@ -6,6 +6,7 @@
 use super::check::Mapping;
 use super::inspect::Member;
 use super::step::Step;
+use crate::ffi::session;
 use crate::names::{literal, quote};
 
 /// Names are part of the surface: policies of equal kind are applied, and triggers fire, in order of name.
@@ -115,18 +116,25 @@ impl Protection {
             &format!("BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {name} FOR EACH STATEMENT"),
             "guard_statement",
         );
-        create(
-            WRITTEN_TRIGGER,
-            &format!("AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH STATEMENT"),
-            "guard_written",
-        );
-        if member.is_root {
-            create(ROW_TRIGGER, &format!("BEFORE INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW"), "guard_row");
-            create(STORED_TRIGGER, &format!("AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW"), "guard_stored");
+        // A database that is not updated to 0.3.0 yet has no function for the last one.
+        let is_updated = session::is_updated();
+        let triggers = if is_updated { &TRIGGERS[..] } else { &TRIGGERS[..3] };
+        if is_updated {
+            create(
+                WRITTEN_TRIGGER,
+                &format!("AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH STATEMENT"),
+                "guard_written",
+            );
         }
-        let fires_always = TRIGGERS.iter().all(|t| member.trigger(t).is_some_and(|t| t.always));
+        if member.is_root {
+            let stored = if is_updated { "INSERT OR UPDATE OR DELETE" } else { "INSERT OR UPDATE" };
+            create(ROW_TRIGGER, &format!("BEFORE INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW"), "guard_row");
+            create(STORED_TRIGGER, &format!("AFTER {stored} ON {name} FOR EACH ROW"), "guard_stored");
+        }
+        let fires_always = triggers.iter().all(|t| member.trigger(t).is_some_and(|t| t.always));
         if !fires_always {
-            let clauses = TRIGGERS.map(|t| format!("ENABLE ALWAYS TRIGGER {t}")).join(", ");
+            let clauses: Vec<_> = triggers.iter().map(|t| format!("ENABLE ALWAYS TRIGGER {t}")).collect();
+            let clauses = clauses.join(", ");
             // ONLY, and one statement for each partition: not every minor version passes it on to the clones.
             let statement = format!("ALTER TABLE ONLY {name} {clauses}");
             let step = Step::new("trigger", statement, "The guards hold whatever session_replication_role says.");

@@ -37,6 +37,9 @@ pub(crate) struct Member {
     pub roles: Vec<String>,
 }
 
+/// The shape of policies and triggers that protect makes.
+pub(crate) const SHAPE: i32 = 2;
+
 /// A protected table as registered.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
@@ -62,7 +65,7 @@ pub(crate) struct Table {
 impl Table {
     /// Protected before 0.3.0: without the triggers that came then, until leadguard.set_archive brings them.
     pub(crate) fn has_old_shape(&self) -> bool {
-        self.shape < 2
+        self.shape < SHAPE
     }
 
     /// Whether whoever has level full may DELETE.

@@ -20,10 +20,20 @@ pub fn people(db: &Db) {
     accepted(&mut admin, include_str!("org.sql"));
 }
 
-/// The whole cast and the protected table `crm.lead` of `leads.sql`.
-pub fn org(db: &Db) {
+/// The whole cast and the table `crm.lead` of `leads.sql`, not protected yet.
+pub fn lead_table(db: &Db) {
     people(db);
     accepted(&mut db.admin(), include_str!("leads.sql"));
+}
+
+/// The same, protected: the rules of sales_hierarchy over owner and territory, with an archive.
+pub fn org(db: &Db) {
+    lead_table(db);
+    accepted(
+        &mut db.admin(),
+        "SELECT leadguard.protect('crm.lead', id => 'id', owner => 'owner_id', territory => 'territory_id',
+             archived_at => 'archived_at', archived_by => 'archived_by')",
+    );
 }
 
 /// Adds a member with a login role of the same short name, below `manager` unless that is empty.

@@ -11,7 +11,7 @@ mod wait;
 pub use ask::{accepted, allowed, code, ids, refused, rows, scalar, set};
 pub use cluster::{Server, server};
 pub use db::Db;
-pub use fixture::{enlist, member, org, people, place, shared_data, territory};
+pub use fixture::{enlist, lead_table, member, org, people, place, shared_data, territory};
 pub use level::{leads, level, level_in, stored};
 pub use wait::{blocked, pid};
 

@@ -16,15 +16,32 @@ pub fn catalog(admin: &mut Client) -> BTreeSet<String> {
     rows(admin, include_str!("catalog.sql")).into_iter().map(|line| line.join(": ")).collect()
 }
 
+/// The extension's tables with their columns.
+pub fn columns(admin: &mut Client) -> Vec<Vec<String>> {
+    rows(
+        admin,
+        "SELECT c.oid::regclass::text, string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_class c \
+         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+         WHERE c.relnamespace = 'leadguard'::regnamespace AND c.relkind = 'r' GROUP BY 1",
+    )
+}
+
 /// What the extension's tables hold.
 pub fn contents(admin: &mut Client) -> BTreeSet<String> {
-    let tables = rows(
-        admin,
-        "SELECT oid::regclass FROM pg_class WHERE relnamespace = 'leadguard'::regnamespace AND relkind = 'r'",
-    );
+    let all = columns(admin);
+    contents_of(admin, &all)
+}
+
+/// What some columns of them hold. Keys are random, and revisions only count.
+pub fn contents_of(admin: &mut Client, columns: &[Vec<String>]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for table in tables {
-        for row in rows(admin, &format!("SELECT t::text FROM {} AS t", table[0])) {
+    for table in columns {
+        let list = match table[0].as_str() {
+            "leadguard.secret" => "t.name",
+            "leadguard.hierarchy_revision" => "t.hierarchy",
+            _ => &table[1],
+        };
+        for row in rows(admin, &format!("SELECT ROW({list})::text FROM {} AS t", table[0])) {
             found.insert(format!("{}: {}", table[0], row[0]));
         }
     }

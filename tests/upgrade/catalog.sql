@@ -90,11 +90,14 @@ SELECT 'event trigger', t.evtname::text,
        concat_ws(' | ', pg_temp.owner(t.evtowner), t.evtevent, t.evttags::text, t.evtfoid::regproc, t.evtenabled, obj_description(t.oid, 'pg_event_trigger'))
 FROM pg_event_trigger t
 UNION ALL
--- What pg_dump takes for granted.
+-- What pg_dump takes for granted. Written out or not: a relation is its owner's.
 SELECT 'rights from the beginning', format('%s %s', o.type, o.identity),
        pg_temp.rights(i.initprivs, NULL, (SELECT extowner FROM extension)) || coalesce(' ' || i.privtype::text, '')
-FROM pg_init_privs i, LATERAL pg_identify_object(i.classoid, i.objoid, i.objsubid) o
+FROM extension e, pg_init_privs i, LATERAL pg_identify_object(i.classoid, i.objoid, i.objsubid) o
 WHERE 'leadguard' IN (o.schema, o.identity)
+  AND NOT (i.classoid = 'pg_class'::regclass AND i.objsubid = 0 AND i.privtype = 'e'
+           AND pg_temp.rights(i.initprivs, NULL, e.extowner)
+             = pg_temp.rights(NULL, CASE WHEN o.type = 'sequence' THEN 's' ELSE 'r' END::"char", e.extowner))
 UNION ALL
 SELECT 'depends', format('%s %s', d.type, d.identity), format('%s %s', d.deptype, d.referenced)
 FROM dependency d

@@ -4,6 +4,7 @@ use crate::catalog::{catalog, equal};
 use crate::company::{WHO, found, picture, rules_hold, tables};
 use crate::released::{current, installed, old, update, versions};
 use leadguard_tests::*;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -47,16 +48,13 @@ fn comes_back(db: &Db) -> Db {
     copy
 }
 
-/// What a dump says, apart from the order of rows and the random mark of newer versions.
-fn lines(file: &Scratch) -> Vec<String> {
+/// What a dump says, apart from the order of rows, random keys, and the random mark of newer versions.
+fn lines(file: &Scratch) -> BTreeSet<String> {
     let text = std::fs::read_to_string(&file.0).expect("the dump is text");
-    let mut lines: Vec<String> = text
-        .lines()
+    text.lines()
         .filter(|l| !l.starts_with("\\restrict") && !l.starts_with("\\unrestrict"))
-        .map(str::to_string)
-        .collect();
-    lines.sort();
-    lines
+        .map(|l| l.split_once("\t\\\\x").map_or(l, |(name, _)| name).to_string())
+        .collect()
 }
 
 #[test]
@@ -67,7 +65,7 @@ fn an_updated_database_is_dumped_and_restored() {
         let expected = picture(&db);
         update(&mut db.admin());
         let copy = comes_back(&db);
-        assert_eq!(lines(&dump(&db)), lines(&dump(&copy)), "{version}");
+        equal(&lines(&dump(&copy)), &lines(&dump(&db)), version);
         assert_eq!(picture(&db), expected);
         rules_hold(&db);
     }
@@ -83,6 +81,6 @@ fn an_old_dump_is_restored_into_the_current_version() {
         let copy = comes_back(&db);
         equal(&catalog(&mut copy.admin()), &fresh, version);
         update(&mut db.admin());
-        assert_eq!(lines(&dump(&db)), lines(&dump(&copy)), "{version}");
+        equal(&lines(&dump(&copy)), &lines(&dump(&db)), version);
     }
 }

@@ -15,7 +15,13 @@ fn an_old_database_works_under_the_new_library() {
         found(&db);
         rules_hold(&db);
         assert_eq!(picture(&db), expected, "{version} before the update");
+        let delete = "DELETE FROM crm.lead WHERE id = 1";
+        assert_eq!(allowed(&mut db.connect("alice"), delete), 1, "{version}: level full was enough");
         update(&mut db.admin());
+        // A table without an archive loses the row for good, which now takes a capability.
+        refused(&mut db.connect("alice"), delete, "42501");
+        accepted(&mut db.admin(), "SELECT leadguard.set_archive('crm.lead')");
+        assert_eq!(allowed(&mut db.connect("alice"), delete), 1, "{version}: into the archive");
         rules_hold(&db);
         assert_eq!(picture(&db), expected, "{version} after the update");
         life_goes_on(&db);

@@ -1,7 +1,7 @@
 //! Sessions that were there before the update, and what their plans become.
 
 use crate::company::found;
-use crate::released::{old, update, versions};
+use crate::released::{installed, old, update, versions};
 use leadguard_tests::*;
 
 /// The plan of a query, as text.
@@ -26,7 +26,7 @@ fn plans_use_the_arms_after_the_update() {
         for c in &mut sessions {
             accepted(c, "SET enable_seqscan = off");
             for sql in queries {
-                says(&plan(c, sql), &["visible("]);
+                assert_eq!(plan(c, sql).contains("visible("), version == "0.1.0", "{version}: no arms yet");
             }
         }
         update(&mut db.admin());
@@ -82,8 +82,9 @@ fn kept_statements_are_planned_anew() {
     }
 }
 
+// A snapshot from before, and a cursor that is kept over the end of its transaction.
 #[test]
-fn open_transactions_and_cursors_see_what_they_saw() {
+fn snapshots_and_cursors_see_what_they_saw() {
     for version in versions() {
         let db = old("upgrade_open", version);
         found(&db);
@@ -91,27 +92,26 @@ fn open_transactions_and_cursors_see_what_they_saw() {
         let mut app = db.connect("app");
         let mut boss = db.connect("admin");
         let read = "SELECT id FROM crm.lead";
-        accepted(
-            &mut alice,
-            &format!("BEGIN ISOLATION LEVEL REPEATABLE READ; DECLARE c CURSOR FOR {read} ORDER BY id; FETCH 2 FROM c"),
-        );
+        accepted(&mut alice, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
         accepted(&mut app, "BEGIN; SELECT leadguard.act_as('carl')");
         assert_eq!(ids(&mut app, read), set("1 4 9 10"));
-        accepted(&mut boss, &format!("BEGIN; DECLARE c CURSOR FOR {read} ORDER BY id; FETCH 2 FROM c"));
+        accepted(&mut app, "COMMIT");
+        accepted(&mut boss, &format!("DECLARE c CURSOR WITH HOLD FOR {read} ORDER BY id"));
+        assert_eq!(ids(&mut boss, "FETCH 2 FROM c"), set("1 2"));
         update(&mut db.admin());
-        assert_eq!(ids(&mut alice, "FETCH ALL FROM c"), set("3 4 5"));
         assert_eq!(ids(&mut alice, read), set("1 2 3 4 5"));
         assert_eq!(accepted(&mut alice, "UPDATE crm.lead SET name = 'x'"), 5);
+        assert_eq!(ids(&mut app, read), set(""), "acts as nobody outside of the transaction");
+        accepted(&mut app, "BEGIN; SELECT leadguard.act_as('carl')");
         assert_eq!(ids(&mut app, read), set("1 4 9 10"));
         assert_eq!(accepted(&mut app, "UPDATE crm.lead SET name = 'x' WHERE id = 9"), 1);
         assert_eq!(ids(&mut boss, "FETCH ALL FROM c").len(), 13);
         assert_eq!(ids(&mut boss, read).len(), 15);
-        for c in [&mut alice, &mut app, &mut boss] {
+        for c in [&mut alice, &mut app] {
             accepted(c, "COMMIT");
         }
         assert_eq!(ids(&mut alice, read), set("1 2 3 4 5"));
         assert_eq!(ids(&mut app, read), set(""));
-        assert_eq!(ids(&mut boss, read).len(), 15);
     }
 }
 
@@ -145,26 +145,33 @@ fn an_update_that_was_tried_and_taken_back() {
     }
 }
 
+// 0.3.0 changes what roles may say, and every statement on a protected table reads roles.
 #[test]
-fn an_update_waits_for_writers_of_roles_but_for_no_reader() {
+fn an_update_waits_for_open_transactions_and_gives_up_in_time() {
     for version in versions() {
         let db = old("upgrade_locks", version);
         found(&db);
         let mut admin = db.admin();
-        let mut writer = db.admin();
-        accepted(&mut writer, "BEGIN; DELETE FROM leadguard.member_role WHERE role = 'administrator'");
         let mut boss = db.connect("admin");
         accepted(&mut boss, "BEGIN; SELECT id FROM crm.lead");
+        accepted(&mut admin, "SET lock_timeout = '100ms'");
+        refused(&mut admin, "ALTER EXTENSION leadguard UPDATE", "55P03");
+        assert_eq!(installed(&mut admin), version);
+        assert_eq!(ids(&mut boss, "SELECT id FROM crm.lead").len(), 15);
+        assert_eq!(ids(&mut db.connect("alice"), "SELECT id FROM crm.lead"), set("1 2 3 4 5"));
+
+        accepted(&mut admin, "RESET lock_timeout");
+        let mut writer = db.admin();
+        accepted(&mut writer, "BEGIN; DELETE FROM leadguard.member_role WHERE role = 'administrator'");
         let waiting = pid(&mut admin);
         std::thread::scope(|scope| {
             let done = scope.spawn(|| update(&mut admin));
-            assert!(blocked(&mut writer, waiting), "{version}: the writer of roles goes first");
-            assert_eq!(ids(&mut db.connect("alice"), "SELECT id FROM crm.lead"), set("1 2 3 4 5"));
-            accepted(&mut db.connect("alice"), "INSERT INTO crm.lead (name) VALUES ('n')");
+            assert!(blocked(&mut writer, waiting), "{version}: open transactions go first");
+            accepted(&mut boss, "COMMIT");
             accepted(&mut writer, "COMMIT");
-            done.join().expect("the update ends while a reader's transaction is open");
+            done.join().expect("the update ends when they have ended");
         });
         assert_eq!(ids(&mut boss, "SELECT id FROM crm.lead"), set(""));
-        accepted(&mut boss, "COMMIT");
+        assert_eq!(ids(&mut db.connect("alice"), "SELECT id FROM crm.lead"), set("1 2 3 4 5"));
     }
 }
