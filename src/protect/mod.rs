@@ -2,18 +2,20 @@
 //!
 //! archive           the columns of the archive, and what becomes of archived rows
 //! arguments         what the caller asks for
-//! conceal           a view in the place of the table, and masks
+//! conceal           a view in the place of the table
 //! child             tables of notes and tags
 //! check             what can be secured, and by whom
 //! grants_on_tables  privileges of registered login roles
 //! inspect           what the catalogs say
+//! mask              which columns that view masks
 //! partitions        partitions that come later
 //! plan              the steps of protect and unprotect
+//! ready             what must hold before that view takes the name
 //! registry          the row of leadguard.protected_table
 //! render            policies, triggers and flags as SQL
 //! step              one statement and its reason
-//! view              that view as SQL
 //! undo              how the table was, and the way back
+//! view              that view as SQL
 //!
 //! Must never leave a table half secured: everything happens in the transaction of the call, and an error
 //! anywhere takes all of it back. Invariant tests: tests/writes.
@@ -25,8 +27,10 @@ mod child;
 mod conceal;
 mod grants_on_tables;
 mod inspect;
+mod mask;
 mod partitions;
 mod plan;
+mod ready;
 mod registry;
 mod render;
 mod step;
@@ -179,7 +183,7 @@ fn mask(
     let mask =
         view::Mask { name: arguments::required("mask", mask), keep: i64::from(arguments::required("keep", keep)) };
     let clear_for = arguments::required("clear_for", clear_for);
-    step::listed(plan::pinned(|| conceal::mask(target, column, &mask, &clear_for, dry_run)), dry_run)
+    step::listed(plan::pinned(|| mask::mask(target, column, &mask, &clear_for, dry_run)), dry_run)
 }
 
 /// Shows a column in clear again. Who may call and errors: as mask.
@@ -187,17 +191,17 @@ fn mask(
 fn unmask(target: Option<Oid>, column_name: Option<&str>, dry_run: Option<bool>) -> Steps {
     let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
     let column = arguments::required("column_name", column_name);
-    step::listed(plan::pinned(|| conceal::unmask(target, column, dry_run)), dry_run)
+    step::listed(plan::pinned(|| mask::unmask(target, column, dry_run)), dry_run)
 }
 
 /// Whether the view of a table may be read; 42501 where it may not.
 #[pgrx::pg_extern(sql = false)]
 fn concealed(target: Oid) -> bool {
-    conceal::is_sound(target)
+    view::is_sound(target)
 }
 
 /// Makes the view of a concealed table anew. For the extension.
 #[pgrx::pg_extern(sql = false)]
 pub(crate) fn refresh_view(target: Oid) {
-    conceal::refresh(target);
+    view::refresh(target);
 }

@@ -1,10 +1,13 @@
 //! The view that takes a table's name, as SQL.
 
-use super::registry::Entry;
-use crate::errors::bad_argument;
-use crate::ffi::session::as_extension;
+use super::inspect;
+use super::registry::{self, Entry};
+use crate::errors::{bad_argument, refused};
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::names::{literal, quote};
+use crate::masks::VIEW_OWNER;
+use crate::names::{self, literal, quote};
+use crate::visibility;
 use pgrx::pg_sys::{self, Oid};
 
 /// How a column is masked.
@@ -167,4 +170,62 @@ pub(super) fn query(base: &str, entry: &Entry, columns: &[Column], change: Optio
         })
         .collect();
     format!("SELECT {} FROM {base} b WHERE leadguard.concealed({table})", list.join(", "))
+}
+
+/// Makes the view of a concealed table anew after the field rules or the columns changed. For the extension.
+pub(crate) fn refresh(target: Oid) {
+    as_extension(|| {
+        let Some(entry) = registry::find(target).filter(|entry| entry.concealed_by.is_some()) else { return };
+        let Some(by) = entry.concealed_by else { return };
+        let (Some(relation), Some(stands)) = (inspect::relation(target), inspect::relation(by)) else { return };
+        rename_columns(target, by);
+        let query = query(&relation.name, &entry, &columns(target), None);
+        let statement = format!("CREATE OR REPLACE VIEW {} AS {query}", stands.name);
+        sql::query_once(&statement, &[], Sees::Now, &mut |_| {});
+    });
+}
+
+/// The columns of the view have the names of those of the table, in the same order.
+fn rename_columns(target: Oid, view: Oid) {
+    let mut renames = Vec::new();
+    sql::query(
+        "SELECT format('ALTER VIEW %s RENAME COLUMN %I TO %I', $2::regclass, v.attname, t.attname) \
+         FROM (SELECT attname, row_number() OVER (ORDER BY attnum) AS place FROM pg_attribute \
+               WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped) t \
+         JOIN pg_attribute v ON v.attrelid = $2 AND v.attnum = t.place WHERE v.attname <> t.attname",
+        &[Param::Oid(target), Param::Oid(view)],
+        Sees::Now,
+        &mut |row| renames.extend(row.text(0)),
+    );
+    for rename in renames {
+        sql::query_once(&rename, &[], Sees::Now, &mut |_| {});
+    }
+}
+
+/// Whether the view may be read: it must belong to the role that row security binds. A restore without owners would
+/// otherwise show every row to everybody.
+pub(super) fn is_sound(target: Oid) -> bool {
+    let registered = visibility::statement().table(target);
+    let Some(table) = registered.as_ref() else { return false };
+    let by = table.concealed_by.unwrap_or(Oid::INVALID);
+    let mut sound = false;
+    as_extension(|| {
+        sound = sql::first_text(
+            "SELECT 'yes' FROM pg_class WHERE oid = $1 AND pg_get_userbyid(relowner) = 'leadguard_view'",
+            &[Param::Oid(by)],
+            Sees::Statement,
+        )
+        .is_some();
+    });
+    if !sound {
+        refused(format!("the view of {} does not belong to {VIEW_OWNER}", names::shown(target)))
+            .hint(format!("A superuser runs ALTER VIEW ... OWNER TO {VIEW_OWNER}."))
+            .raise();
+    }
+    if visibility::statement().member.is_none() && session::bypasses_row_security(session::current_role()) {
+        refused(format!("{} is masked for members; this session is none", names::shown(by)))
+            .hint(format!("Sessions that row security does not bind work with {}.", names::shown(target)))
+            .raise();
+    }
+    true
 }

@@ -3,7 +3,8 @@
 //! right     who may change the rules of a table
 //! field     what `column` and `column.key` mean
 //! sheet     the matrix as jsonb, as CSV and as a table
-//! versions  drafts, proposals, signatures
+//! versions  drafts
+//! signing   proposals and signatures
 //! values    valid values, transitions, tags
 //!
 //! A matrix counts when all its signers have signed; valid values, transitions and tags count at once. How the rules
@@ -12,6 +13,7 @@
 pub(crate) mod field;
 pub(crate) mod right;
 pub(crate) mod sheet;
+mod signing;
 mod values;
 mod versions;
 
