@@ -814,7 +814,7 @@ CREATE FUNCTION leadguard.field_matrix(target regclass, version integer DEFAULT 
     AS 'MODULE_PATHNAME', 'leadguard_field_matrix';
 
 COMMENT ON FUNCTION leadguard.field_matrix(regclass, integer) IS
-'The matrix of a version, of the active one by default, as a table: one row for each field, one column for each role that the column definition list names, as in SELECT * FROM leadguard.field_matrix(crm.lead) AS m (field text, marketing text, sales text). For members of the organization who may read the table, and its owner; no rows for others. 22023: not a protected table, no such role, no column "field"; 42804: a column that is not text; 0A000: no column definition list.';
+'The matrix of a version, of the active one by default, as a table: one row for each field, one column for each role that the column definition list names, as in SELECT * FROM leadguard.field_matrix(''crm.lead'') AS m (field text, marketing text, sales text). For members of the organization who may read the table, and its owner; no rows for others. 22023: not a protected table, no such role, no column "field"; 42804: a column that is not text; 0A000: no column definition list.';
 
 CREATE FUNCTION leadguard.propose_fields(target regclass, signers text[], note text DEFAULT NULL)
     RETURNS integer

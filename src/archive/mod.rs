@@ -16,7 +16,7 @@ use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::guard::{self, Purpose, Sanction};
-use crate::model::value::Kind;
+use crate::model::value::{Kind, parse_uuid};
 use crate::names;
 use crate::visibility::Table;
 use crate::visibility::subject::Member;
@@ -181,12 +181,17 @@ fn archive(rows: &[Row], reason: Option<&str>) {
         )
     };
     if let (Some(by), Some((member, key))) = (by, &first.member) {
-        match kinds(by) {
-            Some(kind) if kind.is_int() => params.push(Param::Int(Some(*member))),
-            _ => params.push(Param::Text(Some(key))),
+        let kind = kinds(by).unwrap_or(Kind::Text);
+        // A column that cannot hold this member stays empty; the audit names him.
+        let cast = match kind {
+            Kind::Uuid if parse_uuid(key).is_none() => None,
+            Kind::Uuid => Some("::pg_catalog.uuid"),
+            kind => kind.fits(*member).then_some(""),
+        };
+        if let Some(cast) = cast {
+            params.push(if kind.is_int() { Param::Int(Some(*member)) } else { Param::Text(Some(key)) });
+            sets.push(format!("{} = $2{cast}", names::quote(by)));
         }
-        let cast = if kinds(by) == Some(Kind::Uuid) { "::pg_catalog.uuid" } else { "" };
-        sets.push(format!("{} = $2{cast}", names::quote(by)));
     }
     let sanction = Sanction {
         target: first.target,

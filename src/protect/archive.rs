@@ -68,12 +68,14 @@ pub(super) fn columns(
 pub(super) fn added(relation: &Relation, columns: &[Column], mapping: &Mapping, undo: &mut Undo) -> Vec<Step> {
     let Some(archive) = &mapping.archive else { return Vec::new() };
     let owner = mapping.owner.as_ref().and_then(|name| columns.iter().find(|c| c.name == *name));
+    // As the owner column names members, and wide enough for every one: not only owners archive.
+    let by_id = owner.is_none_or(|column| ["smallint", "integer", "bigint"].contains(&column.type_name.as_str()));
     let wanted = [
         (Some(&archive.at), AT_TYPE.to_owned(), "When a row was archived: DELETE sets it."),
         (
             archive.by.as_ref(),
-            owner.map_or_else(|| "bigint".to_owned(), |c| c.type_name.clone()),
-            "Who archived a row: a member, as the owner column names him.",
+            if by_id { "bigint" } else { "text" }.to_owned(),
+            "Who archived a row: the id or key of a member, as the owner column names him.",
         ),
     ];
     let mut steps = Vec::new();

@@ -109,3 +109,46 @@ fn k53_tombstones_name_any_column() {
     let kept = "SELECT DISTINCT kept ->> 'Own\"er', kept ->> 'By', kept ->> 'Gone At' IS NOT NULL, kept ->> 'c0', kept ->> 'c59' FROM leadguard.tombstone";
     assert_eq!(rows(&mut dora, kept), [["alice", "dora", "t", "0", "59"]]);
 }
+
+// Not only owners archive: otto's key is no uuid, and his id is too large for a smallint.
+#[test]
+fn every_member_archives_whatever_the_column_can_hold() {
+    let db = lab("archive_by_any");
+    let mut admin = db.admin();
+    let role = db.create_role("otto");
+    accepted(
+        &mut admin,
+        &format!(
+            "INSERT INTO leadguard.member (id, key, name, db_role) VALUES (50000, 'otto', 'Otto', '{role}');
+         INSERT INTO leadguard.member (id, key, name, manager_id) VALUES (5000, '6549bef3-0000-4000-8000-00000000009d', 'Uma', 50000);
+         CREATE TABLE crm.by_key (id int PRIMARY KEY, owner uuid, own_type uuid);
+         CREATE TABLE crm.by_id (id int PRIMARY KEY, owner smallint, own_type smallint);
+         INSERT INTO crm.by_key SELECT n, '6549bef3-0000-4000-8000-00000000009d' FROM generate_series(1, 2) n;
+         INSERT INTO crm.by_id SELECT n, 5000 FROM generate_series(1, 2) n"
+        ),
+    );
+    for (table, added, shown) in [("crm.by_key", "text", "otto"), ("crm.by_id", "bigint", "50000")] {
+        accepted(
+            &mut admin,
+            &format!(
+                "SELECT leadguard.protect('{table}', owner => 'owner', archived_at => 'archived_at', archived_by => 'archived_by')"
+            ),
+        );
+        assert_eq!(accepted(&mut db.connect("otto"), &format!("DELETE FROM {table} WHERE id = 1")), 1);
+        let by = format!("SELECT pg_typeof(archived_by)::text, archived_by FROM {table} WHERE id = 1");
+        assert_eq!(rows(&mut admin, &by), [[added, shown]]);
+        // A column of the customer's that cannot hold him stays empty; the audit names him.
+        accepted(&mut admin, &format!("SELECT leadguard.unprotect('{table}', archived => 'keep')"));
+        accepted(
+            &mut admin,
+            &format!(
+                "SELECT leadguard.protect('{table}', owner => 'owner', archived_at => 'archived_at', archived_by => 'own_type')"
+            ),
+        );
+        assert_eq!(accepted(&mut db.connect("otto"), &format!("DELETE FROM {table} WHERE id = 2")), 1);
+        let by = format!("SELECT own_type, archived_at IS NOT NULL FROM {table} WHERE id = 2");
+        assert_eq!(rows(&mut admin, &by), [["∅", "t"]]);
+        let who = format!("SELECT member_key FROM leadguard.audit_log WHERE target_name = '{table}' AND record = '2'");
+        assert_eq!(scalar(&mut admin, &who), "otto");
+    }
+}

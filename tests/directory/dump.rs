@@ -181,7 +181,8 @@ fn life_goes_on(db: &Db, copy: &Db) {
     accepted(&mut admin, "INSERT INTO leadguard.territory (key, name) VALUES ('new', 'New')");
     accepted(&mut admin, "INSERT INTO leadguard.organization (key, name) VALUES ('new', 'New')");
     accepted(&mut session("alice"), "SELECT leadguard.share('crm.lead', '5', 'ted', 'read')");
-    accepted(&mut session("alice"), "INSERT INTO crm.lead (name) VALUES ('a')");
+    refused(&mut session("alice"), "INSERT INTO crm.lead (name) VALUES ('a')", "42501");
+    accepted(&mut session("alice"), "INSERT INTO crm.lead (amount) VALUES (1)");
     assert_eq!(
         scalar(&mut session("alice"), "SELECT leadguard.get_fields('crm.lead') -> 'email' ->> 'marketing'"),
         "owner"

@@ -155,6 +155,9 @@ fn protect(world: &World, table: &Table) -> String {
     arguments.extend(s.owner.map(|_| "owner => 'owner'".to_string()));
     arguments.extend(s.territory.map(|_| "territory => 'territory'".to_string()));
     arguments.extend(s.creator.map(|_| "creator => 'creator'".to_string()));
+    if s.archives {
+        arguments.push("archived_at => 'archived_at', archived_by => 'archived_by'".to_string());
+    }
     if s.org_column {
         arguments.push("organization => 'org'".to_string());
     } else {

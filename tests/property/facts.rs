@@ -47,6 +47,7 @@ fn world() -> World {
         org_column: true,
         org: 1,
         partitions: &[],
+        archives: true,
     };
     let record = Record { org: 1, owner: Some(REP.to_string()), territory: Some("11".to_string()), creator: None };
     World {

@@ -166,6 +166,7 @@ fn table(rng: &mut StdRng, world: &World, number: usize) -> Table {
         org_column: number != 0 && (number == 1 || chance(rng, 60)),
         org: world.orgs.choose(rng).expect("organization").0,
         partitions: if number == 3 { &["crm.t3_a", "crm.t3_b", "crm.t3_c"] } else { &[] },
+        archives: chance(rng, 60),
     };
     Table { shape, records: BTreeMap::new(), grants: Vec::new() }
 }

@@ -119,5 +119,10 @@ fn delete_record(rng: &mut StdRng, world: &mut World, number: usize) -> Vec<Step
     let Some(id) = pick(rng, &table.ids()).filter(|_| table.records.len() > 25) else { return vec![] };
     table.records.remove(&id);
     table.grants.retain(|g| g.record != id);
-    vec![step(format!("DELETE FROM {} WHERE id = {}", table.shape.name, literal(&id)))]
+    let mut steps = vec![step(format!("DELETE FROM {} WHERE id = {}", table.shape.name, literal(&id)))];
+    if table.shape.archives {
+        let (name, id) = (literal(&table.shape.name), literal(&id));
+        steps.push(step(format!("SELECT leadguard.purge({name}, {id}, 'gone')")));
+    }
+    steps
 }

@@ -136,7 +136,17 @@ pub fn visible(world: &World, member: Option<i64>, table: &Table) -> BTreeSet<St
     table.records.keys().filter(|id| level(world, member, table, id).is_some()).cloned().collect()
 }
 
-/// Actions that need nothing but a level, and the level.
+/// What an action takes beside the level.
+pub fn permits(world: &World, member: i64, table: &Table, action: &str) -> bool {
+    match action {
+        "archive" => table.shape.archives,
+        // Of the roles here only administrators have the capability hard_delete.
+        "delete" => table.shape.archives || world.members[&member].roles.contains("administrator"),
+        _ => true,
+    }
+}
+
+/// Actions, and the level that each takes.
 pub const ACTIONS: [(&str, Level); 6] = [
     ("read", Level::Read),
     ("update", Level::Edit),

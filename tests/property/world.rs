@@ -111,6 +111,8 @@ pub struct Shape {
     pub org_column: bool,
     pub org: i64,
     pub partitions: &'static [&'static str],
+    /// DELETE archives; otherwise it takes the capability `hard_delete`.
+    pub archives: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -46,7 +46,13 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
         let expected = match member.and_then(|m| reference::level(world, m, table, &id)) {
             _ if !reference::writes(world, member) => "42501",
             None => "0",
-            Some(level) if level >= need[usize::from(delete)] => "1",
+            Some(level)
+                if level >= need[usize::from(delete)]
+                    && (!delete || reference::permits(world, member.unwrap_or_default(), table, "delete")) =>
+            {
+                // K58: without an approval no system deletes anything.
+                if delete && member.is_some_and(|m| world.members[&m].kind == "system") { "LG004" } else { "1" }
+            }
             Some(_) => "42501",
         };
         met(format!("write: {expected}"));
