@@ -10,7 +10,7 @@ use crate::errors::{CYCLE, TOO_DEEP, bug, failure};
 use crate::ffi::call::Call;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::ffi::trigger::{Operation, TriggerCall};
+use crate::ffi::trigger::{Operation, TriggerCall, When};
 use crate::guc;
 use crate::identity;
 use crate::model::forest::{self, Broken, Moved, Under};
@@ -116,7 +116,7 @@ impl Hierarchy {
 
 /// BEFORE STATEMENT: waits for other writers of the hierarchy before this statement changes anything.
 pub(crate) fn lock(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::BeforeStatement);
     let hierarchy = Hierarchy::of(&trigger);
     as_extension(|| hierarchy.lock());
     trigger.skip()
@@ -124,7 +124,7 @@ pub(crate) fn lock(call: &Call) -> Datum {
 
 /// AFTER STATEMENT: brings the closure up to date with the whole statement.
 pub(crate) fn maintain(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::AfterStatement);
     let hierarchy = Hierarchy::of(&trigger);
     as_extension(|| match trigger.operation() {
         Operation::Truncate => {
@@ -223,13 +223,14 @@ impl Change {
     fn check_organizations(&self, hierarchy: &Hierarchy) {
         let mut found = None;
         sql::query_once(&hierarchy.texts().other_organization, &[Param::Ints(&self.moved)], Sees::Now, &mut |row| {
-            found = Some((row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default()))
+            found = Some(row.text(0).unwrap_or_default())
         });
-        if let Some((child, parent)) = found {
+        if let Some(child) = found {
+            // Whose key the parent has is not for an administrator of another organization.
             failure(
                 "23514",
                 format!(
-                    "{} \"{child}\" and its {} \"{parent}\" belong to different organizations",
+                    "{} \"{child}\" and its {} belong to different organizations",
                     hierarchy.name, hierarchy.parent_word
                 ),
             )

@@ -20,7 +20,7 @@ use crate::errors::refused;
 use crate::ffi::call::Call;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot;
-use crate::ffi::trigger::{Operation, Row, TriggerCall};
+use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::guard::{Purpose, Sanction};
 use crate::names;
 use crate::visibility::subject::Member;
@@ -186,7 +186,7 @@ pub(crate) fn erase_values(target: Oid, record: &str) {
 
 /// AFTER STATEMENT of a protected table.
 pub(crate) fn written(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::AfterStatement);
     crate::archive::finish();
     flush();
     trigger.skip()
@@ -199,7 +199,7 @@ fn flush() {
 
 /// BEFORE STATEMENT of the audit tables.
 pub(crate) fn append_only(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::BeforeStatement);
     let operation = trigger.operation();
     let restores = operation == Operation::Insert
         && session::is_superuser(session::current_role())

@@ -7,7 +7,7 @@ use crate::ffi::call::{self, Call};
 use crate::ffi::row::{Attribute, Values};
 use crate::ffi::session;
 use crate::ffi::sql::Sees;
-use crate::ffi::trigger::{Column, Operation, Row, TriggerCall};
+use crate::ffi::trigger::{Column, Operation, Row, TriggerCall, When};
 use crate::fields;
 use crate::guard::{Purpose, Sanction, sanctioned};
 use crate::identity::Mode;
@@ -59,7 +59,7 @@ fn is_unbound(subject: &Subject) -> bool {
 
 /// BEFORE STATEMENT: also for a statement that meets no row.
 pub(crate) fn statement(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::BeforeStatement);
     let (operation, relation) = (trigger.operation(), trigger.relation());
     let _judging = audit::denied::judging(relation, operation, None);
     if operation == Operation::Truncate {
@@ -218,7 +218,7 @@ impl Known {
 
 /// BEFORE ROW.
 pub(crate) fn row(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::BeforeRow);
     let (operation, relation) = (trigger.operation(), trigger.relation());
     let row = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let known = call::borrow(call.state(|| Known::find(&row, relation)));
@@ -273,7 +273,7 @@ fn judge(known: &Known, member: &Member, trigger: &TriggerCall) {
 
 /// AFTER ROW.
 pub(crate) fn stored(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::AfterRow);
     let (operation, relation) = (trigger.operation(), trigger.relation());
     let row = if operation == Operation::Delete { trigger.old() } else { trigger.new_row() };
     let known = call::borrow(call.state(|| Known::find(&row, relation)));

@@ -25,6 +25,38 @@ impl Operation {
     }
 }
 
+/// When a trigger function is made to fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    BeforeStatement,
+    AfterStatement,
+    BeforeRow,
+    AfterRow,
+    InsteadOfRow,
+}
+
+impl When {
+    fn event(self) -> u32 {
+        match self {
+            When::BeforeStatement => pg_sys::TRIGGER_EVENT_BEFORE,
+            When::AfterStatement => 0,
+            When::BeforeRow => pg_sys::TRIGGER_EVENT_BEFORE | pg_sys::TRIGGER_EVENT_ROW,
+            When::AfterRow => pg_sys::TRIGGER_EVENT_ROW,
+            When::InsteadOfRow => pg_sys::TRIGGER_EVENT_INSTEAD | pg_sys::TRIGGER_EVENT_ROW,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            When::BeforeStatement => "BEFORE, FOR EACH STATEMENT",
+            When::AfterStatement => "AFTER, FOR EACH STATEMENT",
+            When::BeforeRow => "BEFORE, FOR EACH ROW",
+            When::AfterRow => "AFTER, FOR EACH ROW",
+            When::InsteadOfRow => "INSTEAD OF, FOR EACH ROW",
+        }
+    }
+}
+
 pub(crate) struct TriggerCall {
     data: *mut pg_sys::TriggerData,
 }
@@ -42,6 +74,19 @@ impl TriggerCall {
             crate::errors::not_a_trigger();
         }
         TriggerCall { data: context.cast() }
+    }
+
+    /// The call of a trigger that fires as it was made to. A table's owner may make others with the same function,
+    /// which would find no row, or one that is not stored yet.
+    pub(crate) fn fired(call: &Call, when: When) -> TriggerCall {
+        let trigger = TriggerCall::of(call);
+        let mask = pg_sys::TRIGGER_EVENT_TIMINGMASK | pg_sys::TRIGGER_EVENT_ROW;
+        if trigger.data().tg_event & mask != when.event() {
+            crate::errors::failure("39P01", format!("this trigger function fires {}", when.name()))
+                .hint("leadguard makes the triggers that it needs; drop yours.")
+                .raise();
+        }
+        trigger
     }
 
     /// Which part of a running statement the trigger was called for, as ffi::delete knows it: each has its own copy of

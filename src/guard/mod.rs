@@ -26,7 +26,7 @@ use crate::audit::{self, Watched};
 use crate::errors::{self, refused};
 use crate::ffi::call::{self, Call};
 use crate::ffi::session;
-use crate::ffi::trigger::{Column, Operation, Row, TriggerCall};
+use crate::ffi::trigger::{Column, Operation, Row, TriggerCall, When};
 use crate::model::level::Level;
 use crate::model::value::Value;
 use crate::names;
@@ -47,7 +47,7 @@ fn passes(subject: &Subject, table: Option<&Table>) -> bool {
 
 /// BEFORE STATEMENT: refuses even a statement that meets no row.
 pub(crate) fn statement(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::BeforeStatement);
     let operation = trigger.operation().name();
     let relation = trigger.relation();
     let _judging = audit::denied::judging(relation, trigger.operation(), None);
@@ -143,13 +143,13 @@ fn required(row: &Row, name: &str, table: &Table) -> Column {
 
 /// BEFORE ROW: fills defaults of an INSERT and judges the change.
 pub(crate) fn row(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::BeforeRow);
     judge(call, &trigger, true)
 }
 
 /// AFTER ROW: judges the stored row, which other triggers may have changed since.
 pub(crate) fn stored(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::AfterRow);
     judge(call, &trigger, false)
 }
 

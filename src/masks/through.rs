@@ -9,7 +9,7 @@ use crate::ffi::call::{self, Call};
 use crate::ffi::row::{Attribute, Values};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Prepared, Row as Found, Sees};
-use crate::ffi::trigger::{Operation, Row, TriggerCall};
+use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::names::{self, quote};
 use crate::questions::record::as_caller;
 use crate::visibility;
@@ -191,7 +191,7 @@ fn computed(target: Oid) -> Vec<String> {
 
 /// INSTEAD OF INSERT, UPDATE or DELETE of the view, for each row.
 pub(crate) fn write(call: &Call) -> Datum {
-    let trigger = TriggerCall::of(call);
+    let trigger = TriggerCall::fired(call, When::InsteadOfRow);
     let row = if trigger.operation() == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let view = call::borrow(call.state(|| View::of(&trigger, &row)));
     match trigger.operation() {

@@ -44,6 +44,7 @@ fn another_organization_reaches_nothing() {
         id(&mut admin, "territory", "key = 'dach' AND org_id = 1"),
         id(&mut admin, "territory", &format!("key = 'dach' AND org_id = {rival}")),
     );
+    let foreign = id(&mut admin, "territory", "key = 'emea'");
     let crew = id(&mut admin, "team", "key = 'crew'");
     assert_eq!((reads(&mut boss), scalar(&mut boss, SHARED)), (String::new(), "1000".to_string()));
     for sql in [
@@ -88,6 +89,14 @@ fn another_organization_reaches_nothing() {
                 assert!(!whole(&e).contains("CANARY"), "{sql}: {}", whole(&e));
             }
         }
+    }
+    // Ids can be guessed; keys are not told.
+    for (sql, key) in [
+        (format!("UPDATE leadguard.member SET manager_id = {vp} WHERE id = {agent_id}"), "vp"),
+        (format!("UPDATE leadguard.territory SET parent_id = {foreign} WHERE id = {theirs}"), "emea"),
+    ] {
+        let error = refused(&mut boss, &sql, "23514");
+        assert!(!whole(&error).contains(key), "{}", whole(&error));
     }
     // A role of one's own under a shipped name counts in one's own organization only.
     let _ = attempt(
