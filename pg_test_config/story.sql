@@ -96,4 +96,4 @@ SELECT leadguard.tag_namespace('story.lead', n.namespace, n.role)
 FROM (VALUES ('source', 'marketing'), ('event', 'marketing'), ('persona', 'sales'), ('competitor', 'sales')) AS n (namespace, role) \g /dev/null
 
 COMMIT;
-ANALYZE story.lead;
+ANALYZE story_base.lead;

@@ -4,6 +4,7 @@ use super::watched::{Change, Texts};
 use crate::ffi::session;
 use crate::ffi::sql;
 use crate::names;
+use crate::visibility;
 use pgrx::pg_sys::Oid;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -22,6 +23,12 @@ pub(super) struct About<'a> {
     pub reason: Option<&'a str>,
     pub approval: Option<i64>,
     pub detail: Option<&'a str>,
+}
+
+/// The name that everybody uses for a table.
+fn called(target: Oid) -> String {
+    let table = visibility::statement().table(target);
+    Option::as_ref(&table).map_or_else(|| names::shown(target), |table| table.shown())
 }
 
 /// The same, with what is known about the session: what entries of one statement have in common.
@@ -52,7 +59,7 @@ impl Head {
             session_role: role(session),
             outer_role: role(outer),
             target: about.target,
-            target_name: about.target.map(names::shown),
+            target_name: about.target.map(called),
             member: about.member.as_ref().map(|(id, _)| *id),
             member_key: about.member.as_ref().map(|(_, key)| key.to_string()),
             organization: about.organization,

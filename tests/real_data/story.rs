@@ -58,7 +58,7 @@ impl Story {
         rows(
             &mut self.dora,
             &format!(
-                "SELECT action, member_key FROM leadguard.audit_log WHERE record = '{lead}' AND target_name LIKE 'story%' ORDER BY at, id"
+                "SELECT action, member_key FROM leadguard.audit_log WHERE record = '{lead}' AND target_name = 'story.lead' ORDER BY at, id"
             ),
         )
     }
