@@ -67,6 +67,7 @@ extern "C-unwind" fn _PG_init() {
     guc::register();
     ffi::session::on_transaction(|event| {
         // First: it still writes, for which identity and caches must be as they were.
+        guard::on_transaction(event);
         archive::on_transaction(event);
         audit::on_transaction(event);
         identity::on_transaction(event);

@@ -56,10 +56,6 @@ thread_local! {
     static NOTED: RefCell<Noted> = RefCell::default();
 }
 
-fn command() -> u32 {
-    snapshot::active().map_or(0, |state| state.command())
-}
-
 impl Row {
     pub(crate) fn new(
         table: &Table,
@@ -72,7 +68,7 @@ impl Row {
         let Some(at) = &table.archived_at_column else { bug("a table without an archive") };
         Row {
             sub: session::subtransaction(),
-            command: command(),
+            command: snapshot::command(),
             target: table.target,
             relation,
             place,
@@ -104,7 +100,7 @@ pub(crate) fn accept(row: Row) -> bool {
 
 /// The executor deletes the row that was judged last; None when it did so already, through another row of a join.
 pub(crate) fn accept_proposed(part: usize, relation: Oid) -> Option<Place> {
-    let this = command();
+    let this = snapshot::command();
     let row = NOTED.with_borrow_mut(|noted| {
         let is_it = |(of, row): &(usize, Row)| *of == part && row.command == this && row.relation == relation;
         let at = noted.proposed.iter().position(is_it)?;
@@ -130,7 +126,7 @@ pub(crate) fn because<T>(reason: Option<&str>, body: impl FnOnce() -> T) -> T {
 
 /// The statement ends: archives the rows that it deleted.
 pub(crate) fn finish() {
-    let this = command();
+    let this = snapshot::command();
     let (mine, reason) = NOTED.with_borrow_mut(|noted| {
         noted.proposed.retain(|(_, row)| row.command != this);
         if noted.accepted.is_empty() {

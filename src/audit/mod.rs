@@ -90,7 +90,7 @@ pub(crate) fn arrived(table: &Table, member: Option<&Member>, new: &Row, watched
         return;
     }
     let record = watched.record(new);
-    let sanction = crate::guard::sanctioned(table.target).filter(|s| s.covers(&record));
+    let sanction = crate::guard::carried_out_on(table.target, &record);
     let (old, texts) = match buffer::arrive(table.target, &record) {
         Some(old) => old.differing(watched.texts(new)),
         // Nobody saw it leave: better half of the story than none.
@@ -187,6 +187,7 @@ pub(crate) fn erase_values(target: Oid, record: &str) {
 /// AFTER STATEMENT of a protected table.
 pub(crate) fn written(call: &Call) -> Datum {
     let trigger = TriggerCall::fired(call, When::AfterStatement);
+    crate::guard::finish();
     crate::archive::finish();
     flush();
     trigger.skip()

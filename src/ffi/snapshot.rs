@@ -22,6 +22,11 @@ impl Fingerprint {
     }
 }
 
+/// The command that the running statement is, within the transaction.
+pub(crate) fn command() -> u32 {
+    active().map_or(0, |state| state.command())
+}
+
 fn fingerprint(snapshot: *const pg_sys::SnapshotData) -> Fingerprint {
     // SAFETY: callers pass the active or latest snapshot, which is a valid MVCC snapshot.
     let s = unsafe { &*snapshot };

@@ -3,7 +3,7 @@
 //! The row is judged here and archived at the end of its statement, with the others (crate::archive): a DELETE that
 //! meets a row twice through a join must find it unchanged.
 
-use super::sanction::{Purpose, Sanction};
+use super::sanction::{self, Purpose, Sanction};
 use super::write::Write;
 use crate::approvals;
 use crate::archive::{self, Row as Archiving};
@@ -101,7 +101,7 @@ fn refuse_cascade(table: &Table, record: &str) {
 }
 
 fn is_purged(table: &Table, record: &str) -> bool {
-    super::sanctioned(table.target).is_some_and(|s| s.purpose == Purpose::Purge && s.covers(record))
+    sanction::carried_out_on(table.target, record).is_some_and(|s| s.purpose == Purpose::Purge)
 }
 
 /// Nobody in person stands behind a system or a shared login: somebody must have agreed (K58).
@@ -147,7 +147,17 @@ fn archive_row(
 /// The columns that say that a row is archived are written by the extension only, and an archived row by nobody else.
 pub(super) fn check_update(write: &Write, old: &Row, new: &Row, sanction: Option<&Sanction>) {
     let Some(archived) = &write.columns.archived else { return };
-    if sanction.is_some_and(|s| s.purpose != Purpose::Reassign) {
+    let intended = match sanction.map(|s| s.purpose) {
+        Some(Purpose::Archive) => Some(true),
+        Some(Purpose::Restore) => Some(false),
+        _ => None,
+    };
+    if let Some(intended) = intended {
+        if archived.holds(new) != intended {
+            refused(format!("a trigger of {} keeps a record from being archived or restored", write.table.shown()))
+                .hint(format!("It must leave column \"{}\" as it is.", archived.at.name))
+                .raise();
+        }
         return;
     }
     if archived.holds(old) {

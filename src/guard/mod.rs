@@ -19,7 +19,8 @@ mod write;
 
 pub(crate) use archive::demand_approval;
 pub(crate) use fields::Fields;
-pub(crate) use sanction::{Purpose, Sanction, is_sanctioned, sanction, sanctioned};
+pub(crate) use moving::{finish, on_transaction};
+pub(crate) use sanction::{Purpose, Sanction, carried_out_on, is_sanctioned, sanction, sanctioned};
 
 use crate::audit::{self, Watched};
 

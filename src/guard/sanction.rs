@@ -2,9 +2,10 @@
 //! restoring, purging, erasing. Whoever calls has checked the right; the guards let this one record pass, and check
 //! that nothing but the purpose happens to it.
 
+use crate::ffi::snapshot;
 use crate::model::value::Value;
 use pgrx::pg_sys::Oid;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -44,36 +45,54 @@ impl Sanction {
     }
 }
 
-thread_local! {
-    static CURRENT: RefCell<Option<Sanction>> = const { RefCell::new(None) };
+struct Held {
+    sanction: Sanction,
+    /// The one command that carries it out, once its triggers have fired.
+    command: Cell<Option<u32>>,
 }
 
-/// Runs `body` with these records exempt from the rules of ordinary writes.
+thread_local! {
+    static CURRENT: RefCell<Option<Held>> = const { RefCell::new(None) };
+}
+
+/// Runs `body`, one statement, with these records exempt from the rules of ordinary writes.
 pub(crate) fn sanction<T>(sanction: Sanction, body: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Sanction>);
+    struct Restore(Option<Held>);
     impl Drop for Restore {
         fn drop(&mut self) {
             CURRENT.set(self.0.take());
         }
     }
-    let _restore = Restore(CURRENT.replace(Some(sanction)));
+    let _restore = Restore(CURRENT.replace(Some(Held { sanction, command: Cell::new(None) })));
     body()
 }
 
-/// What is allowed just now on a record of the table.
+/// What is allowed just now on records of the table: for what is read, and for the start of the statement.
 pub(crate) fn sanctioned(target: Oid) -> Option<Sanction> {
-    CURRENT.with_borrow(|held| held.as_ref().filter(|s| s.target == target).cloned())
-}
-
-/// The same for one record.
-pub(crate) fn sanctioned_record(target: Oid, id: &Value) -> Option<Sanction> {
-    CURRENT.with_borrow(|held| {
-        held.as_ref().filter(|s| s.target == target && id.to_text().is_some_and(|id| s.covers(&id))).cloned()
-    })
+    CURRENT.with_borrow(|held| held.as_ref().map(|held| &held.sanction).filter(|s| s.target == target).cloned())
 }
 
 pub(crate) fn is_sanctioned(target: Oid, id: &Value) -> bool {
+    let covers = |s: &Sanction| s.target == target && id.to_text().is_some_and(|id| s.covers(&id));
+    CURRENT.with_borrow(|held| held.as_ref().is_some_and(|held| covers(&held.sanction)))
+}
+
+/// What the command whose row trigger runs was sanctioned to do to the record. Statements of other triggers, which it
+/// fires, are not meant.
+pub(crate) fn carried_out_on(target: Oid, record: &str) -> Option<Sanction> {
     CURRENT.with_borrow(|held| {
-        held.as_ref().is_some_and(|s| s.target == target && id.to_text().is_some_and(|id| s.covers(&id)))
+        let held = held.as_ref().filter(|held| held.sanction.target == target && held.sanction.covers(record))?;
+        let this = snapshot::command();
+        let command = held.command.get().unwrap_or(this);
+        held.command.set(Some(command));
+        (command == this).then(|| held.sanction.clone())
     })
+}
+
+/// The same for an id as a row holds it.
+pub(super) fn carried_out(target: Oid, id: &Value) -> Option<Sanction> {
+    if CURRENT.with_borrow(|held| held.is_none()) {
+        return None;
+    }
+    carried_out_on(target, &id.to_text()?)
 }

@@ -31,12 +31,12 @@ fn follow(trigger: &TriggerCall, table: &Table) -> bool {
         Operation::Insert => moving::arrives(table.target, &signature(table, &trigger.new_row()), true).is_some(),
         Operation::Update => {
             let signature = signature(table, &trigger.new_row());
-            moving::may_follow(table.target, relation, trigger.old().place(), signature, Vec::new());
+            moving::may_follow(table.target, moving::origin(trigger, &trigger.old()), signature, Vec::new());
             false
         }
         Operation::Delete | Operation::Truncate => {
             let old = trigger.old();
-            let leaves = moving::leaves(relation, old.place());
+            let leaves = moving::leaves(moving::origin(trigger, &old), table.has_old_shape());
             if leaves && table.has_old_shape() {
                 audit::departed(table, &old, &Watched::all(table, &old));
             } else if !leaves {
@@ -52,7 +52,7 @@ fn note_deletion(trigger: &TriggerCall, table: &Table) {
     if table.has_old_shape() && trigger.operation() == Operation::Delete {
         let old = trigger.old();
         let watched = Watched::all(table, &old);
-        let sanction = sanction::sanctioned(table.target).filter(|s| s.covers(&watched.record(&old)));
+        let sanction = sanction::carried_out_on(table.target, &watched.record(&old));
         audit::deleted(table, None, &old, &watched, sanction.as_ref());
     }
 }
@@ -63,7 +63,7 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
     let row = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let watched = call::borrow(call.state(|| Watched::all(table, &row)));
     let is_partition = trigger.relation() != table.target;
-    let sanction = sanction::sanctioned(table.target).filter(|s| s.covers(&watched.record(&row)));
+    let sanction = sanction::carried_out_on(table.target, &watched.record(&row));
     match operation {
         Operation::Insert
             if is_partition && moving::arrives(table.target, &signature(table, &row), false).is_some() =>

@@ -1,10 +1,12 @@
 //! One row being written by a member.
 
+use super::moving::{self, origin};
 use super::rules::{self, Changed, named};
 use super::sanction::Purpose;
-use super::{Columns, archive, moving, sanction};
+use super::{Columns, archive, sanction};
 use crate::audit;
 use crate::errors::{self, refused};
+use crate::ffi::session;
 use crate::ffi::snapshot::{self, Fingerprint};
 use crate::ffi::trigger::{Column, Row, TriggerCall};
 use crate::model::level::Level;
@@ -32,6 +34,7 @@ impl Write<'_> {
         if self.is_partition()
             && let Some(held) = moving::arrives(self.table.target, &self.signature(&new), self.before)
         {
+            archive::check_insert(self, &new);
             if !self.before {
                 if let Some(fields) = &self.columns.fields {
                     fields.arrived(self, &held, &new);
@@ -109,20 +112,21 @@ impl Write<'_> {
             territory: differs(self.columns.territory),
         };
         let id = old.value(self.columns.id);
-        let sanction = sanction::sanctioned_record(self.table.target, &id).filter(|_| !changed.fixed);
+        let sanction = sanction::carried_out(self.table.target, &id).filter(|_| !changed.fixed);
         archive::check_update(self, &old, &new, sanction.as_ref());
-        if sanction.is_none() {
-            if level < Level::Edit {
-                return self.denied(&old, level, Level::Edit);
-            }
+        let purpose = sanction.as_ref().map(|s| s.purpose);
+        let needed = if purpose == Some(Purpose::Restore) { Level::Full } else { Level::Edit };
+        if matches!(purpose, None | Some(Purpose::Restore)) && level < needed {
+            return self.denied(&old, level, needed);
+        }
+        if purpose != Some(Purpose::Reassign) {
             if let Err(failure) = rules::update(self.subject, self.table, level, changed, &self.columns.map(&new)) {
                 failure.raise();
             }
         }
-        // Handing a record over is no way around the rules about its fields.
+        // Handing a record over or archiving it is no way around the rules about its fields, for other triggers.
         let fields = self.columns.fields.as_ref();
-        let judged = fields.filter(|_| sanction.as_ref().is_none_or(|s| s.purpose == Purpose::Reassign));
-        let filled = judged.and_then(|fields| fields.update(self, &old, &new));
+        let filled = fields.and_then(|fields| fields.update(self, &old, &new));
         if !self.before {
             audit::updated(
                 self.table,
@@ -135,14 +139,14 @@ impl Write<'_> {
         }
         if self.before && self.is_partition() {
             let held = self.columns.fields.as_ref().map_or_else(Vec::new, |fields| fields.keep(self, &old));
-            moving::may_follow(self.table.target, self.trigger.relation(), old.place(), self.signature(&new), held);
+            moving::may_follow(self.table.target, origin(self.trigger, &old), self.signature(&new), held);
         }
         filled.map_or_else(|| self.trigger.pass(), Row::into_datum)
     }
 
     pub(super) fn delete(&self) -> Datum {
         let old = self.trigger.old();
-        if self.is_partition() && moving::leaves(self.trigger.relation(), old.place()) {
+        if self.is_partition() && moving::leaves(origin(self.trigger, &old), self.table.has_old_shape()) {
             if self.table.has_old_shape() {
                 audit::departed(self.table, &old, self.columns.watched(self.table, &old));
             }
@@ -173,13 +177,14 @@ impl Write<'_> {
 
     fn note_deleted(&self, old: &Row) {
         let watched = self.columns.watched(self.table, old);
-        let sanction = sanction::sanctioned_record(self.table.target, &old.value(self.columns.id));
+        let sanction = sanction::carried_out(self.table.target, &old.value(self.columns.id));
         audit::deleted(self.table, Some(self.member), old, watched, sanction.as_ref());
     }
 
     /// A row the member can see but not write; one he cannot see (a cascade) is as good as absent.
     pub(super) fn denied(&self, row: &Row, level: Level, needed: Level) -> Datum {
-        if self.table.skip_denied && self.before {
+        // A foreign key takes for granted that what it asks for is done.
+        if self.table.skip_denied && self.before && !session::is_following_a_foreign_key() {
             return self.trigger.skip();
         }
         let table = self.table.shown();

@@ -15,6 +15,7 @@ mod leaks;
 mod moments;
 mod packaging;
 mod partitions;
+mod passes;
 mod plans;
 mod shadow;
 mod tenants;
