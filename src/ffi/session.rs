@@ -105,6 +105,12 @@ pub(crate) fn bypasses_row_security(role: pg_sys::Oid) -> bool {
     unsafe { pg_sys::has_bypassrls_privilege(role) }
 }
 
+/// The role of this name; InvalidOid for none.
+pub(crate) fn role_named(name: &CStr) -> pg_sys::Oid {
+    // SAFETY: a catalog look-up by a terminated name.
+    unsafe { pg_sys::get_role_oid(name.as_ptr(), true) }
+}
+
 pub(crate) fn owns_relation(relation: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     compat::owns_relation(relation, role)
 }

@@ -1,7 +1,7 @@
 //! The queries behind the rules of a table, in the active snapshot.
 
 use super::transition::{self, Transition};
-use super::{Access, Namespace, Rules, Valid};
+use super::{Access, Mask, Namespace, Rules, Valid};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Row, Sees};
 use crate::model::matrix::{Bound, Cell, Matrix};
@@ -41,6 +41,10 @@ pub(super) fn rules(target: Oid) -> Rules {
         each(include_str!("../../sql/query/field_tags.sql"), target, &mut |row| rules.tags.push(bound(row)));
         each(include_str!("../../sql/query/field_namespaces.sql"), target, &mut |row| {
             rules.namespaces.push(Namespace { name: text(row, 0), role: text(row, 1) });
+        });
+        each(include_str!("../../sql/query/field_masks.sql"), target, &mut |row| {
+            let clear_for = text(row, 2).split(',').map(str::to_owned).collect();
+            rules.masks.push(Mask { column: bound(row), clear_for });
         });
     });
     rules.matrix = Matrix::new(cells);

@@ -1,4 +1,4 @@
-//! What is ruled about the fields of a protected table: the active matrix, valid values, transitions, tags.
+//! What is ruled about the fields of a protected table: the active matrix, valid values, transitions, tags, masks.
 //!
 //! Rules are those of a table, not of a member. They are read once and kept until the revision of what is
 //! registered changes; `guard::fields` puts them to the roles of the member who writes.
@@ -27,6 +27,12 @@ pub(crate) struct Namespace {
     pub role: String,
 }
 
+/// A mask of a column, and the paths on which the column is shown in clear all the same.
+pub(crate) struct Mask {
+    pub column: Bound,
+    pub clear_for: Vec<String>,
+}
+
 #[derive(Default)]
 pub(crate) struct Rules {
     pub matrix: Matrix,
@@ -34,6 +40,7 @@ pub(crate) struct Rules {
     pub transitions: Vec<Transition>,
     pub tags: Vec<Bound>,
     pub namespaces: Vec<Namespace>,
+    pub masks: Vec<Mask>,
     /// Columns that the protection itself relies on have rules of their own.
     mapped: Vec<String>,
     closed_by_default: bool,

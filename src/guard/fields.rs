@@ -49,8 +49,6 @@ type Newest = Option<(Fingerprint, Option<Rc<Resolved>>)>;
 pub(crate) struct Fields {
     guarded: Vec<Attribute>,
     attributes: Vec<Attribute>,
-    /// Without those that say that a row is archived: they are the archive's.
-    judged: Vec<Attribute>,
     target: Oid,
     concealed: bool,
     resolved: Rc<Resolved>,
@@ -64,14 +62,10 @@ impl Fields {
         let attributes = row.attributes();
         let rules = fields::rules(table.target);
         let guarded = attributes.iter().filter(|a| rules.names(&a.name)).cloned().collect();
-        let archive = [&table.archived_at_column, &table.archived_by_column];
-        let mut judged = attributes.clone();
-        judged.retain(|a| !archive.contains(&&Some(a.name.clone())));
-        let resolved = Rc::new(Resolved::of(rules, member, table.target, table.concealed_by.is_some(), &judged));
+        let resolved = Rc::new(Resolved::of(rules, member, table.target, table.concealed_by.is_some(), &attributes));
         Some(Fields {
             guarded,
             attributes,
-            judged,
             target: table.target,
             concealed: table.concealed_by.is_some(),
             resolved,
@@ -198,7 +192,7 @@ impl Fields {
         let resolved = visibility::now().member.clone().and_then(|member| {
             let rules = snapshot::with_latest(|| fields::rules(self.target));
             let same = Rc::ptr_eq(&rules, &self.resolved.rules) && Rc::ptr_eq(&member, &self.resolved.member);
-            (!same).then(|| Rc::new(Resolved::of(rules, member, self.target, self.concealed, &self.judged)))
+            (!same).then(|| Rc::new(Resolved::of(rules, member, self.target, self.concealed, &self.attributes)))
         });
         self.newest.replace(Some((latest, resolved.clone())));
         resolved

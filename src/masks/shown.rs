@@ -13,7 +13,7 @@ use crate::ffi::sql::{self, Param, Sees};
 use crate::fields;
 use crate::model::value::{Kind, Value, ValueSet};
 use crate::visibility::subject::{self, Member, Subject, Table};
-use pgrx::pg_sys::{Datum, Oid};
+use pgrx::pg_sys::Datum;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -85,13 +85,15 @@ impl Paths {
             return Paths::always(if is_unbound(table) { Shown::Clear } else { Shown::NotAtAll });
         };
         let number = attribute_number(table.target, column);
-        if number <= 0 || !fields::rules(table.target).access(number, column, "", &member.roles).reads() {
+        let rules = fields::rules(table.target);
+        // A mask that was made for another column than the one that now has its number or its name hides this one.
+        let is_broken = rules.masks.iter().any(|mask| mask.column.is_broken_by(number, column));
+        if number <= 0 || is_broken || !rules.access(number, column, "", &member.roles).reads() {
             return Paths::always(Shown::NotAtAll);
         }
-        match mask(table.target, column, number) {
+        match rules.masks.iter().find(|mask| mask.column.name == column) {
             None => Paths::always(Shown::Clear),
-            Some(None) => Paths::always(Shown::NotAtAll),
-            Some(Some(clear_for)) => Paths::clear_for(subject, member, table, &clear_for, kinds),
+            Some(mask) => Paths::clear_for(subject, member, table, &mask.clear_for, kinds),
         }
     }
 
@@ -177,26 +179,6 @@ pub(super) fn is_unbound(table: &Table) -> bool {
 /// The member alone, as an owner column of this kind names him.
 fn own(member: &Member, kind: Kind) -> ValueSet {
     if kind.is_int() { ValueSet::of_ids([member.id]) } else { ValueSet::of_keys([member.key.as_str()], kind) }
-}
-
-/// The paths on which a masked column is shown in clear. None: no mask; Some(None): one that was made for another
-/// column than the one that now has its number or its name.
-fn mask(target: Oid, column: &str, number: i16) -> Option<Option<Vec<String>>> {
-    let mut found = None;
-    as_extension(|| {
-        sql::query(
-            "SELECT coalesce(attnum = $3 AND column_name = $2, false), array_to_string(clear_for, ',') \
-             FROM leadguard.column_mask WHERE target = $1 AND (column_name = $2 OR attnum = $3)",
-            &[Param::Oid(target), Param::Text(Some(column)), Param::Int(Some(i64::from(number)))],
-            Sees::Statement,
-            &mut |row| {
-                let paths = row.text(1).unwrap_or_default().split(',').map(str::to_owned).collect();
-                let closed = matches!(found, Some(None)) || !row.bool(0);
-                found = Some(if closed { None } else { Some(paths) });
-            },
-        )
-    });
-    found
 }
 
 /// (target, column, id, owner, territory, organization) to 'c', 'm' or 'n': the guarded way of ffi::shown.

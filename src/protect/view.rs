@@ -208,16 +208,9 @@ pub(super) fn is_sound(target: Oid) -> bool {
     let registered = visibility::statement().table(target);
     let Some(table) = registered.as_ref() else { return false };
     let by = table.concealed_by.unwrap_or(Oid::INVALID);
-    let mut sound = false;
-    as_extension(|| {
-        sound = sql::first_text(
-            "SELECT 'yes' FROM pg_class WHERE oid = $1 AND pg_get_userbyid(relowner) = 'leadguard_view'",
-            &[Param::Oid(by)],
-            Sees::Statement,
-        )
-        .is_some();
-    });
-    if !sound {
+    // It is a member of nothing, so that it owns what belongs to it and no more.
+    let owner = session::role_named(c"leadguard_view");
+    if [owner, by].contains(&Oid::INVALID) || !session::owns_relation(by, owner) {
         refused(format!("the view of {} does not belong to {VIEW_OWNER}", names::shown(target)))
             .hint(format!("A superuser runs ALTER VIEW ... OWNER TO {VIEW_OWNER}."))
             .raise();
