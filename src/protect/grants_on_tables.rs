@@ -114,10 +114,16 @@ fn revocation(target: Option<Oid>, roles: Option<&[String]>, keep: &[String]) ->
         )
     });
     let (mut steps, mut records) = (Vec::new(), Vec::new());
+    let caller = session::current_role();
     for (oid, [kind, object, privileges, grantees, array]) in found {
         let statement = format!("REVOKE {privileges} ON {kind} {object} FROM {grantees}");
-        steps.push(Step::new("revoke", statement, "leadguard had granted it."));
-        steps.extend(column_privileges(oid, &array, &privileges));
+        let mut taken = vec![Step::new("revoke", statement, "leadguard had granted it.")];
+        taken.extend(column_privileges(oid, &array, &privileges));
+        // Notes and tags of the table may be in other hands by now.
+        if !session::owns_relation(oid, caller) {
+            taken = taken.into_iter().map(Step::by_extension).collect();
+        }
+        steps.extend(taken);
         let record = format!(
             "DELETE FROM leadguard.table_grant WHERE object = {}::regclass AND grantee = ANY ({}::name[]) \
              AND privilege = ANY (string_to_array({}, ', '))",

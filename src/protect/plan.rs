@@ -289,7 +289,7 @@ pub(super) fn release(target: Oid, archived: Archived, dry_run: bool) -> Vec<Ste
     let mut steps = patience;
     match registered {
         Some(entry) => {
-            child::refuse_with_children(&relation);
+            steps.extend(child::parted(&relation));
             steps.extend(undo::steps(&relation, &entry.undo));
             steps.extend(archive::removal(&relation, &entry, archived));
         }

@@ -7,6 +7,7 @@ mod erase;
 mod erase_limits;
 mod everybody;
 mod lab;
+mod owners;
 mod reading;
 mod tags;
 mod writing;
