@@ -8,6 +8,7 @@ use super::inspect::{self, Column, Relation};
 use super::plan;
 use super::registry;
 use super::step::{self, Step, Steps};
+use super::view_grants;
 use crate::children::{self, Kind};
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::raise::notice;
@@ -127,6 +128,9 @@ fn secure(mut request: Request, dry_run: bool) -> Vec<Step> {
     let roles = Roles::registered();
     steps.extend(grants_on_tables::missing_usage(&relation.schema, &relation.quoted_schema, &roles));
     steps.extend(grants_on_tables::missing(request.target, &parent_relation.name, None, &roles));
+    if parent.concealed_by.is_some() {
+        steps.extend(view_grants::missing_id(request.parent, &parent_relation.name, &parent.mapping.id, &roles));
+    }
     if !dry_run {
         step::run(&steps);
     }

@@ -2,6 +2,7 @@
 
 mod append_only;
 mod closed;
+mod concealed;
 mod dump;
 mod erase;
 mod erase_limits;
