@@ -126,7 +126,7 @@ fn secure(mut request: Request, dry_run: bool) -> Vec<Step> {
         steps.push(Step::new("row_security", statement, "Puts the policies into effect, for the owner too."));
     }
     let roles = Roles::registered();
-    steps.extend(grants_on_tables::missing_usage(&relation.schema, &relation.quoted_schema, &roles));
+    steps.extend(grants_on_tables::usage_by_caller(&relation.schema, &relation.quoted_schema, &roles));
     steps.extend(grants_on_tables::missing(request.target, &parent_relation.name, None, &roles));
     if parent.concealed_by.is_some() {
         steps.extend(view_grants::missing_id(request.parent, &parent_relation.name, &parent.mapping.id, &roles));

@@ -6,6 +6,7 @@
 use super::step::{self, Step};
 use super::view_grants;
 use crate::errors::{bad_argument, failure};
+use crate::ffi::raise::notice;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names::{literal, quote};
@@ -72,6 +73,31 @@ pub(super) fn missing(target: Oid, target_name: &str, view: Option<Oid>, roles: 
     steps
 }
 
+/// Whether the current role may grant USAGE on a schema.
+pub(super) fn may_grant_usage(schema: &str) -> bool {
+    sql::first_text(
+        "SELECT 'yes' FROM pg_namespace n WHERE n.nspname = $1 AND has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')",
+        &[Param::Text(Some(schema))],
+        Sees::Now,
+    )
+    .is_some()
+}
+
+/// USAGE on the schema of a table that the caller protects. The owner of a table need not own its schema, and it is not
+/// leadguard's to give away what he could not: the table is protected, and he is told what is missing.
+pub(super) fn usage_by_caller(schema: &str, quoted_schema: &str, roles: &Roles) -> Vec<Step> {
+    if may_grant_usage(schema) {
+        return missing_usage(schema, quoted_schema, roles);
+    }
+    if let Some(grantees) = lacking_usage(schema, roles) {
+        notice(&format!(
+            "registered login roles do not reach the table: the owner of schema {quoted_schema} runs \
+             GRANT USAGE ON SCHEMA {quoted_schema} TO {grantees}"
+        ));
+    }
+    Vec::new()
+}
+
 fn lacking_usage(schema: &str, roles: &Roles) -> Option<String> {
     let mut grantees = None;
     let [names, _] = roles.parameters();
@@ -87,7 +113,7 @@ fn lacking_usage(schema: &str, roles: &Roles) -> Option<String> {
 }
 
 /// USAGE on a schema for those of the roles that lack it; without it the privileges on the table are of no use.
-pub(super) fn missing_usage(schema: &str, quoted_schema: &str, roles: &Roles) -> Vec<Step> {
+fn missing_usage(schema: &str, quoted_schema: &str, roles: &Roles) -> Vec<Step> {
     let grant = |to: String| {
         let statement = format!("GRANT USAGE ON SCHEMA {quoted_schema} TO {to}");
         Step::new("grant", statement, "Registered login roles must reach the schema of the table.").by_extension()
@@ -190,7 +216,9 @@ fn grant_tables(role_names: Vec<String>, mode: &str) {
         for table in protected() {
             let usage = |schema: &String| step::run(&missing_usage(schema, &quote(schema), &roles));
             let public_schema = table.view_schema.as_ref().unwrap_or(&table.schema);
-            usage(public_schema);
+            if !is_withheld(table.target, public_schema, table.foreign_schema) {
+                usage(public_schema);
+            }
             step::run(&missing(table.target, &table.name, table.view, &roles));
             if table.view.is_some() {
                 // Who only reads does not name the table behind the view.
@@ -201,10 +229,24 @@ fn grant_tables(role_names: Vec<String>, mode: &str) {
             }
         }
         for child in children() {
-            step::run(&missing_usage(&child.schema, &quote(&child.schema), &roles));
+            if !is_withheld(child.target, &child.schema, child.foreign_schema) {
+                step::run(&missing_usage(&child.schema, &quote(&child.schema), &roles));
+            }
             step::run(&missing(child.target, &child.parent, None, &roles));
         }
     });
+}
+
+/// Whether USAGE on a schema is not leadguard's to give: whoever protected the table could not, and its owner cannot now.
+fn is_withheld(table: Oid, schema: &str, foreign_schema: bool) -> bool {
+    foreign_schema
+        && sql::first_text(
+            "SELECT 'yes' FROM pg_class c, pg_namespace n WHERE c.oid = $1 AND n.nspname = $2 \
+             AND has_schema_privilege(c.relowner, n.oid, 'USAGE WITH GRANT OPTION')",
+            &[Param::Oid(table), Param::Text(Some(schema))],
+            Sees::Now,
+        )
+        .is_none()
 }
 
 /// A table of notes or tags, and the qualified name of its parent.
@@ -212,6 +254,7 @@ struct Follower {
     target: Oid,
     schema: String,
     parent: String,
+    foreign_schema: bool,
 }
 
 fn children() -> Vec<Follower> {
@@ -220,15 +263,15 @@ fn children() -> Vec<Follower> {
         return tables;
     }
     sql::query(
-        "SELECT c.oid, n.nspname, format('%I.%I', pn.nspname, p.relname) \
-         FROM leadguard.protected_child h \
+        "SELECT c.oid, n.nspname, format('%I.%I', pn.nspname, p.relname), t.undo ? 'foreign_schema' \
+         FROM leadguard.protected_child h JOIN leadguard.protected_table t ON t.target = h.parent \
          JOIN pg_class c ON c.oid = h.target JOIN pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_class p ON p.oid = h.parent JOIN pg_namespace pn ON pn.oid = p.relnamespace ORDER BY 1",
         &[],
         Sees::Now,
         &mut |row| {
             if let (Some(target), Some(schema), Some(parent)) = (row.oid(0), row.text(1), row.text(2)) {
-                tables.push(Follower { target, schema, parent });
+                tables.push(Follower { target, schema, parent, foreign_schema: row.bool(3) });
             }
         },
     );
@@ -259,24 +302,28 @@ struct Protected {
     id: String,
     view: Option<Oid>,
     view_schema: Option<String>,
+    foreign_schema: bool,
 }
 
 fn protected() -> Vec<Protected> {
     let mut tables = Vec::new();
     let text = if session::is_updated() {
-        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, v.oid, vn.nspname \
+        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, v.oid, vn.nspname, \
+                p.undo ? 'foreign_schema' \
          FROM leadguard.protected_table p \
          JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace \
          LEFT JOIN pg_class v ON v.oid = p.concealed_by LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace ORDER BY 2"
     } else {
-        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, NULL::oid, NULL::name \
+        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, NULL::oid, NULL::name, \
+                p.undo ? 'foreign_schema' \
          FROM leadguard.protected_table p \
          JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY 2"
     };
     sql::query(text, &[], Sees::Now, &mut |row| {
         if let (Some(target), Some(name), Some(schema)) = (row.oid(0), row.text(1), row.text(2)) {
             let (id, view, view_schema) = (row.text(3).unwrap_or_default(), row.oid(4), row.text(5));
-            tables.push(Protected { target, name, schema, id, view, view_schema });
+            let foreign_schema = row.bool(6);
+            tables.push(Protected { target, name, schema, id, view, view_schema, foreign_schema });
         }
     });
     tables

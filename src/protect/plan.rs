@@ -39,6 +39,7 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
     refuse_taken_names(&tree);
 
     let mut undo = Undo::of(&tree);
+    undo.foreign_schema = !grants_on_tables::may_grant_usage(&relation.schema);
     let conversion = conversion(&tree, request.existing, &mut undo);
     let archive = archive::added(&relation, &columns, &mapping, &mut undo);
     let indexes = indexes(request, &relation, &columns, &mapping, &mut undo);
@@ -54,7 +55,7 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
     steps.extend(tree.iter().flat_map(|member| protection.triggers(member)));
     steps.extend(tree.iter().flat_map(|member| protection.row_security(member)));
     let roles = Roles::registered();
-    steps.extend(grants_on_tables::missing_usage(&relation.schema, &relation.quoted_schema, &roles));
+    steps.extend(grants_on_tables::usage_by_caller(&relation.schema, &relation.quoted_schema, &roles));
     steps.extend(grants_on_tables::missing(request.target, &relation.name, None, &roles));
     steps.extend(render::comments(&relation.name));
     if !request.dry_run {
