@@ -3,14 +3,17 @@
 //!
 //! guard     the triggers: notes are append-only, tags have namespaces
 //! erase     the one exception: an erasure, which leaves a proof
+//! owner     whose triggers an erasure and a purge may run
 //!
 //! The policies ask the parent itself, under its own row security. protect::child puts all of it on a table.
 //! Tests: tests/notes.
 
 mod erase;
 pub(crate) mod guard;
+mod owner;
 
 pub(crate) use erase::purge;
+pub(crate) use owner::strangers;
 
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};

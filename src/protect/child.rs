@@ -8,11 +8,13 @@ use super::inspect::{self, Column, Relation};
 use super::plan;
 use super::registry;
 use super::step::{self, Step, Steps};
+use super::view_grants;
 use crate::children::{self, Kind};
-use crate::errors::{bad_argument, failure};
+use crate::errors::{bad_argument, failure, refused};
+use crate::ffi::raise::notice;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::names::{literal, quote};
+use crate::names::{literal, quote, shown};
 use pgrx::pg_sys::Oid;
 
 const POLICIES: [&str; 5] =
@@ -33,7 +35,7 @@ struct Request {
     id: Option<String>,
 }
 
-/// Secures a table of notes. Its owner or a superuser, else 42501; 22023, 42703, 42704, 42710, 42809.
+/// Secures a table of notes. Who owns it and its parent or a superuser, else 42501; 22023, 42703, 42704, 42710, 42809.
 #[allow(clippy::too_many_arguments)] // The argument list is public surface.
 #[pgrx::pg_extern(sql = false)]
 fn protect_notes(
@@ -103,6 +105,7 @@ fn secure(mut request: Request, dry_run: bool) -> Vec<Step> {
     let Some(parent_relation) = inspect::relation(request.parent) else {
         failure("42704", "the parent is not a protected table").raise()
     };
+    require_owner_of_both(&relation, &parent_relation);
     let columns = inspect::columns(request.target);
     let id = check_columns(&relation, &columns, &mut request);
     let tree = inspect::tree(request.target);
@@ -123,12 +126,27 @@ fn secure(mut request: Request, dry_run: bool) -> Vec<Step> {
         steps.push(Step::new("row_security", statement, "Puts the policies into effect, for the owner too."));
     }
     let roles = Roles::registered();
-    steps.extend(grants_on_tables::missing_usage(&relation.schema, &relation.quoted_schema, &roles));
+    steps.extend(grants_on_tables::usage_by_caller(&relation.schema, &relation.quoted_schema, &roles));
     steps.extend(grants_on_tables::missing(request.target, &parent_relation.name, None, &roles));
+    if parent.concealed_by.is_some() {
+        steps.extend(view_grants::missing_id(request.parent, &parent_relation.name, &parent.mapping.id, &roles));
+    }
     if !dry_run {
         step::run(&steps);
     }
     steps
+}
+
+/// Purging a record deletes its notes and tags with the rights of whoever purges, and so runs their triggers: they must
+/// be in hands that could put triggers on the parent. Nor may anybody hang a table of his on the table of somebody else.
+fn require_owner_of_both(relation: &Relation, parent: &Relation) {
+    check::owned(parent.oid);
+    if let Some(owners) = children::strangers(relation.oid, parent.oid) {
+        refused(format!("{} belongs to {}, who does not own {}", relation.name, owners.child, parent.name))
+            .detail("Purging a record runs the triggers of its notes and tags with the rights of whoever purges.")
+            .hint(format!("ALTER TABLE {} OWNER TO {}, when its triggers are known.", relation.name, owners.parent))
+            .raise();
+    }
 }
 
 /// Refuses columns that cannot serve; the id column, by default the primary key.
@@ -311,12 +329,24 @@ pub(super) fn release(target: Oid, dry_run: bool) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-/// 55000 while tables of notes or tags follow the table.
-pub(super) fn refuse_with_children(relation: &Relation) {
-    if let Some(child) = children::of(relation.oid).first() {
-        let child = crate::names::shown(child.target);
-        failure("55000", format!("rows of {child} follow those of {}", relation.name))
-            .hint(format!("leadguard.unprotect({}) first.", literal(&child)))
-            .raise();
+/// What becomes of tables of notes and tags when their parent is no longer protected: 55000 while one follows it. One in
+/// the hands of somebody who does not own the parent has no say in that: it is forgotten, and nobody reads or writes it
+/// until its owner calls leadguard.unprotect.
+pub(super) fn parted(parent: &Relation) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for child in children::of(parent.oid) {
+        let name = shown(child.target);
+        let Some(owners) = children::strangers(child.target, parent.oid) else {
+            failure("55000", format!("rows of {name} follow those of {}", parent.name))
+                .hint(format!("leadguard.unprotect({}) first.", literal(&name)))
+                .raise()
+        };
+        let whose = format!("{name} belongs to {}, who does not own {}", owners.child, parent.name);
+        notice(&format!("{whose}: it stays closed until leadguard.unprotect({})", literal(&name)));
+        let close = format!("DROP POLICY IF EXISTS leadguard_open ON {name}");
+        steps.push(Step::new("policy", close, "Closes the table, whose parent is protected no more.").by_extension());
+        let forget = format!("DELETE FROM leadguard.protected_child WHERE target = {}::regclass", literal(&name));
+        steps.push(Step::new("register", forget, whose).by_extension());
     }
+    steps
 }

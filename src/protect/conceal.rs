@@ -1,13 +1,13 @@
 //! Moving a table out of reach while a view takes its name, and the way back.
 
 use super::check;
-use super::grants_on_tables;
 use super::inspect::{self, Relation};
 use super::plan::{patience, still};
 use super::ready;
 use super::registry::{self, Entry};
 use super::step::{self, Step};
 use super::view::{self, Mask};
+use super::view_grants;
 use crate::errors::failure;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::masks::VIEW_OWNER;
@@ -93,19 +93,15 @@ impl Concealable {
             let comment = format!("COMMENT ON SCHEMA {schema} IS {}", literal(SCHEMA_COMMENT));
             steps.push(Step::new("comment", comment, "reveal removes a schema that is empty again.").by_extension());
         }
-        let privileges = grants_on_tables::privileges(self.relation.oid, self.owner_oid);
+        let privileges = view_grants::privileges(self.relation.oid, self.owner_oid);
         steps.push(Step::new(
             "move",
             format!("ALTER TABLE {public} SET SCHEMA {schema}"),
             "The table keeps its OID, policies, triggers, indexes and foreign keys.",
         ));
-        steps.extend(grants_on_tables::revoked(
-            base,
-            &privileges,
-            "What could be read directly is read through the view.",
-        ));
+        steps.extend(view_grants::revoked(base, &privileges, "What could be read directly is read through the view."));
         let id = quote(&self.entry.mapping.id);
-        steps.extend(grants_on_tables::written_through(base, &schema, &id, &privileges));
+        steps.extend(view_grants::used_through(base, &schema, &id, &privileges));
         let reason = "The view reads as a role that nobody can become, under the policies of the session's member.";
         let usage = format!("GRANT USAGE ON SCHEMA {schema} TO {VIEW_OWNER}");
         steps.push(Step::new("grant", usage, reason).by_extension());
@@ -143,7 +139,7 @@ impl Concealable {
             )
             .by_extension(),
         );
-        steps.extend(grants_on_tables::granted(public, &privileges, "As it was on the table.", true));
+        steps.extend(view_grants::granted(public, &privileges, "As it was on the table.", true));
         steps.extend(comments(self.relation.oid, public));
         let register = format!(
             "UPDATE leadguard.protected_table SET concealed_by = {}::regclass WHERE target = {}::regclass",
@@ -166,8 +162,8 @@ impl Concealable {
         let view_oid = self.entry.concealed_by.unwrap_or(Oid::INVALID);
         let schema = quote(&self.base_schema);
         let (public_schema, _) = public_schema(view_oid);
-        let was = grants_on_tables::privileges(view_oid, self.owner_oid);
-        let interim = grants_on_tables::privileges(self.relation.oid, self.owner_oid);
+        let was = view_grants::privileges(view_oid, self.owner_oid);
+        let interim = view_grants::privileges(self.relation.oid, self.owner_oid);
         let mut steps = patience();
         steps.push(records_back(public));
         let register = format!(
@@ -176,12 +172,12 @@ impl Concealable {
         );
         steps.push(Step::new("register", register, "The table has its name again.").by_extension());
         steps.push(Step::new("view", format!("DROP VIEW {public}"), "The table takes its name back.").by_extension());
-        steps.extend(grants_on_tables::revoked(base, &interim, "Was for writes through the view."));
+        steps.extend(view_grants::revoked(base, &interim, "Was for writes through the view."));
         let revoke = format!("REVOKE ALL ON {base} FROM {VIEW_OWNER}");
         steps.push(Step::new("revoke", revoke, "The view is gone.").by_extension());
         let back = format!("ALTER TABLE {base} SET SCHEMA {public_schema}");
         steps.push(Step::new("move", back, "As it was before conceal."));
-        steps.extend(grants_on_tables::granted(public, &was, "As it was on the view.", false));
+        steps.extend(view_grants::granted(public, &was, "As it was on the view.", false));
         if is_last_of(&self.base_schema, self.relation.oid) {
             let drop = format!("DROP SCHEMA {schema}");
             steps.push(Step::new("schema", drop, "conceal had made it, and it is empty.").by_extension());

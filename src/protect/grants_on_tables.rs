@@ -4,7 +4,9 @@
 //! that unprotect takes back exactly that. Partitions get no privileges: access goes through their table.
 
 use super::step::{self, Step};
+use super::view_grants;
 use crate::errors::{bad_argument, failure};
+use crate::ffi::raise::notice;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names::{literal, quote};
@@ -37,7 +39,7 @@ impl Roles {
         roles
     }
 
-    fn parameters(&self) -> [Param<'_>; 2] {
+    pub(super) fn parameters(&self) -> [Param<'_>; 2] {
         [Param::Texts(&self.names), Param::Texts(&self.modes)]
     }
 }
@@ -71,9 +73,32 @@ pub(super) fn missing(target: Oid, target_name: &str, view: Option<Oid>, roles: 
     steps
 }
 
-/// USAGE on a schema for those of the roles that lack it. As the extension: the owner of a table need not own
-/// its schema, and without USAGE the privileges on the table are of no use.
-pub(super) fn missing_usage(schema: &str, quoted_schema: &str, roles: &Roles) -> Vec<Step> {
+/// Whether the current role may grant USAGE on a schema.
+pub(super) fn may_grant_usage(schema: &str) -> bool {
+    sql::first_text(
+        "SELECT 'yes' FROM pg_namespace n WHERE n.nspname = $1 AND has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')",
+        &[Param::Text(Some(schema))],
+        Sees::Now,
+    )
+    .is_some()
+}
+
+/// USAGE on the schema of a table that the caller protects. The owner of a table need not own its schema, and it is not
+/// leadguard's to give away what he could not: the table is protected, and he is told what is missing.
+pub(super) fn usage_by_caller(schema: &str, quoted_schema: &str, roles: &Roles) -> Vec<Step> {
+    if may_grant_usage(schema) {
+        return missing_usage(schema, quoted_schema, roles);
+    }
+    if let Some(grantees) = lacking_usage(schema, roles) {
+        notice(&format!(
+            "registered login roles do not reach the table: the owner of schema {quoted_schema} runs \
+             GRANT USAGE ON SCHEMA {quoted_schema} TO {grantees}"
+        ));
+    }
+    Vec::new()
+}
+
+fn lacking_usage(schema: &str, roles: &Roles) -> Option<String> {
     let mut grantees = None;
     let [names, _] = roles.parameters();
     sql::query(
@@ -84,11 +109,16 @@ pub(super) fn missing_usage(schema: &str, quoted_schema: &str, roles: &Roles) ->
         Sees::Now,
         &mut |row| grantees = row.text(0),
     );
+    grantees
+}
+
+/// USAGE on a schema for those of the roles that lack it; without it the privileges on the table are of no use.
+fn missing_usage(schema: &str, quoted_schema: &str, roles: &Roles) -> Vec<Step> {
     let grant = |to: String| {
         let statement = format!("GRANT USAGE ON SCHEMA {quoted_schema} TO {to}");
         Step::new("grant", statement, "Registered login roles must reach the schema of the table.").by_extension()
     };
-    grantees.map(grant).into_iter().collect()
+    lacking_usage(schema, roles).map(grant).into_iter().collect()
 }
 
 /// Takes back what leadguard granted on one table.
@@ -114,10 +144,16 @@ fn revocation(target: Option<Oid>, roles: Option<&[String]>, keep: &[String]) ->
         )
     });
     let (mut steps, mut records) = (Vec::new(), Vec::new());
+    let caller = session::current_role();
     for (oid, [kind, object, privileges, grantees, array]) in found {
         let statement = format!("REVOKE {privileges} ON {kind} {object} FROM {grantees}");
-        steps.push(Step::new("revoke", statement, "leadguard had granted it."));
-        steps.extend(column_privileges(oid, &array, &privileges));
+        let mut taken = vec![Step::new("revoke", statement, "leadguard had granted it.")];
+        taken.extend(column_privileges(oid, &array, &privileges));
+        // Notes and tags of the table may be in other hands by now.
+        if !session::owns_relation(oid, caller) {
+            taken = taken.into_iter().map(Step::by_extension).collect();
+        }
+        steps.extend(taken);
         let record = format!(
             "DELETE FROM leadguard.table_grant WHERE object = {}::regclass AND grantee = ANY ({}::name[]) \
              AND privilege = ANY (string_to_array({}, ', '))",
@@ -178,42 +214,64 @@ fn grant_tables(role_names: Vec<String>, mode: &str) {
         }
         step::run(&missing_usage("leadguard", "leadguard", &roles));
         for table in protected() {
-            // Who only reads needs the view alone.
-            let writes = mode != "analyst";
-            if table.view.is_none() || writes {
-                step::run(&missing_usage(&table.schema, &quote(&table.schema), &roles));
+            let usage = |schema: &String| step::run(&missing_usage(schema, &quote(schema), &roles));
+            let public_schema = table.view_schema.as_ref().unwrap_or(&table.schema);
+            if !is_withheld(table.target, public_schema, table.foreign_schema) {
+                usage(public_schema);
             }
             step::run(&missing(table.target, &table.name, table.view, &roles));
-            let Some(view_schema) = &table.view_schema else { continue };
-            step::run(&missing_usage(view_schema, &quote(view_schema), &roles));
-            if writes {
-                let to: Vec<String> = role_names.iter().map(|role| quote(role)).collect();
-                let statement = format!("GRANT SELECT ({}) ON {} TO {}", quote(&table.id), table.name, to.join(", "));
-                step::run(&[Step::new("grant", statement, REASON)]);
+            if table.view.is_some() {
+                // Who only reads does not name the table behind the view.
+                if mode != "analyst" {
+                    usage(&table.schema);
+                }
+                step::run(view_grants::missing_id(table.target, &table.name, &table.id, &roles).as_slice());
             }
         }
-        for (child, schema, parent) in children() {
-            step::run(&missing_usage(&schema, &quote(&schema), &roles));
-            step::run(&missing(child, &parent, None, &roles));
+        for child in children() {
+            if !is_withheld(child.target, &child.schema, child.foreign_schema) {
+                step::run(&missing_usage(&child.schema, &quote(&child.schema), &roles));
+            }
+            step::run(&missing(child.target, &child.parent, None, &roles));
         }
     });
 }
 
-/// Tables of notes and tags: OID, schema, and the qualified name of the parent.
-fn children() -> Vec<(Oid, String, String)> {
+/// Whether USAGE on a schema is not leadguard's to give: whoever protected the table could not, and its owner cannot now.
+fn is_withheld(table: Oid, schema: &str, foreign_schema: bool) -> bool {
+    foreign_schema
+        && sql::first_text(
+            "SELECT 'yes' FROM pg_class c, pg_namespace n WHERE c.oid = $1 AND n.nspname = $2 \
+             AND has_schema_privilege(c.relowner, n.oid, 'USAGE WITH GRANT OPTION')",
+            &[Param::Oid(table), Param::Text(Some(schema))],
+            Sees::Now,
+        )
+        .is_none()
+}
+
+/// A table of notes or tags, and the qualified name of its parent.
+struct Follower {
+    target: Oid,
+    schema: String,
+    parent: String,
+    foreign_schema: bool,
+}
+
+fn children() -> Vec<Follower> {
     let mut tables = Vec::new();
     if !session::is_updated() {
         return tables;
     }
     sql::query(
-        "SELECT c.oid, n.nspname, format('%I.%I', pn.nspname, p.relname) FROM leadguard.protected_child h \
+        "SELECT c.oid, n.nspname, format('%I.%I', pn.nspname, p.relname), t.undo ? 'foreign_schema' \
+         FROM leadguard.protected_child h JOIN leadguard.protected_table t ON t.target = h.parent \
          JOIN pg_class c ON c.oid = h.target JOIN pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_class p ON p.oid = h.parent JOIN pg_namespace pn ON pn.oid = p.relnamespace ORDER BY 1",
         &[],
         Sees::Now,
         &mut |row| {
             if let (Some(target), Some(schema), Some(parent)) = (row.oid(0), row.text(1), row.text(2)) {
-                tables.push((target, schema, parent));
+                tables.push(Follower { target, schema, parent, foreign_schema: row.bool(3) });
             }
         },
     );
@@ -230,6 +288,10 @@ fn revoke(role_names: &[String], keep: &[String]) {
     let (revoke, forget) = revocation(None, Some(role_names), keep);
     step::run(&revoke);
     step::run(&forget);
+    for table in protected() {
+        let Some(view) = table.view else { continue };
+        step::run(view_grants::id_taken_back(table.target, &table.name, &table.id, view, role_names).as_slice());
+    }
 }
 
 /// A protected table, and the view that took its name.
@@ -240,114 +302,29 @@ struct Protected {
     id: String,
     view: Option<Oid>,
     view_schema: Option<String>,
+    foreign_schema: bool,
 }
 
 fn protected() -> Vec<Protected> {
     let mut tables = Vec::new();
     let text = if session::is_updated() {
-        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, v.oid, vn.nspname \
+        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, v.oid, vn.nspname, \
+                p.undo ? 'foreign_schema' \
          FROM leadguard.protected_table p \
          JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace \
          LEFT JOIN pg_class v ON v.oid = p.concealed_by LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace ORDER BY 2"
     } else {
-        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, NULL::oid, NULL::name \
+        "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, NULL::oid, NULL::name, \
+                p.undo ? 'foreign_schema' \
          FROM leadguard.protected_table p \
          JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY 2"
     };
     sql::query(text, &[], Sees::Now, &mut |row| {
         if let (Some(target), Some(name), Some(schema)) = (row.oid(0), row.text(1), row.text(2)) {
             let (id, view, view_schema) = (row.text(3).unwrap_or_default(), row.oid(4), row.text(5));
-            tables.push(Protected { target, name, schema, id, view, view_schema });
+            let foreign_schema = row.bool(6);
+            tables.push(Protected { target, name, schema, id, view, view_schema, foreign_schema });
         }
     });
     tables
-}
-
-/// One privilege on a relation or a column.
-pub(super) struct Privilege {
-    grantee: String,
-    privilege: String,
-    column: Option<String>,
-    grantable: bool,
-}
-
-/// All privileges on a relation but those of its owner.
-pub(super) fn privileges(relation: Oid, owner: Oid) -> Vec<Privilege> {
-    let mut found = Vec::new();
-    sql::query(
-        include_str!("../../sql/query/conceal_privileges.sql"),
-        &[Param::Oid(relation), Param::Oid(owner)],
-        Sees::Now,
-        &mut |row| {
-            found.push(Privilege {
-                grantee: row.text(0).unwrap_or_default(),
-                privilege: row.text(1).unwrap_or_default(),
-                column: row.text(2),
-                grantable: row.bool(3),
-            });
-        },
-    );
-    found
-}
-
-fn grantees(privileges: &[Privilege]) -> String {
-    let mut names: Vec<&str> = privileges.iter().map(|p| p.grantee.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.join(", ")
-}
-
-/// Takes everything on a relation from those who hold something.
-pub(super) fn revoked(relation: &str, privileges: &[Privilege], reason: &str) -> Vec<Step> {
-    if privileges.is_empty() {
-        return Vec::new();
-    }
-    vec![Step::new("revoke", format!("REVOKE ALL ON {relation} FROM {} CASCADE", grantees(privileges)), reason)]
-}
-
-/// The same privileges on another relation; as the extension where that belongs to somebody else.
-pub(super) fn granted(relation: &str, privileges: &[Privilege], reason: &str, by_extension: bool) -> Vec<Step> {
-    let mut groups: Vec<(String, bool, Vec<String>)> = Vec::new();
-    for held in privileges {
-        let one = match &held.column {
-            Some(column) => format!("{} ({column})", held.privilege),
-            None => held.privilege.clone(),
-        };
-        match groups.iter_mut().find(|(to, option, _)| *to == held.grantee && *option == held.grantable) {
-            Some((_, _, list)) => list.push(one),
-            None => groups.push((held.grantee.clone(), held.grantable, vec![one])),
-        }
-    }
-    groups
-        .into_iter()
-        .map(|(to, grantable, list)| {
-            let option = if grantable { " WITH GRANT OPTION" } else { "" };
-            let step = Step::new("grant", format!("GRANT {} ON {relation} TO {to}{option}", list.join(", ")), reason);
-            if by_extension { step.by_extension() } else { step }
-        })
-        .collect()
-}
-
-/// What those who write a concealed table through its view need on the table itself: their privileges to write, and
-/// SELECT on the id alone, by which a row is found.
-pub(super) fn written_through(base: &str, schema: &str, id: &str, privileges: &[Privilege]) -> Vec<Step> {
-    const REASON: &str = "Writes of the view are the caller's own; they find the row by its id.";
-    let writing: Vec<Privilege> = privileges
-        .iter()
-        .filter(|p| ["INSERT", "UPDATE", "DELETE"].contains(&p.privilege.as_str()))
-        .map(|p| Privilege {
-            grantee: p.grantee.clone(),
-            privilege: p.privilege.clone(),
-            column: p.column.clone(),
-            grantable: false,
-        })
-        .collect();
-    if writing.is_empty() {
-        return Vec::new();
-    }
-    let to = grantees(&writing);
-    let mut steps = granted(base, &writing, REASON, false);
-    steps.push(Step::new("grant", format!("GRANT SELECT ({id}) ON {base} TO {to}"), REASON));
-    steps.push(Step::new("grant", format!("GRANT USAGE ON SCHEMA {schema} TO {to}"), REASON).by_extension());
-    steps
 }

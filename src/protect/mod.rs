@@ -16,6 +16,7 @@
 //! step              one statement and its reason
 //! undo              how the table was, and the way back
 //! view              that view as SQL
+//! view_grants       privileges on the view and on the table behind it
 //!
 //! Must never leave a table half secured: everything happens in the transaction of the call, and an error
 //! anywhere takes all of it back. Invariant tests: tests/writes.
@@ -36,6 +37,7 @@ mod render;
 mod step;
 mod undo;
 mod view;
+mod view_grants;
 
 use crate::errors::failure;
 use crate::ffi::session;

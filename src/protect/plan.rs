@@ -10,11 +10,12 @@ use super::registry;
 use super::render::{self, Protection};
 use super::step::{self, Step};
 use super::undo::{self, Converted, Undo};
-use crate::errors::{bad_argument, failure};
+use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::identity;
 use crate::names::{literal, quote};
-use crate::visibility::subject::SHAPE;
+use crate::visibility::{self, subject::SHAPE};
 use pgrx::pg_sys::Oid;
 
 /// Not in the state that protect needs; the caller can change that.
@@ -31,7 +32,7 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
             .hint("leadguard.unprotect first, to protect it in another way.")
             .raise();
     }
-    require_organization(&request.org_key);
+    require_organization(&relation, &request.org_key);
     let columns = inspect::columns(request.target);
     let mapping = check::mapping(&relation, &columns, &request.names);
     let tree = inspect::tree(request.target);
@@ -39,6 +40,7 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
     refuse_taken_names(&tree);
 
     let mut undo = Undo::of(&tree);
+    undo.foreign_schema = !grants_on_tables::may_grant_usage(&relation.schema);
     let conversion = conversion(&tree, request.existing, &mut undo);
     let archive = archive::added(&relation, &columns, &mapping, &mut undo);
     let indexes = indexes(request, &relation, &columns, &mapping, &mut undo);
@@ -54,7 +56,7 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
     steps.extend(tree.iter().flat_map(|member| protection.triggers(member)));
     steps.extend(tree.iter().flat_map(|member| protection.row_security(member)));
     let roles = Roles::registered();
-    steps.extend(grants_on_tables::missing_usage(&relation.schema, &relation.quoted_schema, &roles));
+    steps.extend(grants_on_tables::usage_by_caller(&relation.schema, &relation.quoted_schema, &roles));
     steps.extend(grants_on_tables::missing(request.target, &relation.name, None, &roles));
     steps.extend(render::comments(&relation.name));
     if !request.dry_run {
@@ -90,7 +92,20 @@ pub(super) fn still(target: Oid, lock: bool) -> Relation {
     relation
 }
 
-fn require_organization(key: &str) {
+/// 42501 for a member who names an organization that is not his, whether it exists or not; 22023 for one that does not.
+fn require_organization(relation: &Relation, key: &str) {
+    let subject = visibility::now();
+    let own = subject.member.as_ref().map(|member| member.org_key.as_str());
+    let is_bound = identity::claimed().is_some() && !identity::is_superuser();
+    if is_bound && own != Some(key) {
+        let hint = own.map_or_else(
+            || "A superuser can protect the table.".to_owned(),
+            |own| format!("Pass org_key => {}, or have a superuser protect the table.", literal(own)),
+        );
+        refused(format!("protect of {} refused: \"{key}\" is not the caller's organization", relation.name))
+            .hint(hint)
+            .raise();
+    }
     let mut found = None;
     as_extension(|| {
         found = sql::first_int(
@@ -289,7 +304,7 @@ pub(super) fn release(target: Oid, archived: Archived, dry_run: bool) -> Vec<Ste
     let mut steps = patience;
     match registered {
         Some(entry) => {
-            child::refuse_with_children(&relation);
+            steps.extend(child::parted(&relation));
             steps.extend(undo::steps(&relation, &entry.undo));
             steps.extend(archive::removal(&relation, &entry, archived));
         }

@@ -3,6 +3,7 @@
 use super::conceal::NOT_READY;
 use super::inspect::Relation;
 use crate::errors::{failure, refused};
+use crate::ffi::session;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::masks::VIEW_OWNER;
 use crate::names::quote;
@@ -51,17 +52,42 @@ pub(super) fn require(relation: &Relation, owner: Oid, base_schema: &str) {
             .hint("REVOKE them; access goes through the partitioned table.")
             .raise();
     }
+    require_schema(relation, owner, base_schema);
+}
+
+/// The schema of the tables behind views: the owner's alone, or to be made. It takes a name in the database and keeps it
+/// from the owners of other tables, so that it is made only for those who could make a schema, or have this one's twin.
+fn require_schema(relation: &Relation, owner: Oid, base_schema: &str) {
     let schema = sql::first_text(
         "SELECT CASE WHEN nspowner = $2 AND NOT EXISTS (SELECT FROM aclexplode(nspacl) x WHERE x.grantee <> nspowner AND x.privilege_type = 'CREATE') \
-                THEN NULL ELSE 'foreign' END FROM pg_namespace WHERE nspname = $1",
+                THEN 'own' ELSE 'foreign' END FROM pg_namespace WHERE nspname = $1",
         &[Param::Text(Some(base_schema)), Param::Oid(owner)],
         Sees::Now,
     );
-    if schema.is_some() {
+    if schema.as_deref() == Some("foreign") {
         refused(format!("schema {} exists and is not the table owner's alone", quote(base_schema)))
             .hint("Rename it, or give it to the owner of the table and revoke CREATE from others.")
             .raise();
     }
+    if schema.is_none() && !may_create(relation, owner) && !session::is_superuser(session::current_role()) {
+        refused(format!("permission denied to create schema {}", quote(base_schema)))
+            .detail(format!(
+                "The owner of {} neither owns schema {} nor may create schemas.",
+                relation.name, relation.quoted_schema
+            ))
+            .hint("A superuser conceals the table, or grants its owner CREATE on the database.")
+            .raise();
+    }
+}
+
+fn may_create(relation: &Relation, owner: Oid) -> bool {
+    sql::first_text(
+        "SELECT 'yes' FROM pg_namespace n WHERE n.oid = $2 \
+         AND (pg_has_role($1, n.nspowner, 'USAGE') OR has_database_privilege($1, current_database(), 'CREATE'))",
+        &[Param::Oid(owner), Param::Oid(relation.schema_oid)],
+        Sees::Now,
+    )
+    .is_some()
 }
 
 fn role_exists() -> bool {

@@ -42,6 +42,14 @@ pub(super) struct Undo {
     /// Columns of the archive that protect added.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
+    /// Whoever protected the table could not let others use its schema: leadguard does not do it for him, later neither.
+    #[serde(skip_serializing_if = "is_false")]
+    pub foreign_schema: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Undo {

@@ -11,6 +11,7 @@ mod partitions;
 mod protect;
 mod reassign;
 mod refusals;
+mod schemas;
 mod sharing;
 mod snapshot;
 mod unprotect;

@@ -153,3 +153,18 @@ fn rows_moved_between_partitions_keep_the_rules() {
     accepted(&mut alice, "SELECT leadguard.share('crm.lead', '1', 'carl', 'read')");
     refused(&mut carl, "UPDATE crm.lead SET region = 'us' WHERE id = 1", "42501");
 }
+
+#[test]
+fn nobody_attaches_a_table_with_triggers_of_his_own() {
+    let db = divided("part_foreign");
+    accepted(&mut db.admin(), "GRANT USAGE, CREATE ON SCHEMA crm TO PUBLIC");
+    let (mut alice, mut dba) = (db.connect("alice"), db.connect("dba"));
+    accepted(&mut alice, "CREATE TABLE crm.mine (LIKE crm.lead)");
+    let attach = "ALTER TABLE crm.lead ATTACH PARTITION crm.mine FOR VALUES FROM (100) TO (200)";
+    // It takes the owner of both.
+    refused(&mut alice, attach, "42501");
+    refused(&mut dba, attach, "42501");
+    refused(&mut alice, "CREATE TABLE crm.more PARTITION OF crm.lead FOR VALUES FROM (100) TO (200)", "42501");
+    accepted(&mut db.admin(), &format!("ALTER TABLE crm.mine OWNER TO \"{}\"", db.role("dba")));
+    accepted(&mut dba, attach);
+}

@@ -174,7 +174,8 @@ pub fn owned_by_dba(db: &Db) {
     accepted(
         &mut db.admin(),
         &format!(
-            "GRANT USAGE ON SCHEMA leadguard TO \"{dba}\"; GRANT ALL ON SCHEMA crm TO \"{dba}\"; ALTER TABLE crm.lead OWNER TO \"{dba}\""
+            "GRANT USAGE ON SCHEMA leadguard TO \"{dba}\"; GRANT ALL ON SCHEMA crm TO \"{dba}\" WITH GRANT OPTION;
+             ALTER TABLE crm.lead OWNER TO \"{dba}\""
         ),
     );
 }
