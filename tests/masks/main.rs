@@ -1,5 +1,6 @@
 //! Columns that some may see and others only masked.
 
+mod beside;
 mod dump;
 mod forms;
 mod reading;
