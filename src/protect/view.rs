@@ -121,16 +121,17 @@ impl Column {
         }
     }
 
-    /// Without the keys that the member may not read; which these are is found once in each execution.
+    /// Without the keys that the member may not read; which these are is found once in each execution. To whom there
+    /// are any, NULL looks as an object of which nothing can be read.
     fn clear(&self, table: &str) -> String {
         let name = format!("b.{}", quote(&self.name));
         if !self.closed_keys {
             return name;
         }
+        let closed = format!("leadguard.closed_keys({table}, {})", literal(&self.name));
         format!(
-            "CASE WHEN jsonb_typeof({name}) = 'object' \
-             THEN {name} - (SELECT leadguard.closed_keys({table}, {})) ELSE {name} END",
-            literal(&self.name)
+            "CASE WHEN jsonb_typeof({name}) = 'object' THEN {name} - (SELECT {closed}) \
+             WHEN {name} IS NULL AND (SELECT cardinality({closed})) > 0 THEN '{{}}' ELSE {name} END"
         )
     }
 

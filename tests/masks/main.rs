@@ -5,6 +5,7 @@ mod dump;
 mod forms;
 mod reading;
 mod rules;
+mod telling;
 mod writing;
 
 use leadguard_tests::*;
