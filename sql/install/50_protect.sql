@@ -243,13 +243,14 @@ BEGIN
     -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One
     -- that runs as a single transaction is told by its setting of row_security and by the registry's row being new
     -- too. While protect runs, alone or as a migration, all partitions have their policies before the first
-    -- ALTER TABLE.
+    -- ALTER TABLE. A partition of a concealed table is looked at even if it has them: once detached, and granted since.
     FOR item IN
         SELECT DISTINCT p.target
         FROM pg_inherits i
         JOIN leadguard.protected_table p ON p.target = pg_partition_root(i.inhrelid)
         WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
-          AND NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open')
+          AND (p.concealed_by IS NOT NULL
+               OR NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open'))
           AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0)
     LOOP
         PERFORM leadguard.extend_protection(item.target);

@@ -3,6 +3,13 @@
 use super::masked;
 use leadguard_tests::*;
 
+const DEAL: &str = "
+    CREATE TABLE crm.deal (id int, owner_id bigint, val text, reg text, PRIMARY KEY (id, reg)) PARTITION BY LIST (reg);
+    CREATE TABLE crm.deal_a PARTITION OF crm.deal FOR VALUES IN ('a');
+    INSERT INTO crm.deal SELECT 1, id, 'secret', 'a' FROM leadguard.member WHERE key = 'alice';
+    SELECT leadguard.protect('crm.deal', id => 'id', owner => 'owner_id');
+    SELECT leadguard.mask('crm.deal', 'val', 'full', '{own}')";
+
 #[test]
 fn lists_of_names_hold_no_null() {
     let db = masked("mask_nulls");
@@ -18,4 +25,47 @@ fn lists_of_names_hold_no_null() {
         &mut admin,
         "SELECT leadguard.mask('crm.lead', 'name', 'full', '{own}'), leadguard.set_archive('crm.lead', attribution => '{name}')",
     );
+}
+
+#[test]
+fn partitions_that_come_later_carry_no_privileges() {
+    let db = Db::new("mask_later");
+    org(&db);
+    let mut admin = db.admin();
+    let mona = db.role("mona");
+    accepted(&mut admin, DEAL);
+    let create = "CREATE TABLE crm.deal_b PARTITION OF crm_base.deal FOR VALUES IN ('b')";
+    accepted(&mut admin, &format!("ALTER DEFAULT PRIVILEGES IN SCHEMA crm GRANT SELECT ON TABLES TO \"{mona}\""));
+    let error = refused(&mut admin, create, "55000");
+    assert!(error.detail().unwrap().contains("crm.deal_b") && error.hint().unwrap().contains("REVOKE"), "{error:?}");
+    // Made by itself and attached: with the privileges, with some of a column, without.
+    let attach = "ALTER TABLE crm_base.deal ATTACH PARTITION crm.deal_c FOR VALUES IN ('c')";
+    accepted(&mut admin, "CREATE TABLE crm.deal_c (LIKE crm_base.deal INCLUDING INDEXES)");
+    refused(&mut admin, attach, "55000");
+    accepted(
+        &mut admin,
+        &format!("REVOKE ALL ON crm.deal_c FROM \"{mona}\"; GRANT SELECT (val) ON crm.deal_c TO PUBLIC"),
+    );
+    refused(&mut admin, attach, "55000");
+    accepted(&mut admin, "REVOKE SELECT (val) ON crm.deal_c FROM PUBLIC");
+    accepted(&mut admin, attach);
+    accepted(&mut admin, &format!("ALTER DEFAULT PRIVILEGES IN SCHEMA crm REVOKE SELECT ON TABLES FROM \"{mona}\""));
+    accepted(&mut admin, create);
+    // One that brings the protection along.
+    let detach = "ALTER TABLE crm_base.deal DETACH PARTITION crm.deal_b";
+    let again = "ALTER TABLE crm_base.deal ATTACH PARTITION crm.deal_b FOR VALUES IN ('b')";
+    accepted(&mut admin, &format!("{detach}; GRANT SELECT ON crm.deal_b TO \"{mona}\""));
+    refused(&mut admin, again, "55000");
+    accepted(&mut admin, &format!("REVOKE SELECT ON crm.deal_b FROM \"{mona}\""));
+    accepted(&mut admin, again);
+    // Below a partition.
+    let below = "CREATE TABLE crm.deal_d PARTITION OF crm_base.deal FOR VALUES IN ('d') PARTITION BY LIST (reg);
+                 CREATE TABLE crm.deal_dd PARTITION OF crm.deal_d FOR VALUES IN ('d')";
+    accepted(&mut admin, below);
+    accepted(&mut admin, "GRANT SELECT ON crm.deal_dd TO PUBLIC");
+    refused(&mut admin, "CREATE TABLE crm.deal_e PARTITION OF crm_base.deal FOR VALUES IN ('e')", "55000");
+    for leaf in ["deal_a", "deal_b", "deal_c"] {
+        refused(&mut db.connect("mona"), &format!("SELECT val FROM crm.{leaf}"), "42501");
+    }
+    assert_eq!(scalar(&mut db.connect("mona"), "SELECT val FROM crm.deal"), "***");
 }
