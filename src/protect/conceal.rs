@@ -46,6 +46,9 @@ impl Concealable {
         let target = resolved(target);
         check::securable(&check::owned(target));
         let relation = still(target, lock);
+        if lock {
+            registry::lock(target);
+        }
         let Some(entry) = registry::find(target) else {
             failure("42704", format!("{} is not protected", relation.name))
                 .hint("leadguard.protect comes first.")
@@ -298,7 +301,13 @@ pub(super) fn reveal(target: Oid, dry_run: bool) -> Vec<Step> {
     if !hidden.is_empty() {
         failure(NOT_READY, format!("{} has columns that not everybody may read", table.public))
             .detail(format!("These are: {}.", hidden.join(", ")))
-            .hint("leadguard.unmask them, and sign field rules without \"no access\" first.")
+            .hint("leadguard.unmask them, and sign field rules without \"no access\" first; leadguard.set_field_default opens what no rule lists.")
+            .raise();
+    }
+    // Whatever columns there are: the next one that is added would be closed in name only.
+    if table.entry.closed_by_default {
+        failure(NOT_READY, format!("what the field matrix of {} does not list is closed", table.public))
+            .hint(format!("leadguard.set_field_default({}, 'editor') first.", literal(&table.public)))
             .raise();
     }
     finish(table.reveal(), dry_run)

@@ -69,3 +69,37 @@ fn partitions_that_come_later_carry_no_privileges() {
     }
     assert_eq!(scalar(&mut db.connect("mona"), "SELECT val FROM crm.deal"), "***");
 }
+
+#[test]
+fn a_closed_default_needs_the_view() {
+    let db = Db::new("mask_default");
+    org(&db);
+    let mut admin = db.admin();
+    let close = "SELECT leadguard.set_field_default('crm.lead', 'no access')";
+    let error = refused(&mut admin, close, "55000");
+    assert!(error.hint().unwrap().contains("leadguard.conceal('crm.lead')"), "{error:?}");
+    accepted(
+        &mut admin,
+        "SELECT leadguard.set_field_default('crm.lead', 'editor'); SELECT leadguard.conceal('crm.lead')",
+    );
+    accepted(&mut admin, close);
+    assert_eq!(scalar(&mut db.connect("alice"), "SELECT name FROM crm.lead WHERE id = 1"), "∅");
+    refused(&mut admin, "SELECT leadguard.reveal('crm.lead')", "55000");
+    accepted(
+        &mut admin,
+        "SELECT leadguard.set_field_default('crm.lead', 'editor'); SELECT leadguard.reveal('crm.lead')",
+    );
+    assert_eq!(scalar(&mut db.connect("alice"), "SELECT name FROM crm.lead WHERE id = 1"), "lead 1");
+    // Where every column is mapped nothing is hidden, and the next column would be.
+    accepted(
+        &mut admin,
+        "CREATE TABLE crm.bare (id bigint PRIMARY KEY, owner_id bigint);
+         SELECT leadguard.protect('crm.bare', id => 'id', owner => 'owner_id'); SELECT leadguard.conceal('crm.bare');
+         SELECT leadguard.set_field_default('crm.bare', 'no access')",
+    );
+    refused(&mut admin, "SELECT leadguard.reveal('crm.bare')", "55000");
+    accepted(
+        &mut admin,
+        "SELECT leadguard.set_field_default('crm.bare', 'editor'); SELECT leadguard.reveal('crm.bare')",
+    );
+}
