@@ -207,16 +207,18 @@ BEGIN
         PERFORM leadguard.rename_fields(item.objid, item.attnum, item.name);
     END LOOP;
 
-    -- The view of a concealed table has its columns. What conceal itself alters has no view yet.
+    -- The view of a concealed table has its columns; what a generated one is computed from may change under the same
+    -- name. What conceal itself alters has no view yet.
     FOR item IN
         SELECT DISTINCT p.target
         FROM pg_event_trigger_ddl_commands() d
         JOIN leadguard.protected_table p ON p.target = d.objid
         WHERE d.classid = 'pg_class'::regclass AND d.command_tag = 'ALTER TABLE' AND p.concealed_by IS NOT NULL
-          AND (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
-               WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped)
-              <> (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
-                  WHERE a.attrelid = p.concealed_by AND a.attnum > 0 AND NOT a.attisdropped)
+          AND ((SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped)
+               <> (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                   WHERE a.attrelid = p.concealed_by AND a.attnum > 0 AND NOT a.attisdropped)
+               OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p.target AND a.attgenerated <> ''))
     LOOP
         PERFORM leadguard.refresh_view(item.target);
     END LOOP;

@@ -7,7 +7,7 @@ use super::plan::{patience, still};
 use super::ready;
 use super::registry::{self, Entry};
 use super::step::{self, Step};
-use super::view::{self, Mask};
+use super::view::{self, Change};
 use crate::errors::failure;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::masks::VIEW_OWNER;
@@ -82,7 +82,7 @@ impl Concealable {
         }
     }
 
-    pub(super) fn conceal(&self, change: Option<(&str, Option<&Mask>)>) -> Vec<Step> {
+    pub(super) fn conceal(&self, change: Change) -> Vec<Step> {
         ready::require(&self.relation, self.owner_oid, &self.base_schema);
         let (base, public) = (&self.base, &self.public);
         let schema = quote(&self.base_schema);
@@ -158,7 +158,7 @@ impl Concealable {
         steps
     }
 
-    pub(super) fn view_again(&self, change: Option<(&str, Option<&Mask>)>) -> Step {
+    pub(super) fn view_again(&self, change: Change) -> Step {
         let query = view::query(&self.base, &self.entry, &view::columns(self.relation.oid), change);
         let statement = format!("CREATE OR REPLACE VIEW {} AS {query}", self.public);
         Step::new("view", statement, "Shows each column as it may be shown now.").by_extension()

@@ -5,6 +5,7 @@
 //! conceal           a view in the place of the table
 //! child             tables of notes and tags
 //! check             what can be secured, and by whom
+//! generated         what generated columns would tell of hidden ones
 //! grants_on_tables  privileges of registered login roles
 //! inspect           what the catalogs say
 //! mask              which columns that view masks
@@ -25,6 +26,7 @@ mod arguments;
 mod check;
 mod child;
 mod conceal;
+mod generated;
 mod grants_on_tables;
 mod inspect;
 mod mask;

@@ -1,6 +1,6 @@
 //! Ways around the view: partitions with privileges of their own, generated columns, rules without a view.
 
-use super::masked;
+use super::{masked, rules::signed};
 use leadguard_tests::*;
 
 const DEAL: &str = "
@@ -9,23 +9,6 @@ const DEAL: &str = "
     INSERT INTO crm.deal SELECT 1, id, 'secret', 'a' FROM leadguard.member WHERE key = 'alice';
     SELECT leadguard.protect('crm.deal', id => 'id', owner => 'owner_id');
     SELECT leadguard.mask('crm.deal', 'val', 'full', '{own}')";
-
-#[test]
-fn lists_of_names_hold_no_null() {
-    let db = masked("mask_nulls");
-    let (mut admin, mut alice) = (db.admin(), db.connect("alice"));
-    for call in ["mask('crm.lead', 'name', 'full', '{own,NULL}')", "set_archive('crm.lead', attribution => '{NULL}')"] {
-        for client in [&mut admin, &mut alice] {
-            let error = refused(client, &format!("SELECT leadguard.{call}"), "22023");
-            assert!(error.message().contains("must not contain NULL"), "{error:?}");
-        }
-        refused(&mut alice, &format!("SELECT leadguard.{}", call.replace("NULL", "own")), "42501");
-    }
-    accepted(
-        &mut admin,
-        "SELECT leadguard.mask('crm.lead', 'name', 'full', '{own}'), leadguard.set_archive('crm.lead', attribution => '{name}')",
-    );
-}
 
 #[test]
 fn partitions_that_come_later_carry_no_privileges() {
@@ -71,6 +54,83 @@ fn partitions_that_come_later_carry_no_privileges() {
 }
 
 #[test]
+fn generated_columns_do_not_show_what_is_masked() {
+    let db = Db::new("mask_generated");
+    org(&db);
+    let mut admin = db.admin();
+    let mask = "SELECT leadguard.mask('crm.lead', 'email', 'full')";
+    let low = "low text GENERATED ALWAYS AS (lower(email)) STORED";
+    accepted(
+        &mut admin,
+        &format!(
+            "ALTER TABLE crm.lead ADD COLUMN {low}, ADD COLUMN twice numeric GENERATED ALWAYS AS (amount * 2) STORED"
+        ),
+    );
+    let error = refused(&mut admin, mask, "55000");
+    assert!(error.message().contains("\"low\"") && error.message().contains("\"email\""), "{error:?}");
+    refused(&mut admin, &mask.replace("'full'", "'full', dry_run => true"), "55000");
+    accepted(&mut admin, "ALTER TABLE crm.lead DROP COLUMN low");
+    accepted(&mut admin, mask);
+    let mut tom = db.connect("tom");
+    assert_eq!(rows(&mut tom, "SELECT email, twice FROM crm.lead WHERE id = 11"), [["***", "2200"]]);
+    // Of a concealed table, as a new column and as a new mask.
+    refused(&mut admin, &format!("ALTER TABLE crm_base.lead ADD COLUMN {low}"), "55000");
+    accepted(&mut admin, "ALTER TABLE crm_base.lead ADD COLUMN low text GENERATED ALWAYS AS (lower(name)) STORED");
+    assert_eq!(scalar(&mut tom, "SELECT low FROM crm.lead WHERE id = 11"), "lead 11");
+    refused(&mut admin, "SELECT leadguard.mask('crm.lead', 'name', 'full')", "55000");
+    accepted(
+        &mut admin,
+        "ALTER TABLE crm_base.lead ALTER COLUMN low DROP EXPRESSION;
+         SELECT leadguard.mask('crm.lead', 'name', 'full'), leadguard.mask('crm.lead', 'low', 'full')",
+    );
+    assert_eq!(rows(&mut tom, "SELECT name, low FROM crm.lead WHERE id = 11"), [["***", "***"]]);
+    accepted(&mut tom, "UPDATE crm.lead SET amount = 5 WHERE id = 11");
+    assert_eq!(scalar(&mut tom, "SELECT twice FROM crm.lead WHERE id = 11"), "10");
+}
+
+#[test]
+fn generated_columns_do_not_show_what_is_closed() {
+    let db = masked("mask_generated_closed");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "ALTER TABLE crm_base.lead ADD COLUMN attrs jsonb, ADD COLUMN low text GENERATED ALWAYS AS (lower(name)) STORED,
+             ADD COLUMN size text GENERATED ALWAYS AS (attrs ->> 'size') STORED",
+    );
+    let sign = |version: i32, cells: &str| {
+        accepted(
+            &mut db.admin(),
+            &format!(
+                "SELECT leadguard.set_fields('crm.lead', '{cells}'); SELECT leadguard.propose_fields('crm.lead', '{{mona}}')"
+            ),
+        );
+        format!("SELECT leadguard.sign_fields('crm.lead', {version})")
+    };
+    let mut mona = db.connect("mona");
+    for (version, cells) in [
+        (1, r#"{"name": {"sales": "no access"}}"#),
+        (2, r#"{"name": {"sales": "read-only"}, "attrs.size": {"sales": "no access"}}"#),
+    ] {
+        let sign = sign(version, cells);
+        let error = refused(&mut mona, &sign, "55000");
+        assert!(error.message().starts_with("generated column"), "{error:?}");
+        accepted(&mut admin, "SELECT leadguard.discard_fields('crm.lead')");
+    }
+    accepted(&mut admin, "ALTER TABLE crm_base.lead ALTER COLUMN low DROP EXPRESSION");
+    signed(&db, 3, r#"{"name": {"sales": "no access"}, "low": {"sales": "no access"}}"#);
+    assert_eq!(rows(&mut db.connect("tom"), "SELECT name, low FROM crm.lead WHERE id = 11"), [["∅", "∅"]]);
+    assert_eq!(scalar(&mut db.connect("vp"), "SELECT low FROM crm.lead WHERE id = 1"), "lead 1");
+    // What is not listed is closed together: attrs and size.
+    accepted(&mut admin, "SELECT leadguard.set_field_default('crm.lead', 'no access')");
+    refused(
+        &mut admin,
+        "ALTER TABLE crm_base.lead ADD COLUMN up text GENERATED ALWAYS AS (upper(name)) STORED; SELECT leadguard.set_field_default('crm.lead', 'editor')",
+        "55000",
+    );
+    accepted(&mut admin, "SELECT leadguard.set_field_default('crm.lead', 'editor')");
+}
+
+#[test]
 fn a_closed_default_needs_the_view() {
     let db = Db::new("mask_default");
     org(&db);
@@ -101,5 +161,22 @@ fn a_closed_default_needs_the_view() {
     accepted(
         &mut admin,
         "SELECT leadguard.set_field_default('crm.bare', 'editor'); SELECT leadguard.reveal('crm.bare')",
+    );
+}
+
+#[test]
+fn lists_of_names_hold_no_null() {
+    let db = masked("mask_nulls");
+    let (mut admin, mut alice) = (db.admin(), db.connect("alice"));
+    for call in ["mask('crm.lead', 'name', 'full', '{own,NULL}')", "set_archive('crm.lead', attribution => '{NULL}')"] {
+        for client in [&mut admin, &mut alice] {
+            let error = refused(client, &format!("SELECT leadguard.{call}"), "22023");
+            assert!(error.message().contains("must not contain NULL"), "{error:?}");
+        }
+        refused(&mut alice, &format!("SELECT leadguard.{}", call.replace("NULL", "own")), "42501");
+    }
+    accepted(
+        &mut admin,
+        "SELECT leadguard.mask('crm.lead', 'name', 'full', '{own}'), leadguard.set_archive('crm.lead', attribution => '{name}')",
     );
 }
