@@ -160,6 +160,7 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
 const PAIRS: usize = 40;
 
 /// What the tombstone keeps: the mapped columns, when and by whom it was archived, and the columns of attribution.
+/// As in the audit, nothing of columns that are masked or closed to anybody: it is read by others than whoever purges.
 fn attribution(target: &Target, record: &str) -> String {
     let table = &target.table;
     let mapped = [
@@ -171,6 +172,7 @@ fn attribution(target: &Target, record: &str) -> String {
         &table.archived_by_column,
     ];
     let mut columns: Vec<String> = mapped.into_iter().flatten().cloned().collect();
+    let closed = audit::Closed::of(table);
     as_extension(|| {
         sql::query(
             "SELECT a.attname FROM leadguard.protected_table p \
@@ -178,7 +180,7 @@ fn attribution(target: &Target, record: &str) -> String {
              WHERE p.target = $1 ORDER BY a.attnum",
             &[Param::Oid(table.target)],
             Sees::Now,
-            &mut |row| columns.extend(row.text(0)),
+            &mut |row| columns.extend(row.text(0).filter(|name| !closed.contains(name))),
         )
     });
     let pairs: Vec<String> =

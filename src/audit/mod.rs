@@ -28,8 +28,8 @@ use crate::visibility::{self, Table};
 use buffer::{About, Head};
 use pgrx::pg_sys::{Datum, Oid};
 use std::borrow::Cow;
-pub(crate) use watched::Watched;
 use watched::{Change, Texts};
+pub(crate) use watched::{Closed, Watched};
 
 /// A row was inserted and passed all triggers.
 pub(crate) fn inserted(table: &Table, member: Option<&Member>, new: &Row, watched: &Watched) {

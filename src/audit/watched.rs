@@ -302,14 +302,14 @@ pub(super) fn render(fields: &Fields) -> String {
 }
 
 /// Columns whose values are not for everybody who reads the row: masked, or closed to some role.
-struct Closed {
+pub(crate) struct Closed {
     names: Vec<String>,
     /// Where what no cell lists is closed to all: what is listed.
     listed: Option<Vec<String>>,
 }
 
 impl Closed {
-    fn of(table: &Table) -> Closed {
+    pub(crate) fn of(table: &Table) -> Closed {
         let mut closed = Closed { names: Vec::new(), listed: table.closed_by_default.then(Vec::new) };
         let masks = scan::Table::open(c"column_mask");
         let (target, name) = (masks.column(c"target"), masks.column(c"column_name"));
@@ -340,7 +340,7 @@ impl Closed {
         closed
     }
 
-    fn contains(&self, name: &String) -> bool {
+    pub(crate) fn contains(&self, name: &String) -> bool {
         self.names.contains(name) || self.listed.as_ref().is_some_and(|listed| !listed.contains(name))
     }
 }

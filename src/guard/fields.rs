@@ -6,6 +6,7 @@
 
 use super::defaults::{self, Defaults};
 use super::judged::Judged;
+use super::tags;
 use super::write::Write;
 use crate::ffi::row::{Attribute, Kept, Values};
 use crate::ffi::snapshot::{self, Fingerprint};
@@ -115,7 +116,7 @@ impl Fields {
                     }
                     column.refuse(resolved, write, new, How::Insert, &denied);
                 }
-                column.check(resolved, write, &old, &values, How::Insert);
+                column.check(resolved, write, new, (&old, &values), How::Insert);
             }
         }
         if changes.is_empty() || !write.before {
@@ -144,8 +145,7 @@ impl Fields {
             }
             let restored = |column: &'_ Judged| column.restored(resolved, write, &old_values, &given);
             let hiding = resolved.columns.iter().filter(|column| !column.is_open());
-            let changes: Vec<_> =
-                hiding.filter_map(|column| Some((&column.attribute, Some(restored(column)?)))).collect();
+            let changes: Vec<_> = hiding.filter_map(|column| Some((&column.attribute, restored(column)?))).collect();
             if !changes.is_empty() {
                 let changed: Row = row.as_ref().unwrap_or(new).with_values(&changes);
                 changed_values = Some(changed.values());
@@ -224,8 +224,9 @@ fn judge(resolved: &Resolved, write: &Write, row: &Row, old: &Values, new: &Valu
         if !denied.is_empty() {
             column.refuse(resolved, write, row, how, &denied);
         }
+        tags::require_sight(column, resolved, write, row);
         if !is_same {
-            column.check(resolved, write, old, new, how);
+            column.check(resolved, write, row, (old, new), how);
         }
     }
 }

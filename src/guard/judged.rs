@@ -93,20 +93,15 @@ impl Judged {
     }
 
     /// Whether the member cannot read the column in clear in this row.
-    fn is_unreadable(&self, write: &Write, row: &Row) -> bool {
+    pub(super) fn is_unreadable(&self, write: &Write, row: &Row) -> bool {
         !self.access.reads() || self.is_masked(write, row)
     }
 
     fn is_masked(&self, write: &Write, row: &Row) -> bool {
-        let Some(mask) = &self.mask else { return false };
-        let mapped = write.columns.map(row);
-        let kinds = [mapped.id.1, mapped.owner.1, mapped.territory.1];
-        let paths =
-            mask.get_or_init(|| Paths::find(write.subject, &Some(write.table.clone()), &self.attribute.name, kinds));
-        paths.of([mapped.id.0, mapped.owner.0, mapped.territory.0], kinds) != Shown::Clear
+        self.mask.as_ref().is_some_and(|paths| is_masked(write, row, &self.attribute.name, paths))
     }
 
-    fn is_named(&self, write: &Write) -> bool {
+    pub(super) fn is_named(&self, write: &Write) -> bool {
         write.before && write.trigger.names_column(self.attribute.number)
     }
 
@@ -125,15 +120,23 @@ impl Judged {
     }
 
     /// Keys that the member cannot read are not his to leave out: the value that the statement gives, with those that
-    /// the row has. So neither what they hold nor that they are there makes a difference. None where nothing is missing.
-    pub(super) fn restored(&self, resolved: &Resolved, write: &Write, old: &Values, new: &Values) -> Option<Datum> {
-        if self.keys.is_empty() || self.broken || self.is_open() || !self.is_named(write) {
+    /// the row has. So neither what they hold nor that they are there makes a difference. None where the given value
+    /// is stored as it is; Some(None) for NULL.
+    pub(super) fn restored(
+        &self,
+        resolved: &Resolved,
+        write: &Write,
+        old: &Values,
+        new: &Values,
+    ) -> Option<Option<Datum>> {
+        let sees_all = self.access.reads() && self.hidden.is_empty();
+        if self.keys.is_empty() || self.broken || sees_all || !self.is_named(write) {
             return None;
         }
         let (before, after) = (old.text(&self.attribute), new.text(&self.attribute));
         let is_hidden = |key: &str| !self.access_to(resolved, key).reads();
         let text = keys::restored(before.as_deref(), after.as_deref(), is_hidden)?;
-        Some(row::parse(self.attribute.type_oid, -1, &text))
+        Some(text.map(|text| row::parse(self.attribute.type_oid, -1, &text)))
     }
 
     fn written(&self, before: Option<&str>, after: Option<&str>) -> Vec<String> {
@@ -154,9 +157,16 @@ impl Judged {
     }
 
     /// What a new value itself must be, once it may be written.
-    pub(super) fn check(&self, resolved: &Resolved, write: &Write, old: &Values, new: &Values, how: How) {
-        tags::check(self, resolved, write, old, new);
-        transitions::check(self, resolved, write, old, new, how);
+    pub(super) fn check(
+        &self,
+        resolved: &Resolved,
+        write: &Write,
+        row: &Row,
+        (old, new): (&Values, &Values),
+        how: How,
+    ) {
+        tags::check(self, resolved, write, row, (old, new), how);
+        transitions::check(self, resolved, write, row, (old, new), how);
         values::check(self, resolved, write, old, new, how);
     }
 
@@ -214,6 +224,27 @@ impl Judged {
         };
         refused(message).detail(detail).hint(hint).raise()
     }
+}
+
+/// Whether the paths that clear a mask leave the column masked in this row. They are found when the first row asks.
+fn is_masked(write: &Write, row: &Row, column: &str, paths: &OnceCell<Paths>) -> bool {
+    let mapped = write.columns.map(row);
+    let kinds = [mapped.id.1, mapped.owner.1, mapped.territory.1];
+    let paths = paths.get_or_init(|| Paths::find(write.subject, &Some(write.table.clone()), column, kinds));
+    paths.of([mapped.id.0, mapped.owner.0, mapped.territory.0], kinds) != Shown::Clear
+}
+
+/// Whether the member cannot read some other column of this row in clear, or a key of it. For refusals.
+pub(super) fn hides(resolved: &Resolved, write: &Write, row: &Row, column: &str) -> bool {
+    let Some(attribute) = write.columns.fields.as_ref().and_then(|fields| fields.attribute(column)) else {
+        return false;
+    };
+    let number = attribute.number_in(write.table.target).unwrap_or_default();
+    let (rules, roles) = (&resolved.rules, &resolved.member.roles);
+    let is_closed = |key: &str| !rules.access(number, column, key, roles).reads();
+    is_closed("")
+        || rules.keys(column).iter().any(|key| is_closed(key))
+        || (write.table.concealed_by.is_some() && is_masked(write, row, column, &OnceCell::new()))
 }
 
 /// What a message says about the roles of a member.

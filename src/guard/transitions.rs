@@ -5,9 +5,17 @@ use super::judged::{self, Judged};
 use super::write::Write;
 use crate::errors::refused;
 use crate::ffi::row::Values;
+use crate::ffi::trigger::Row;
 use crate::fields::transition::{Transition, Wanted};
 
-pub(super) fn check(column: &Judged, resolved: &Resolved, write: &Write, old: &Values, new: &Values, how: How) {
+pub(super) fn check(
+    column: &Judged,
+    resolved: &Resolved,
+    write: &Write,
+    row: &Row,
+    (old, new): (&Values, &Values),
+    how: How,
+) {
     let name = column.attribute.name.as_str();
     let mut defined = resolved.rules.transitions.iter().filter(|t| t.column.name == name).peekable();
     // A new row may leave the field empty, and may say what the column gets anyway.
@@ -29,7 +37,25 @@ pub(super) fn check(column: &Judged, resolved: &Resolved, write: &Write, old: &V
     }
     let refusal =
         refused(format!("this change of {} is not possible for \"{}\"", column.shown(write, ""), resolved.member.key));
+    if how != How::Insert && column.is_unreadable(write, row) {
+        refusal
+            .detail(format!(
+                "No such transition is defined, or its condition is not met; the present value is not shown to \"{}\".",
+                resolved.member.key
+            ))
+            .hint("A member to whom the column is shown in clear on this record learns what is possible.")
+            .raise();
+    }
     if let Some((column, wanted)) = unmet {
+        if judged::hides(resolved, write, row, column) {
+            refusal
+                .detail(format!(
+                    "It has a condition on column \"{column}\", which is not shown to \"{}\".",
+                    resolved.member.key
+                ))
+                .hint("A member to whom that column is shown in clear on this record learns what is missing.")
+                .raise();
+        }
         let needs = match wanted {
             Wanted::Present => format!("a value in column \"{column}\""),
             Wanted::Absent => format!("no value in column \"{column}\""),

@@ -35,16 +35,21 @@ pub fn names(value: Option<&str>) -> Vec<String> {
     object(value).unwrap_or_default().into_keys().collect()
 }
 
-/// The new value with those of the old one's hidden keys that it lacks; None where it lacks none.
-pub fn restored(old: Option<&str>, new: Option<&str>, is_hidden: impl Fn(&str) -> bool) -> Option<String> {
-    let (old, mut new) = (object(old)?, object(new)?);
-    let count = new.len();
-    for (key, value) in old {
+/// What is stored where somebody to whom keys are hidden writes a value: it keeps those of the old one's hidden keys
+/// that it lacks. To him NULL is an object without keys, and so is one of which all keys are hidden: none of the three
+/// may become another one by what he writes. None where the new value is stored as it is.
+pub fn restored(old: Option<&str>, new: Option<&str>, is_hidden: impl Fn(&str) -> bool) -> Option<Option<String>> {
+    let (before, mut after) = (object(old)?, object(new)?);
+    let count = after.len();
+    if before.is_empty() && after.is_empty() {
+        return (old != new).then(|| old.map(str::to_owned));
+    }
+    for (key, value) in before {
         if is_hidden(&key) {
-            new.entry(key).or_insert(value);
+            after.entry(key).or_insert(value);
         }
     }
-    if new.len() == count { None } else { serde_json::to_string(&new).ok() }
+    if after.len() == count && new.is_some() { None } else { serde_json::to_string(&after).ok().map(Some) }
 }
 
 /// The value of a key as `->>` gives it.
@@ -107,11 +112,33 @@ mod tests {
     #[test]
     fn hidden_keys_stay() {
         let old = Some(r#"{"a": 1, "h": 1.50, "i": 2}"#);
-        let restored = |new| restored(old, new, |key| key == "h" || key == "i");
+        let is_hidden = |key: &str| key == "h" || key == "i";
+        let restored = |new| restored(old, new, is_hidden).map(Option::unwrap_or_default);
         assert_eq!(restored(Some(r#"{"b": 2}"#)).as_deref(), Some(r#"{"b":2,"h":1.50,"i":2}"#));
         assert_eq!(restored(Some(r#"{"h": 3}"#)).as_deref(), Some(r#"{"h":3,"i":2}"#));
         assert_eq!(restored(None).as_deref(), Some(r#"{"h":1.50,"i":2}"#));
         assert_eq!(restored(Some(r#"{"h": 3, "i": 4}"#)), None);
         assert_eq!(restored(Some("[]")), None);
+    }
+
+    #[test]
+    fn hidden_keys_make_no_difference() {
+        let restored = |old, new| restored(old, new, |key| key == "h");
+        let shown = |old: Option<&str>, new: Option<&str>| {
+            let stored = restored(old, new).unwrap_or_else(|| new.map(str::to_owned));
+            stored.map_or_else(|| "{}".to_owned(), |text| text.replace(r#""h":1"#, ""))
+        };
+        for old in [None, Some("{}"), Some(r#"{"h":1}"#)] {
+            for new in [None, Some("{}")] {
+                assert_eq!(shown(old, new), "{}", "{old:?} {new:?}");
+                assert_eq!(restored(old, new).unwrap_or(new.map(str::to_owned)).as_deref(), old);
+            }
+        }
+        for old in [Some(r#"{"a":2}"#), Some(r#"{"a":2,"h":1}"#)] {
+            assert_eq!(shown(old, None), "{}", "{old:?}");
+            assert_eq!(shown(old, Some("{}")), "{}", "{old:?}");
+        }
+        assert_eq!(restored(None, None), None);
+        assert_eq!(restored(None, Some(r#"{"a": 1}"#)), None);
     }
 }

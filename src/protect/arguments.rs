@@ -83,6 +83,15 @@ pub(super) fn required<T>(argument: &str, given: Option<T>) -> T {
     }
 }
 
+/// A list of names; none of them is NULL.
+pub(super) fn names(argument: &str, given: Option<Vec<Option<String>>>) -> Vec<String> {
+    let names: Option<Vec<String>> = required(argument, given).into_iter().collect();
+    match names {
+        Some(names) => names,
+        None => bad_argument(format!("argument \"{argument}\" must not contain NULL")).raise(),
+    }
+}
+
 pub(super) fn unknown(argument: &str, given: Option<&str>, choices: &str) -> ! {
     let message = match given {
         Some(value) => format!("unknown value \"{value}\" of argument \"{argument}\""),

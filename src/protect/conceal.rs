@@ -6,7 +6,7 @@ use super::plan::{patience, still};
 use super::ready;
 use super::registry::{self, Entry};
 use super::step::{self, Step};
-use super::view::{self, Mask};
+use super::view::{self, Change};
 use super::view_grants;
 use crate::errors::failure;
 use crate::ffi::sql::{self, Param, Sees};
@@ -46,6 +46,9 @@ impl Concealable {
         let target = resolved(target);
         check::securable(&check::owned(target));
         let relation = still(target, lock);
+        if lock {
+            registry::lock(target);
+        }
         let Some(entry) = registry::find(target) else {
             failure("42704", format!("{} is not protected", relation.name))
                 .hint("leadguard.protect comes first.")
@@ -79,7 +82,7 @@ impl Concealable {
         }
     }
 
-    pub(super) fn conceal(&self, change: Option<(&str, Option<&Mask>)>) -> Vec<Step> {
+    pub(super) fn conceal(&self, change: Change) -> Vec<Step> {
         ready::require(&self.relation, self.owner_oid, &self.base_schema);
         let (base, public) = (&self.base, &self.public);
         let schema = quote(&self.base_schema);
@@ -151,7 +154,7 @@ impl Concealable {
         steps
     }
 
-    pub(super) fn view_again(&self, change: Option<(&str, Option<&Mask>)>) -> Step {
+    pub(super) fn view_again(&self, change: Change) -> Step {
         let query = view::query(&self.base, &self.entry, &view::columns(self.relation.oid), change);
         let statement = format!("CREATE OR REPLACE VIEW {} AS {query}", self.public);
         Step::new("view", statement, "Shows each column as it may be shown now.").by_extension()
@@ -294,7 +297,13 @@ pub(super) fn reveal(target: Oid, dry_run: bool) -> Vec<Step> {
     if !hidden.is_empty() {
         failure(NOT_READY, format!("{} has columns that not everybody may read", table.public))
             .detail(format!("These are: {}.", hidden.join(", ")))
-            .hint("leadguard.unmask them, and sign field rules without \"no access\" first.")
+            .hint("leadguard.unmask them, and sign field rules without \"no access\" first; leadguard.set_field_default opens what no rule lists.")
+            .raise();
+    }
+    // Whatever columns there are: the next one that is added would be closed in name only.
+    if table.entry.closed_by_default {
+        failure(NOT_READY, format!("what the field matrix of {} does not list is closed", table.public))
+            .hint(format!("leadguard.set_field_default({}, 'editor') first.", literal(&table.public)))
             .raise();
     }
     finish(table.reveal(), dry_run)

@@ -3,6 +3,7 @@
 //! A registered role needs privileges before row security can decide. What leadguard grants is recorded, so
 //! that unprotect takes back exactly that. Partitions get no privileges: access goes through their table.
 
+use super::arguments;
 use super::step::{self, Step};
 use super::view_grants;
 use crate::errors::{bad_argument, failure};
@@ -192,7 +193,8 @@ fn column_privileges(relation: Oid, grantees: &str, privileges: &str) -> Vec<Ste
 /// Grants a newly registered login role what its mode needs on all protected tables. Internal: called by the
 /// triggers of the directory. 22023 for an unknown mode, 42704 for an unknown role.
 #[pgrx::pg_extern(sql = false)]
-fn grant_tables(role_names: Vec<String>, mode: &str) {
+fn grant_tables(role_names: Vec<Option<String>>, mode: &str) {
+    let role_names = arguments::names("role_names", Some(role_names));
     if !["person", "analyst", "trusted"].contains(&mode) {
         bad_argument(format!("unknown mode \"{mode}\" of a login role"))
             .hint("Possible values: person, analyst, trusted.")
@@ -280,7 +282,8 @@ fn children() -> Vec<Follower> {
 
 /// Takes back from login roles all that leadguard granted them on tables. Internal.
 #[pgrx::pg_extern(sql = false)]
-fn revoke_tables(role_names: Vec<String>) {
+fn revoke_tables(role_names: Vec<Option<String>>) {
+    let role_names = arguments::names("role_names", Some(role_names));
     as_extension(|| revoke(&role_names, &[]));
 }
 

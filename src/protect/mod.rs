@@ -5,6 +5,7 @@
 //! conceal           a view in the place of the table
 //! child             tables of notes and tags
 //! check             what can be secured, and by whom
+//! generated         what generated columns would tell of hidden ones
 //! grants_on_tables  privileges of registered login roles
 //! inspect           what the catalogs say
 //! mask              which columns that view masks
@@ -26,6 +27,7 @@ mod arguments;
 mod check;
 mod child;
 mod conceal;
+mod generated;
 mod grants_on_tables;
 mod inspect;
 mod mask;
@@ -133,13 +135,13 @@ fn set_archive(
     target: Option<Oid>,
     archived_at: Option<String>,
     archived_by: Option<String>,
-    attribution: Option<Vec<String>>,
+    attribution: Option<Vec<Option<String>>>,
     dry_run: Option<bool>,
 ) -> Steps {
     let target = arguments::required("target", target);
     let dry_run = arguments::required("dry_run", dry_run);
     let names = (arguments::required("archived_at", archived_at), archived_by);
-    let attribution = arguments::required("attribution", attribution);
+    let attribution = arguments::names("attribution", attribution);
     step::listed(plan::pinned(|| archive::set(conceal::resolved(target), names, &attribution, dry_run)), dry_run)
 }
 
@@ -176,7 +178,7 @@ fn mask(
     target: Option<Oid>,
     column_name: Option<&str>,
     mask: Option<String>,
-    clear_for: Option<Vec<String>>,
+    clear_for: Option<Vec<Option<String>>>,
     keep: Option<i32>,
     dry_run: Option<bool>,
 ) -> Steps {
@@ -184,7 +186,7 @@ fn mask(
     let column = arguments::required("column_name", column_name);
     let mask =
         view::Mask { name: arguments::required("mask", mask), keep: i64::from(arguments::required("keep", keep)) };
-    let clear_for = arguments::required("clear_for", clear_for);
+    let clear_for = arguments::names("clear_for", clear_for);
     step::listed(plan::pinned(|| mask::mask(target, column, &mask, &clear_for, dry_run)), dry_run)
 }
 

@@ -2,6 +2,7 @@
 
 use super::inspect;
 use super::plan;
+use super::ready;
 use super::registry;
 use super::render::Protection;
 use super::step;
@@ -11,11 +12,15 @@ use pgrx::pg_sys::Oid;
 
 /// Puts the protection of a partitioned table on those of its partitions that lack it. Called by the event
 /// trigger, in the name of the extension: whoever creates a partition need not have rights in its schema, and
-/// none of the statements runs code of his.
+/// none of the statements runs code of his. Of a concealed table: refuses partitions that can be read without the
+/// view, whether or not they bring the protection along.
 #[pgrx::pg_extern(sql = false)]
 fn extend_protection(root: Oid) {
     as_extension(|| {
         let (Some(mut entry), Some(relation)) = (registry::find(root), inspect::relation(root)) else { return };
+        if entry.concealed_by.is_some() {
+            ready::refuse_open_partitions(root, &relation.name);
+        }
         let partitions = inspect::newcomers(root);
         plan::refuse_foreign_partitions(&partitions);
         plan::refuse_taken_names(&partitions);

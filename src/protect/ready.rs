@@ -39,19 +39,7 @@ pub(super) fn require(relation: &Relation, owner: Oid, base_schema: &str) {
             .hint("Drop them, and create them again afterwards: they then read the view.")
             .raise();
     }
-    let open = sql::first_text(
-        "SELECT string_agg(DISTINCT t.relid::regclass::text, ', ') FROM pg_partition_tree($1) t JOIN pg_class c ON c.oid = t.relid \
-         WHERE t.relid <> $1 AND (EXISTS (SELECT FROM aclexplode(c.relacl) x WHERE x.grantee <> c.relowner) \
-            OR EXISTS (SELECT FROM pg_attribute a, aclexplode(a.attacl) x WHERE a.attrelid = t.relid AND x.grantee <> c.relowner))",
-        &[Param::Oid(relation.oid)],
-        Sees::Now,
-    );
-    if let Some(open) = open {
-        failure(NOT_READY, format!("roles have privileges on partitions of {name}"))
-            .detail(format!("These are: {open}."))
-            .hint("REVOKE them; access goes through the partitioned table.")
-            .raise();
-    }
+    refuse_open_partitions(relation.oid, name);
     require_schema(relation, owner, base_schema);
 }
 
@@ -88,6 +76,20 @@ fn may_create(relation: &Relation, owner: Oid) -> bool {
         Sees::Now,
     )
     .is_some()
+}
+
+/// Refuses privileges on partitions: whoever reads one of them directly reads no view. Also for partitions that come later.
+pub(super) fn refuse_open_partitions(root: Oid, name: &str) {
+    let query = include_str!("../../sql/query/conceal_open_partitions.sql");
+    if let Some(open) = sql::first_text(query, &[Param::Oid(root)], Sees::Now) {
+        failure(NOT_READY, format!("roles have privileges on partitions of {name}"))
+            .detail(format!("These are: {open}."))
+            .hint(
+                "REVOKE them; access goes through the partitioned table. Default privileges count for new partitions: \
+                 create the table by itself, REVOKE, and ATTACH it, or ALTER DEFAULT PRIVILEGES.",
+            )
+            .raise();
+    }
 }
 
 fn role_exists() -> bool {

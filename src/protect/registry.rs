@@ -14,14 +14,16 @@ pub(super) struct Entry {
     pub undo: Undo,
     /// The view that took the name of the table.
     pub concealed_by: Option<Oid>,
+    /// What no field rule lists is closed to all members.
+    pub closed_by_default: bool,
 }
 
 const PRESENT: &str = "SELECT id_column, owner_column, creator_column, territory_column, organization_column, force, undo, \
-    concealed_by::oid, archived_at_column, archived_by_column FROM leadguard.protected_table WHERE target = $1";
+    concealed_by::oid, archived_at_column, archived_by_column, field_default = 'no access' FROM leadguard.protected_table WHERE target = $1";
 
 /// In a database that is not updated to 0.3.0 yet.
 const OLD: &str = "SELECT id_column, owner_column, creator_column, territory_column, organization_column, force, undo, \
-    NULL::oid, NULL, NULL FROM leadguard.protected_table WHERE target = $1";
+    NULL::oid, NULL, NULL, false FROM leadguard.protected_table WHERE target = $1";
 
 pub(super) fn find(target: Oid) -> Option<Entry> {
     let mut found = None;
@@ -39,10 +41,24 @@ pub(super) fn find(target: Oid) -> Option<Entry> {
                 force: row.bool(5),
                 undo: Undo::from_json(&row.text(6).unwrap_or_default()),
                 concealed_by: row.oid(7),
+                closed_by_default: row.bool(10),
             });
         })
     });
     found
+}
+
+/// Keeps others from changing the rules of the table until the transaction ends: those about fields are changed under
+/// the same lock.
+pub(super) fn lock(target: Oid) {
+    as_extension(|| {
+        sql::query(
+            "SELECT 1 FROM leadguard.protected_table WHERE target = $1 FOR NO KEY UPDATE",
+            &[Param::Oid(target)],
+            Sees::Now,
+            &mut |_| {},
+        )
+    });
 }
 
 /// Writes the state before down anew.

@@ -1,5 +1,6 @@
 //! The view that takes a table's name, as SQL.
 
+use super::generated;
 use super::inspect;
 use super::registry::{self, Entry};
 use crate::errors::{bad_argument, refused};
@@ -17,6 +18,9 @@ pub(super) struct Mask {
     pub keep: i64,
 }
 
+/// A mask that is about to be set on a column or taken away.
+pub(super) type Change<'a> = Option<(&'a str, Option<&'a Mask>)>;
+
 pub(super) struct Column {
     pub name: String,
     pub type_name: String,
@@ -27,10 +31,14 @@ pub(super) struct Column {
     /// Some member may not read it.
     pub closed: bool,
     /// A jsonb column of which some member may not read every key.
-    closed_keys: bool,
+    pub closed_keys: bool,
     pub generated: bool,
     pub number: i64,
     modifier: i64,
+    /// No member reads it: it follows the table's default, which is closed.
+    pub shut: bool,
+    /// Numbers of the columns that a generated one is computed from.
+    pub sources: Vec<i64>,
 }
 
 pub(super) const MASKS: &str = "full, partial, hash, year, null";
@@ -57,6 +65,8 @@ pub(super) fn columns(target: Oid) -> Vec<Column> {
                 generated: row.bool(8),
                 number: number(9),
                 modifier: number(10),
+                shut: row.bool(12),
+                sources: row.text(13).unwrap_or_default().split(',').filter_map(|n| n.parse().ok()).collect(),
             });
         })
     });
@@ -121,16 +131,17 @@ impl Column {
         }
     }
 
-    /// Without the keys that the member may not read; which these are is found once in each execution.
+    /// Without the keys that the member may not read; which these are is found once in each execution. To whom there
+    /// are any, NULL looks as an object of which nothing can be read.
     fn clear(&self, table: &str) -> String {
         let name = format!("b.{}", quote(&self.name));
         if !self.closed_keys {
             return name;
         }
+        let closed = format!("leadguard.closed_keys({table}, {})", literal(&self.name));
         format!(
-            "CASE WHEN jsonb_typeof({name}) = 'object' \
-             THEN {name} - (SELECT leadguard.closed_keys({table}, {})) ELSE {name} END",
-            literal(&self.name)
+            "CASE WHEN jsonb_typeof({name}) = 'object' THEN {name} - (SELECT {closed}) \
+             WHEN {name} IS NULL AND (SELECT cardinality({closed})) > 0 THEN '{{}}' ELSE {name} END"
         )
     }
 
@@ -148,7 +159,8 @@ impl Column {
 }
 
 /// The query of the view; `change` is a mask that is about to be set or taken away.
-pub(super) fn query(base: &str, entry: &Entry, columns: &[Column], change: Option<(&str, Option<&Mask>)>) -> String {
+pub(super) fn query(base: &str, entry: &Entry, columns: &[Column], change: Change) -> String {
+    generated::refuse_telling(base, columns, change);
     let mapped = |column: &Option<String>| match column {
         Some(name) => format!("b.{}", quote(name)),
         None => "NULL::bigint".to_owned(),
@@ -175,6 +187,8 @@ pub(super) fn query(base: &str, entry: &Entry, columns: &[Column], change: Optio
 /// Makes the view of a concealed table anew after the field rules or the columns changed. For the extension.
 pub(crate) fn refresh(target: Oid) {
     as_extension(|| {
+        // Of two changes at once the second one must know of the first.
+        registry::lock(target);
         let Some(entry) = registry::find(target).filter(|entry| entry.concealed_by.is_some()) else { return };
         let Some(by) = entry.concealed_by else { return };
         let (Some(relation), Some(stands)) = (inspect::relation(target), inspect::relation(by)) else { return };

@@ -1,12 +1,13 @@
 //! Valid values, transitions and tags. They count at once: no version, no signature.
 
 use super::field::{Columns, Field};
-use super::right::Editor;
-use super::{changed, limited};
-use crate::errors::{self, bad_argument};
+use super::right::{self, Editor};
+use super::{NOT_IN_THIS_STATE, changed, limited};
+use crate::errors::{self, bad_argument, failure};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::masks;
+use crate::names;
 use crate::questions::required;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
@@ -209,14 +210,31 @@ fn tag_namespace(target: Option<Oid>, namespace: Option<&str>, role: Option<&str
     changed(editor.table.target, "tag_namespace", format!("{namespace}: {}", role.unwrap_or("removed")));
 }
 
+/// What is closed is closed for reading too, which only the view of a concealed table does. To be called with the
+/// rules locked.
+fn refuse_unconcealed(target: Option<Oid>, shown: &str) {
+    if right::registered(target).concealed_by.is_none() {
+        failure(
+            NOT_IN_THIS_STATE,
+            format!("this would close what the field matrix of {shown} does not list, which everybody can still read"),
+        )
+        .hint(format!("The table's owner runs leadguard.conceal({}) first.", names::literal(shown)))
+        .raise();
+    }
+}
+
 /// What columns follow that the matrix does not list: `editor` (the level on the row) or `no access`. Who may: Editor.
-/// Errors: 42501, 22023.
+/// Errors: 42501, 22023, 55000 (a table that is not concealed, a generated column that would tell).
 #[pg_extern(sql = false)]
 fn set_field_default(target: Option<Oid>, access: Option<&str>) {
     let editor = Editor::find("set_field_default", target);
     let access = required(access, "the access");
     if !["editor", "no access"].contains(&access) {
         bad_argument(format!("unknown default \"{access}\"")).hint("Possible values: editor, no access.").raise();
+    }
+    editor.lock();
+    if access == "no access" {
+        refuse_unconcealed(target, &editor.shown);
     }
     let of = [Param::Oid(editor.table.target), Param::Text(Some(access))];
     if write("UPDATE leadguard.protected_table SET field_default = $2 WHERE target = $1", &of) == 0 {

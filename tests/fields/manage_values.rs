@@ -104,6 +104,8 @@ fn k49_a_new_namespace_needs_a_data_owner() {
 fn a_default_is_editor_or_no_access() {
     let db = company("mw_default");
     let mut mona = db.connect("mona");
+    refused(&mut mona, "SELECT leadguard.set_field_default('crm.lead', 'no access')", "55000");
+    accepted(&mut db.admin(), "SELECT leadguard.conceal('crm.lead')");
     for access in ["'owner'", "NULL", "''"] {
         refused(&mut mona, &format!("SELECT leadguard.set_field_default('crm.lead', {access})"), "22023");
     }
@@ -112,7 +114,7 @@ fn a_default_is_editor_or_no_access() {
         assert_eq!(
             scalar(
                 &mut db.admin(),
-                "SELECT field_default FROM leadguard.protected_table WHERE target = 'crm.lead'::regclass"
+                "SELECT field_default FROM leadguard.protected_table WHERE concealed_by = 'crm.lead'::regclass"
             ),
             access
         );

@@ -96,7 +96,8 @@ impl Rules {
         parts.iter().all(|key| self.access(column, key.as_deref()) >= 2)
     }
 
-    /// Keys that the member cannot see stay where a statement names their column and leaves them out.
+    /// Keys that the member cannot see stay where a statement names their column and leaves them out. To him nothing and
+    /// an object without keys are the same.
     pub fn kept(&self, old: &Row, new: &Row, named: &[&'static str]) -> Row {
         let mut row = new.clone();
         for column in named.iter().filter(|c| c.starts_with('j') && !self.listed(c).is_empty()) {
@@ -107,7 +108,11 @@ impl Rules {
                 .into_iter()
                 .filter(|(k, _)| self.access(column, Some(k)) == 0 && !after.contains_key(k))
                 .collect();
-            if !missing.is_empty() {
+            let hides =
+                self.access(column, None) == 0 || self.listed(column).iter().any(|k| self.access(column, Some(k)) == 0);
+            if hides && after.is_empty() && old[column].as_deref().is_none_or(|old| old == "{}") {
+                row.insert(column, old[column].clone());
+            } else if !missing.is_empty() || (hides && new[column].is_none()) {
                 after.extend(missing);
                 let parts: Vec<String> = after.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
                 *row.get_mut(column).unwrap() = Some(format!("{{{}}}", parts.join(", ")));

@@ -1,9 +1,11 @@
 //! Columns that some may see and others only masked.
 
+mod beside;
 mod dump;
 mod forms;
 mod reading;
 mod rules;
+mod telling;
 mod writing;
 
 use leadguard_tests::*;

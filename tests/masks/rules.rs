@@ -4,7 +4,7 @@ use super::masked;
 use leadguard_tests::*;
 
 /// Makes these cells the matrix of crm.lead, signed by mona; alice and tom sell.
-fn signed(db: &Db, version: i32, cells: &str) {
+pub fn signed(db: &Db, version: i32, cells: &str) {
     accepted(
         &mut db.admin(),
         &format!(
