@@ -540,16 +540,18 @@ BEGIN
         PERFORM leadguard.rename_fields(item.objid, item.attnum, item.name);
     END LOOP;
 
-    -- The view of a concealed table has its columns. What conceal itself alters has no view yet.
+    -- The view of a concealed table has its columns; what a generated one is computed from may change under the same
+    -- name. What conceal itself alters has no view yet.
     FOR item IN
         SELECT DISTINCT p.target
         FROM pg_event_trigger_ddl_commands() d
         JOIN leadguard.protected_table p ON p.target = d.objid
         WHERE d.classid = 'pg_class'::regclass AND d.command_tag = 'ALTER TABLE' AND p.concealed_by IS NOT NULL
-          AND (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
-               WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped)
-              <> (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
-                  WHERE a.attrelid = p.concealed_by AND a.attnum > 0 AND NOT a.attisdropped)
+          AND ((SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped)
+               <> (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                   WHERE a.attrelid = p.concealed_by AND a.attnum > 0 AND NOT a.attisdropped)
+               OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p.target AND a.attgenerated <> ''))
     LOOP
         PERFORM leadguard.refresh_view(item.target);
     END LOOP;
@@ -576,13 +578,14 @@ BEGIN
     -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One
     -- that runs as a single transaction is told by its setting of row_security and by the registry's row being new
     -- too. While protect runs, alone or as a migration, all partitions have their policies before the first
-    -- ALTER TABLE.
+    -- ALTER TABLE. A partition of a concealed table is looked at even if it has them: once detached, and granted since.
     FOR item IN
         SELECT DISTINCT p.target
         FROM pg_inherits i
         JOIN leadguard.protected_table p ON p.target = pg_partition_root(i.inhrelid)
         WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
-          AND NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open')
+          AND (p.concealed_by IS NOT NULL
+               OR NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open'))
           AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0)
     LOOP
         PERFORM leadguard.extend_protection(item.target);
