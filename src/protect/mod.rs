@@ -11,6 +11,7 @@
 //! partitions        partitions that come later
 //! plan              the steps of protect and unprotect
 //! ready             what must hold before that view takes the name
+//! purge             archived rows that go with the protection
 //! registry          the row of leadguard.protected_table
 //! render            policies, triggers and flags as SQL
 //! step              one statement and its reason
@@ -30,6 +31,7 @@ mod inspect;
 mod mask;
 mod partitions;
 mod plan;
+mod purge;
 mod ready;
 mod registry;
 mod render;
