@@ -117,9 +117,9 @@ fn asked(id: i64, org_id: i64) -> Option<Asked> {
     let mut found = None;
     as_extension(|| {
         sql::query(
-            "SELECT target::oid, record, requested_by, kind, field, decided_by IS NOT NULL, until <= $3 \
+            "SELECT target::oid, record, requested_by, kind, field, decided_by IS NOT NULL, until <= clock_timestamp() \
              FROM leadguard.approval WHERE id = $1 AND org_id = $2 FOR UPDATE",
-            &[Param::Int(Some(id)), Param::Int(Some(org_id)), Param::Timestamp(Some(session::statement_time()))],
+            &[Param::Int(Some(id)), Param::Int(Some(org_id))],
             Sees::Now,
             &mut |row| {
                 if let (Some(target), Some(record), Some(requester)) = (row.oid(0), row.text(1), row.int(2)) {

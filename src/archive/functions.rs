@@ -1,6 +1,7 @@
 //! archive, restore, purge.
 
 use super::because;
+use crate::approvals;
 use crate::audit::{self, Event};
 use crate::children;
 use crate::errors::{self, bad_argument, failure, refused};
@@ -147,6 +148,7 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
             &mut |_| {},
         );
     });
+    approvals::end(target.table.target, &record.id);
     audit::erase_values(target.table.target, &record.id);
     audit::event(&Event {
         target: Some(target.table.target),
