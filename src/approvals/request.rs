@@ -100,7 +100,16 @@ fn request_approval(
             Sees::Now,
         )
     });
-    made.unwrap_or_else(|| errors::bug("a request that was not made"))
+    let made = made.unwrap_or_else(|| errors::bug("a request that was not made"));
+    audit::event(&Event {
+        target: Some(target.table.target),
+        record: Some(&found.id),
+        action: "request_approval",
+        reason: None,
+        approval: Some(made),
+        detail: Some(field.map_or_else(|| kind.to_owned(), |field| format!("{kind} {field}"))),
+    });
+    made
 }
 
 struct Asked {

@@ -12,7 +12,7 @@ use crate::children::{self, Kind};
 use crate::errors::{bad_argument, failure};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::names::{literal, quote};
+use crate::names::{self, literal, quote};
 use pgrx::pg_sys::Oid;
 
 const POLICIES: [&str; 5] =
@@ -57,6 +57,7 @@ fn protect_notes(
         id,
     };
     let dry_run = arguments::required("dry_run", dry_run);
+    super::changing(request.target, "protect_notes", Some(format!("of {}", names::shown(request.parent))), dry_run);
     step::listed(plan::pinned(|| secure(request, dry_run)), dry_run)
 }
 
@@ -80,6 +81,7 @@ fn protect_tags(
         id: None,
     };
     let dry_run = arguments::required("dry_run", dry_run);
+    super::changing(request.target, "protect_tags", Some(format!("of {}", names::shown(request.parent))), dry_run);
     step::listed(plan::pinned(|| secure(request, dry_run)), dry_run)
 }
 
