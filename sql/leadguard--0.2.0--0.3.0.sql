@@ -355,14 +355,16 @@ CREATE TABLE leadguard.erasure (
     parent_record   text NOT NULL,
     org_id          bigint,
     erased_at       timestamptz NOT NULL DEFAULT now(),
-    erased_by       bigint CONSTRAINT erasure_member_exists REFERENCES leadguard.member ON DELETE SET NULL DEFERRABLE,
+    erased_by       bigint,
     session_role    text NOT NULL DEFAULT session_user,
     reason          text NOT NULL,
     digest          text
 );
 
+COMMENT ON COLUMN leadguard.erasure.erased_by IS 'The member, who may be gone since.';
+
 COMMENT ON TABLE leadguard.erasure IS
-'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Members with the capability audit read those of their organization.';
+'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody. Members with the capability audit read those of their organization.';
 
 CREATE VIEW leadguard.protected_children AS
     SELECT c.target, c.parent, c.kind,
@@ -919,7 +921,7 @@ CREATE TABLE leadguard.tombstone (
     record          text NOT NULL,
     org_id          bigint,
     purged_at       timestamptz NOT NULL DEFAULT now(),
-    purged_by       bigint CONSTRAINT tombstone_member_exists REFERENCES leadguard.member ON DELETE SET NULL DEFERRABLE,
+    purged_by       bigint,
     session_role    text NOT NULL,
     reason          text NOT NULL,
     approval        bigint,
@@ -928,8 +930,10 @@ CREATE TABLE leadguard.tombstone (
 
 CREATE INDEX tombstone_record_idx ON leadguard.tombstone (target, record);
 
+COMMENT ON COLUMN leadguard.tombstone.purged_by IS 'The member, who may be gone since.';
+
 COMMENT ON TABLE leadguard.tombstone IS
-'What stays of a purged record: who purged it, when and why, and its attribution. Members with the capability audit read those of their organization.';
+'What stays of a purged record: who purged it, when and why, and its attribution. Append-only for everybody. Members with the capability audit read those of their organization.';
 
 SELECT pg_catalog.pg_extension_config_dump('leadguard.tombstone', '');
 
@@ -1116,7 +1120,7 @@ RETURNS trigger LANGUAGE c VOLATILE SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_append_only';
 
 COMMENT ON FUNCTION leadguard.append_only() IS
-'Trigger BEFORE STATEMENT of the audit tables: 42501 for everybody, superusers included. Rows come from the extension, or from a restore, which runs with row_security off; values go with leadguard.purge and leadguard.erase_note.';
+'Trigger BEFORE STATEMENT of the audit tables, tombstone and erasure: 42501 for everybody, superusers included. Rows come from the extension, or from a restore, which runs with row_security off; values go with leadguard.purge and leadguard.erase_note.';
 
 CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
@@ -1125,6 +1129,13 @@ CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCAT
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
 
 CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_value
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
+
+-- What is left as the proof of a purge or an erasure.
+CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.tombstone
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
+
+CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.erasure
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
 
 CREATE FUNCTION leadguard.audit_partitions(ahead integer DEFAULT 3)

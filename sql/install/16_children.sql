@@ -23,13 +23,14 @@ CREATE TABLE leadguard.erasure (
     parent_record   text NOT NULL,
     org_id          bigint,
     erased_at       timestamptz NOT NULL DEFAULT now(),
-    erased_by       bigint CONSTRAINT erasure_member_exists REFERENCES leadguard.member ON DELETE SET NULL DEFERRABLE,
+    erased_by       bigint,
     session_role    text NOT NULL DEFAULT session_user,
     reason          text NOT NULL,
     digest          text
 );
+COMMENT ON COLUMN leadguard.erasure.erased_by IS 'The member, who may be gone since.';
 COMMENT ON TABLE leadguard.erasure IS
-'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Members with the capability audit read those of their organization.';
+'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody. Members with the capability audit read those of their organization.';
 
 CREATE VIEW leadguard.protected_children AS
     SELECT c.target, c.parent, c.kind,

@@ -6,15 +6,16 @@ CREATE TABLE leadguard.tombstone (
     record          text NOT NULL,
     org_id          bigint,
     purged_at       timestamptz NOT NULL DEFAULT now(),
-    purged_by       bigint CONSTRAINT tombstone_member_exists REFERENCES leadguard.member ON DELETE SET NULL DEFERRABLE,
+    purged_by       bigint,
     session_role    text NOT NULL,
     reason          text NOT NULL,
     approval        bigint,
     kept            jsonb NOT NULL
 );
 CREATE INDEX tombstone_record_idx ON leadguard.tombstone (target, record);
+COMMENT ON COLUMN leadguard.tombstone.purged_by IS 'The member, who may be gone since.';
 COMMENT ON TABLE leadguard.tombstone IS
-'What stays of a purged record: who purged it, when and why, and its attribution. Members with the capability audit read those of their organization.';
+'What stays of a purged record: who purged it, when and why, and its attribution. Append-only for everybody. Members with the capability audit read those of their organization.';
 SELECT pg_catalog.pg_extension_config_dump('leadguard.tombstone', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.tombstone_id_seq', '');
 

@@ -10,13 +10,18 @@ CREATE FUNCTION leadguard.append_only()
 RETURNS trigger LANGUAGE c VOLATILE SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_append_only';
 COMMENT ON FUNCTION leadguard.append_only() IS
-'Trigger BEFORE STATEMENT of the audit tables: 42501 for everybody, superusers included. Rows come from the extension, or from a restore, which runs with row_security off; values go with leadguard.purge and leadguard.erase_note.';
+'Trigger BEFORE STATEMENT of the audit tables, tombstone and erasure: 42501 for everybody, superusers included. Rows come from the extension, or from a restore, which runs with row_security off; values go with leadguard.purge and leadguard.erase_note.';
 
 CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
 CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_log_default
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
 CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_value
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
+-- What is left as the proof of a purge or an erasure.
+CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.tombstone
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
+CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.erasure
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
 
 CREATE FUNCTION leadguard.audit_partitions(ahead integer DEFAULT 3)

@@ -13,30 +13,33 @@ mod used;
 pub(crate) use used::on_transaction;
 
 use crate::audit::{self, Event};
-use crate::ffi::session::{self, as_extension};
+use crate::ffi::session::as_extension;
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::visibility::Table;
 use crate::visibility::subject::Member;
+use pgrx::pg_sys::Oid;
 use used::Use;
 
 /// What approvals are for.
 const KINDS: [&str; 4] = ["field", "delete", "purge", "restore"];
 
-/// Uses up an approval of the member for this record (and field); None without one. The triggers of one command judge
-/// a row twice and are given the same approval; another command needs another one.
+/// Those that the triggers of a command use up, which may ask again about the same row.
+const TRIGGERED: [&str; 2] = ["field", "delete"];
+
+/// Uses up an approval of the member for this record (and field); None without one. The triggers of one command may
+/// judge a row twice and are given the same approval; another command, or another call of a function, needs another one.
 pub(crate) fn take(member: &Member, kind: &str, table: &Table, record: &str, field: Option<&str>) -> Option<i64> {
-    let this = Use {
+    // restore and purge ask once for each call. Several calls in one query run under one command.
+    let this = TRIGGERED.contains(&kind).then(|| Use {
         member: member.id,
         target: table.target,
         kind: kind.to_owned(),
         record: record.to_owned(),
         field: field.map(str::to_owned),
-        // A purge is a call that runs commands; what it is about is gone after the first.
-        command: if kind == "field" { snapshot::active().map_or(0, |state| state.command()) } else { 0 },
-        statement: session::statement_time(),
-    };
-    if let Some(id) = used::find(&this) {
+        command: snapshot::active().map_or(0, |state| state.command()),
+    });
+    if let Some(id) = this.as_ref().and_then(used::find) {
         return Some(id);
     }
     let params = [
@@ -45,7 +48,6 @@ pub(crate) fn take(member: &Member, kind: &str, table: &Table, record: &str, fie
         Param::Oid(table.target),
         Param::Text(Some(record)),
         Param::Text(field),
-        Param::Timestamp(Some(session::statement_time())),
     ];
     let mut found: Option<(i64, Option<i64>)> = None;
     as_extension(|| {
@@ -53,7 +55,7 @@ pub(crate) fn take(member: &Member, kind: &str, table: &Table, record: &str, fie
         sql::query(
             "SELECT id, decided_by FROM leadguard.approval \
              WHERE requested_by = $1 AND kind = $2 AND target = $3 AND record = $4 AND field IS NOT DISTINCT FROM $5 \
-             AND granted AND used_at IS NULL AND until > $6 ORDER BY until, id LIMIT 1 FOR UPDATE",
+             AND granted AND used_at IS NULL AND until > clock_timestamp() ORDER BY until, id LIMIT 1 FOR UPDATE",
             &params,
             Sees::Now,
             &mut |row| found = row.int(0).map(|id| (id, row.int(1))),
@@ -69,7 +71,9 @@ pub(crate) fn take(member: &Member, kind: &str, table: &Table, record: &str, fie
         );
         sql::first_text("SELECT key FROM leadguard.member WHERE id = $1", &[Param::Int(decided_by)], Sees::Now)
     });
-    used::remember(this, id);
+    if let Some(this) = this {
+        used::remember(this, id);
+    }
     let what = field.map_or_else(|| kind.to_owned(), |field| format!("{kind} {field}"));
     audit::event(&Event {
         target: Some(table.target),
@@ -80,4 +84,18 @@ pub(crate) fn take(member: &Member, kind: &str, table: &Table, record: &str, fie
         detail: Some(format!("{what}, granted by {}", decider.unwrap_or_default())),
     });
     Some(id)
+}
+
+/// A record is gone for good: what was asked for it, or granted, is over, and is not for another one that gets its id.
+pub(crate) fn end(target: Oid, record: &str) {
+    let params = [Param::Oid(target), Param::Text(Some(record))];
+    as_extension(|| {
+        sql::query(
+            "UPDATE leadguard.approval SET until = clock_timestamp() \
+             WHERE target = $1 AND record = $2 AND used_at IS NULL AND until > clock_timestamp()",
+            &params,
+            Sees::Now,
+            &mut |_| {},
+        )
+    });
 }

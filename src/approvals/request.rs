@@ -100,7 +100,16 @@ fn request_approval(
             Sees::Now,
         )
     });
-    made.unwrap_or_else(|| errors::bug("a request that was not made"))
+    let made = made.unwrap_or_else(|| errors::bug("a request that was not made"));
+    audit::event(&Event {
+        target: Some(target.table.target),
+        record: Some(&found.id),
+        action: "request_approval",
+        reason: None,
+        approval: Some(made),
+        detail: Some(field.map_or_else(|| kind.to_owned(), |field| format!("{kind} {field}"))),
+    });
+    made
 }
 
 struct Asked {
@@ -117,9 +126,9 @@ fn asked(id: i64, org_id: i64) -> Option<Asked> {
     let mut found = None;
     as_extension(|| {
         sql::query(
-            "SELECT target::oid, record, requested_by, kind, field, decided_by IS NOT NULL, until <= $3 \
+            "SELECT target::oid, record, requested_by, kind, field, decided_by IS NOT NULL, until <= clock_timestamp() \
              FROM leadguard.approval WHERE id = $1 AND org_id = $2 FOR UPDATE",
-            &[Param::Int(Some(id)), Param::Int(Some(org_id)), Param::Timestamp(Some(session::statement_time()))],
+            &[Param::Int(Some(id)), Param::Int(Some(org_id))],
             Sees::Now,
             &mut |row| {
                 if let (Some(target), Some(record), Some(requester)) = (row.oid(0), row.text(1), row.int(2)) {

@@ -14,12 +14,12 @@ pub(super) struct Use {
     pub record: String,
     pub field: Option<String>,
     pub command: u32,
-    pub statement: i64,
 }
 
 struct Held {
     by: Use,
     approval: i64,
+    statement: i64,
     sub: u32,
 }
 
@@ -32,10 +32,10 @@ pub(super) fn find(this: &Use) -> Option<i64> {
 }
 
 pub(super) fn remember(by: Use, approval: i64) {
-    let held = Held { by, approval, sub: session::subtransaction() };
+    let held = Held { by, approval, statement: session::statement_time(), sub: session::subtransaction() };
     USED.with_borrow_mut(|used| {
-        // Only the running statement can ask again.
-        used.retain(|other| other.by.statement == held.by.statement);
+        // Only commands of the running statement can ask again.
+        used.retain(|other| other.statement == held.statement);
         used.push(held);
     });
 }

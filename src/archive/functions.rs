@@ -1,6 +1,7 @@
 //! archive, restore, purge.
 
 use super::because;
+use crate::approvals;
 use crate::audit::{self, Event};
 use crate::children;
 use crate::errors::{self, bad_argument, failure, refused};
@@ -135,8 +136,10 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
         Param::Int(approval),
         Param::Text(Some(&kept)),
     ];
-    as_extension(|| {
+    audit::proving(|| {
         sql::query(include_str!("../../sql/query/tombstone.sql"), &params, Sees::Now, &mut |_| {});
+    });
+    as_extension(|| {
         // A record that gets the same id one day must not inherit its shares.
         sql::query(
             "DELETE FROM leadguard.record_grant WHERE target = $1 AND record = $2",
@@ -145,6 +148,7 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
             &mut |_| {},
         );
     });
+    approvals::end(target.table.target, &record.id);
     audit::erase_values(target.table.target, &record.id);
     audit::event(&Event {
         target: Some(target.table.target),
@@ -159,10 +163,10 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
 /// A function takes so many arguments and no more.
 const PAIRS: usize = 40;
 
-/// What the tombstone keeps: the mapped columns, when and by whom it was archived, and the columns of attribution.
-/// As in the audit, nothing of columns that are masked or closed to anybody: it is read by others than whoever purges.
-fn attribution(target: &Target, record: &str) -> String {
-    let table = &target.table;
+/// What the tombstone keeps, as SQL for a text: the mapped columns, when and by whom it was archived, and the columns
+/// of attribution. As in the audit, nothing of columns that are masked or closed to anybody: it is read by others than
+/// whoever purges.
+pub(crate) fn kept(table: &Table) -> String {
     let mapped = [
         &table.owner_column,
         &table.territory_column,
@@ -171,32 +175,34 @@ fn attribution(target: &Target, record: &str) -> String {
         &table.archived_at_column,
         &table.archived_by_column,
     ];
-    let mut columns: Vec<String> = mapped.into_iter().flatten().cloned().collect();
+    let mapped: Vec<String> = mapped.into_iter().flatten().cloned().collect();
+    let mut columns: Vec<String> = Vec::new();
     let closed = audit::Closed::of(table);
     as_extension(|| {
         sql::query(
             "SELECT a.attname FROM leadguard.protected_table p \
-             JOIN pg_attribute a ON a.attrelid = p.target AND a.attname = ANY (p.attribution) AND NOT a.attisdropped \
-             WHERE p.target = $1 ORDER BY a.attnum",
-            &[Param::Oid(table.target)],
+             JOIN pg_attribute a ON a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped \
+             WHERE p.target = $1 AND (a.attname = ANY (p.attribution) OR a.attname::text = ANY ($2)) ORDER BY a.attnum",
+            &[Param::Oid(table.target), Param::Texts(&mapped)],
             Sees::Now,
-            &mut |row| columns.extend(row.text(0).filter(|name| !closed.contains(name))),
+            &mut |row| columns.extend(row.text(0).filter(|name| mapped.contains(name) || !closed.contains(name))),
         )
     });
     let pairs: Vec<String> =
         columns.iter().map(|name| format!("{}, {}", names::literal(name), names::quote(name))).collect();
     let parts: Vec<String> =
         pairs.chunks(PAIRS).map(|part| format!("pg_catalog.jsonb_build_object({})", part.join(", "))).collect();
+    format!("({})::pg_catalog.text", parts.join(" OPERATOR(pg_catalog.||) "))
+}
+
+/// What the tombstone of a record keeps.
+fn attribution(target: &Target, record: &str) -> String {
     let (condition, id) = target.is_record(1, record);
-    let text = format!(
-        "SELECT ({})::pg_catalog.text FROM {} WHERE {condition}",
-        parts.join(" OPERATOR(pg_catalog.||) "),
-        target.relation
-    );
-    let mut kept = None;
+    let text = format!("SELECT {} FROM {} WHERE {condition}", kept(&target.table), target.relation);
+    let mut found = None;
     as_caller(|| {
         set_local(c"leadguard.show_archived", c"on");
-        sql::query_once(&text, &[id], Sees::Now, &mut |row| kept = row.text(0))
+        sql::query_once(&text, &[id], Sees::Now, &mut |row| found = row.text(0))
     });
-    kept.unwrap_or_else(|| "{}".to_owned())
+    found.unwrap_or_else(|| "{}".to_owned())
 }

@@ -8,7 +8,7 @@
 //! Invariant: a row that a DELETE reports is archived when the statement is over, or the transaction fails.
 //! Tests: tests/archive.
 
-mod functions;
+pub(crate) mod functions;
 pub(crate) mod policy;
 
 use crate::errors::{bug, failure};

@@ -28,7 +28,9 @@ pub(super) struct About<'a> {
 /// The name that everybody uses for a table.
 fn called(target: Oid) -> String {
     let table = visibility::statement().table(target);
-    Option::as_ref(&table).map_or_else(|| names::shown(target), |table| table.shown())
+    // The view is gone where the running statement has revealed the table.
+    let view = Option::as_ref(&table).and_then(|table| table.concealed_by).and_then(names::relation);
+    view.unwrap_or_else(|| names::shown(target))
 }
 
 /// The same, with what is known about the session: what entries of one statement have in common.
@@ -162,10 +164,10 @@ pub(super) fn arrive(target: Oid, record: &str) -> Option<Texts> {
     })
 }
 
-/// Entries of the record that are not written yet lose their values too.
-pub(super) fn forget_values(target: Oid, record: &str) {
+/// Entries of these records that are not written yet lose their values too.
+pub(super) fn forget_values(target: Oid, is_gone: impl Fn(&str) -> bool) {
     BUFFER.with_borrow_mut(|buffer| {
-        for entry in buffer.entries.iter_mut().filter(|e| e.head.target == Some(target) && e.record == record) {
+        for entry in buffer.entries.iter_mut().filter(|e| e.head.target == Some(target) && is_gone(&e.record)) {
             entry.change.values = None;
         }
     });

@@ -28,6 +28,7 @@ use crate::visibility::{self, Table};
 use buffer::{About, Head};
 use pgrx::pg_sys::{Datum, Oid};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use watched::{Change, Texts};
 pub(crate) use watched::{Closed, Watched};
 
@@ -170,6 +171,26 @@ pub(crate) fn event_of(event: &Event, organization: Option<i64>) {
     writer::write_one(&head, event.record, &Change::none());
 }
 
+/// An event of many records of one organization.
+pub(crate) fn event_of_each(event: &Event, organization: Option<i64>, records: &[String]) {
+    let subject = visibility::statement();
+    let about = About {
+        target: event.target,
+        member: subject.member.as_ref().map(|m| (m.id, Cow::Borrowed(m.key.as_str()))),
+        organization,
+        action: event.action,
+        reason: event.reason,
+        approval: event.approval,
+        detail: event.detail.as_deref(),
+    };
+    for record in records {
+        if buffer::add(&about, record.clone(), Change::none()) {
+            flush();
+        }
+    }
+    flush();
+}
+
 /// The digest of a value, as rows of the audit hold it.
 pub(crate) fn digest(record: &str, field: &str, value: &str) -> String {
     let key = writer::with_key(|key| key.digest("value").text(record));
@@ -180,8 +201,20 @@ pub(crate) fn digest(record: &str, field: &str, value: &str) -> String {
 
 /// Takes the values of a record out of the audit; the digests stay.
 pub(crate) fn erase_values(target: Oid, record: &str) {
-    buffer::forget_values(target, record);
-    writer::erase(target, record);
+    buffer::forget_values(target, |held| held == record);
+    writer::erase(target, &[record.to_owned()]);
+}
+
+/// The same for many records.
+pub(crate) fn erase_all_values(target: Oid, records: &[String]) {
+    let gone: HashSet<&str> = records.iter().map(String::as_str).collect();
+    buffer::forget_values(target, |held| gone.contains(held));
+    writer::erase(target, records);
+}
+
+/// Runs `body`, which adds to the proofs of what was purged or erased: tombstone and erasure are append-only too.
+pub(crate) fn proving<T>(body: impl FnOnce() -> T) -> T {
+    writer::writing(Operation::Insert, body)
 }
 
 /// AFTER STATEMENT of a protected table.
@@ -198,7 +231,7 @@ fn flush() {
     writer::write(&buffer::take(session::subtransaction()));
 }
 
-/// BEFORE STATEMENT of the audit tables.
+/// BEFORE STATEMENT of the audit tables, and of the proofs of what was purged or erased.
 pub(crate) fn append_only(call: &Call) -> Datum {
     let trigger = TriggerCall::fired(call, When::BeforeStatement);
     let operation = trigger.operation();
@@ -208,7 +241,7 @@ pub(crate) fn append_only(call: &Call) -> Datum {
     if writer::is_writing(operation) || restores {
         return trigger.skip();
     }
-    refused(format!("{} on {} refused: the audit is append-only", operation.name(), names::shown(trigger.relation())))
+    refused(format!("{} on {} refused: it is append-only", operation.name(), names::shown(trigger.relation())))
         .hint("leadguard writes it. Values of a record go with leadguard.purge and leadguard.erase_note.")
         .raise()
 }

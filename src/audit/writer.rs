@@ -23,7 +23,7 @@ pub(super) fn is_writing(operation: Operation) -> bool {
     WRITING.get() == Some(operation)
 }
 
-fn writing<T>(operation: Operation, body: impl FnOnce() -> T) -> T {
+pub(super) fn writing<T>(operation: Operation, body: impl FnOnce() -> T) -> T {
     struct Restore(Option<Operation>);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -240,11 +240,11 @@ fn fill(log: &mut append::Table, head: &Head, transaction: u64) {
     log.oid(log.column(c"target"), head.target);
 }
 
-pub(super) fn erase(target: Oid, record: &str) {
+pub(super) fn erase(target: Oid, records: &[String]) {
     writing(Operation::Delete, || {
         sql::query(
-            "DELETE FROM leadguard.audit_value WHERE target = $1 AND record = $2",
-            &[Param::Oid(target), Param::Text(Some(record))],
+            "DELETE FROM leadguard.audit_value WHERE target = $1 AND record = ANY ($2)",
+            &[Param::Oid(target), Param::Texts(records)],
             Sees::Now,
             &mut |_| {},
         )

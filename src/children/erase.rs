@@ -3,7 +3,6 @@
 use super::{Child, Kind, find, guard, of, organization, owner};
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, refused};
-use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::guard::{Purpose, Sanction};
 use crate::identity;
@@ -120,7 +119,7 @@ fn prove(child: &Child, note: &Note, reason: &str) {
         Param::Text(Some(reason)),
         Param::Text(digest.as_deref()),
     ];
-    as_extension(|| {
+    audit::proving(|| {
         sql::query(
             "INSERT INTO leadguard.erasure (target, record, parent_record, org_id, erased_by, reason, digest) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",

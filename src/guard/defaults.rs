@@ -1,7 +1,7 @@
 //! What an INSERT may say about a column that the member does not write: nothing, or what the column gets anyway.
 //!
-//! A default that is another one each time cannot be compared with; it is computed anew and put in place of whatever
-//! came. Its AFTER ROW trigger knows the value again.
+//! NULL is nothing too, and becomes the default. A default that is another one each time cannot be compared with; it
+//! is computed anew and put in place of whatever came. Its AFTER ROW trigger knows the value again.
 
 use crate::ffi::default::ColumnDefault;
 use crate::ffi::row::{Attribute, Kept};
@@ -13,6 +13,7 @@ use std::collections::HashMap;
 /// The defaults of one column: that of the table that the trigger runs for and, where it is a partition, that of the
 /// table that the statement may have named.
 pub(super) struct Defaults {
+    /// NULL for a table whose column has none.
     pub stable: Vec<Kept>,
     volatile: Option<(Oid, i16)>,
 }
@@ -24,10 +25,20 @@ impl Defaults {
             match ColumnDefault::of(*relation, *number) {
                 Some(found) if found.is_volatile => defaults.volatile = Some((*relation, *number)),
                 Some(found) => defaults.stable.push(found.compute(attribute)),
-                None => {}
+                None => defaults.stable.push(Kept::Null),
             }
         }
         defaults
+    }
+
+    /// Whether a column that is left out may stay empty.
+    pub(super) fn may_be_null(&self) -> bool {
+        self.stable.contains(&Kept::Null)
+    }
+
+    /// The one that is not NULL, and the same each time.
+    pub(super) fn fixed(&self) -> Option<&Kept> {
+        self.stable.iter().find(|kept| **kept != Kept::Null)
     }
 
     /// A new value of a volatile default.

@@ -84,24 +84,32 @@ impl Fields {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    /// Judges a new row; answers the row with defaults in place of what came, where that was necessary.
+    /// Judges a new row; answers the row with defaults in place of what came, where that was necessary. Clients that
+    /// name every column send NULL for those that they leave empty: it is no claim, and the column gets its default,
+    /// as it does through the view of a concealed table.
     pub(super) fn insert(&self, write: &Write, new: &Row) -> Option<Row> {
         let newest = self.newest(write);
         let mut changes: Vec<(&Attribute, Kept)> = Vec::new();
         for resolved in [Some(&self.resolved), newest.as_ref()].into_iter().flatten() {
             let values = new.values();
             let mut old = Values::nulls_of(new);
-            for column in resolved.columns.iter().filter(|column| !values.is_null(&column.attribute)) {
+            for column in &resolved.columns {
                 let attribute = &column.attribute;
-                if changes.iter().any(|(changed, _)| changed.number == attribute.number) {
+                let is_empty = values.is_null(attribute);
+                if (is_empty && column.is_writable())
+                    || changes.iter().any(|(changed, _)| changed.number == attribute.number)
+                {
                     continue;
                 }
                 let defaults = self.defaults(write, column);
                 let same = defaults.stable.iter().find(|kept| **kept == values.keep(attribute));
-                if let Some(kept) = same.or(defaults.stable.first()) {
+                if let Some(kept) = same.or(defaults.fixed()) {
                     old.put(attribute, kept);
                 }
-                let denied = column.denied(resolved, write, new, &old, &values, How::Insert);
+                let mut denied = column.denied(resolved, write, new, &old, &values, How::Insert);
+                if is_empty && !column.access.writes() && !defaults.may_be_null() {
+                    denied = vec![String::new()];
+                }
                 if !denied.is_empty() {
                     if write.before
                         && let Some(value) = defaults.compute(attribute)
@@ -114,9 +122,18 @@ impl Fields {
                         changes.push((attribute, Kept::Null));
                         continue;
                     }
+                    if is_empty
+                        && write.before
+                        && let Some(value) = defaults.fixed()
+                    {
+                        changes.push((attribute, value.clone()));
+                        continue;
+                    }
                     column.refuse(resolved, write, new, How::Insert, &denied);
                 }
-                column.check(resolved, write, new, (&old, &values), How::Insert);
+                if !is_empty {
+                    column.check(resolved, write, new, (&old, &values), How::Insert);
+                }
             }
         }
         if changes.is_empty() || !write.before {

@@ -151,6 +151,11 @@ impl Judged {
         resolved.rules.access(self.number, &self.attribute.name, key, &resolved.member.roles)
     }
 
+    /// Whether the member writes the column as a whole, so that only its values are limited.
+    pub(super) fn is_writable(&self) -> bool {
+        self.access.writes() && self.keys.is_empty()
+    }
+
     /// Whether an UPDATE that leaves the column as it is needs no look at it.
     pub(super) fn is_open(&self) -> bool {
         self.access.reads() && self.hidden.is_empty() && self.mask.is_none()

@@ -3,11 +3,15 @@
 //! They run as the caller: with his privileges on the table, under its policies and through its triggers. A row is
 //! locked through the view first, so that a change by somebody else meanwhile is not overwritten; then the columns
 //! that differ from what was shown are written. What the caller gets back is read through the view.
+//!
+//! A statement changes a row once, however often it meets it; the executor sees to that for tables, and here it is
+//! done by hand.
 
 use crate::errors::{bug, failure, refused};
 use crate::ffi::call::{self, Call};
-use crate::ffi::row::{Attribute, Values};
+use crate::ffi::row::{Attribute, Kept, Values};
 use crate::ffi::session::as_extension;
+use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Prepared, Row as Found, Sees};
 use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::names::{self, quote};
@@ -16,7 +20,29 @@ use crate::visibility;
 use crate::visibility::subject::Table;
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::collections::HashSet;
+use std::rc::{Rc, Weak};
+
+/// The ids of rows that a statement has changed.
+type Done = RefCell<HashSet<Kept>>;
+
+thread_local! {
+    /// By command and view: parts of one statement (WITH) know of each other. What no statement holds is forgotten.
+    static DONE: RefCell<Vec<(u32, Oid, Weak<Done>)>> = RefCell::default();
+}
+
+fn done(view: Oid) -> Rc<Done> {
+    let command = snapshot::active().map_or(0, |state| state.command());
+    DONE.with_borrow_mut(|all| {
+        all.retain(|(.., held)| held.strong_count() > 0);
+        let held = all.iter().find(|(of, on, _)| (*of, *on) == (command, view)).and_then(|(.., held)| held.upgrade());
+        held.unwrap_or_else(|| {
+            let fresh = Rc::default();
+            all.push((command, view, Rc::downgrade(&fresh)));
+            fresh
+        })
+    })
+}
 
 /// What the statement does with the view, for as long as it runs.
 struct View {
@@ -30,6 +56,7 @@ struct View {
     lock: Prepared,
     read: Prepared,
     delete: Prepared,
+    done: Rc<Done>,
     /// INSERT and UPDATE for each set of columns.
     writes: RefCell<Vec<(Vec<i16>, Rc<Prepared>)>>,
 }
@@ -57,6 +84,7 @@ impl View {
             lock: Prepared::new(format!("SELECT * FROM {name} WHERE {is_record} FOR UPDATE")),
             read: Prepared::new(format!("SELECT * FROM {name} WHERE {is_record}")),
             delete: Prepared::new(format!("DELETE FROM {base} WHERE {is_record}")),
+            done: done(view),
             writes: RefCell::default(),
             table,
             name,
@@ -80,8 +108,12 @@ impl View {
         found
     }
 
-    /// Locks the row and makes sure that it is still the one that the statement met; false when it is gone.
+    /// Locks the row and makes sure that it is still the one that the statement met; false when it is gone, or changed
+    /// by the statement already.
     fn lock(&self, met: &Values) -> bool {
+        if self.done.borrow().contains(&self.key(met)) {
+            return false;
+        }
         let (mut found, mut same) = (false, false);
         as_caller(|| {
             self.lock.run(&[self.id_of(met)], Sees::Now, &mut |row: &Found| {
@@ -92,10 +124,20 @@ impl View {
         });
         if found && !same {
             failure("40001", format!("the row of {} was changed while this statement ran", self.name))
+                .detail("Somebody else changed it, or a trigger or function of the statement itself.")
                 .hint("Run the statement or its transaction again.")
                 .raise();
         }
         found
+    }
+
+    fn key(&self, values: &Values) -> Kept {
+        values.keep(&self.columns[self.id])
+    }
+
+    /// The statement has changed the row.
+    fn changed(&self, met: &Values) {
+        self.done.borrow_mut().insert(self.key(met));
     }
 
     fn prepared(&self, written: &[&Attribute], text: impl FnOnce() -> String) -> Rc<Prepared> {
@@ -163,6 +205,7 @@ impl View {
         if plan.run(&params, Sees::Now, &mut |_| {}) == 0 {
             return trigger.skip();
         }
+        self.changed(&old);
         self.shown(self.id_of(&new)).unwrap_or_else(|| trigger.pass())
     }
 
@@ -171,6 +214,7 @@ impl View {
         if !self.lock(&old) || self.delete.run(&[self.id_of(&old)], Sees::Now, &mut |_| {}) == 0 {
             return trigger.skip();
         }
+        self.changed(&old);
         trigger.pass()
     }
 }

@@ -182,10 +182,8 @@ pub(super) fn removal(relation: &Relation, entry: &Entry, archived: Archived) ->
             steps.push(Step::new("archive", text, "Archived rows must not reappear unasked."));
         }
         Archived::Keep => return steps,
-        Archived::Purge => {
-            let text = format!("DELETE FROM {name} WHERE {at} IS NOT NULL");
-            steps.push(Step::new("archive", text, "archived => 'purge': they go for good."));
-        }
+        // See super::purge.
+        Archived::Purge => {}
     }
     let columns = inspect::columns(relation.oid);
     for column in entry.undo.columns.iter().filter(|name| columns.iter().any(|c| c.name == **name)) {

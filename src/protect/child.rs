@@ -59,6 +59,7 @@ fn protect_notes(
         id,
     };
     let dry_run = arguments::required("dry_run", dry_run);
+    super::changing(request.target, "protect_notes", Some(format!("of {}", shown(request.parent))), dry_run);
     step::listed(plan::pinned(|| secure(request, dry_run)), dry_run)
 }
 
@@ -82,6 +83,7 @@ fn protect_tags(
         id: None,
     };
     let dry_run = arguments::required("dry_run", dry_run);
+    super::changing(request.target, "protect_tags", Some(format!("of {}", shown(request.parent))), dry_run);
     step::listed(plan::pinned(|| secure(request, dry_run)), dry_run)
 }
 

@@ -12,6 +12,7 @@
 //! partitions        partitions that come later
 //! plan              the steps of protect and unprotect
 //! ready             what must hold before that view takes the name
+//! purge             archived rows that go with the protection
 //! registry          the row of leadguard.protected_table
 //! render            policies, triggers and flags as SQL
 //! step              one statement and its reason
@@ -33,6 +34,7 @@ mod inspect;
 mod mask;
 mod partitions;
 mod plan;
+mod purge;
 mod ready;
 mod registry;
 mod render;
@@ -41,11 +43,31 @@ mod undo;
 mod view;
 mod view_grants;
 
+use crate::audit::{self, Event};
 use crate::errors::failure;
 use crate::ffi::session;
+use crate::visibility;
 use arguments::{Names, Request};
 use pgrx::pg_sys::Oid;
 use step::Steps;
+
+/// Writes down that a table will be secured in another way; a refusal takes it back. Before the change: the table has
+/// the name now that everybody knows.
+fn changing(target: Oid, action: &'static str, detail: Option<String>, dry_run: bool) {
+    if !dry_run {
+        audit::event(&about(conceal::resolved(target), action, detail));
+    }
+}
+
+fn about(target: Oid, action: &'static str, detail: Option<String>) -> Event<'static> {
+    Event { target: Some(target), record: None, action, reason: None, approval: None, detail }
+}
+
+/// What a call names, for the audit: names of columns and masks, never a value.
+fn named(parts: &[(&str, Option<&str>)]) -> Option<String> {
+    let parts: Vec<String> = parts.iter().filter_map(|(part, name)| Some(format!("{part} {}", (*name)?))).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
 
 /// Secures a table. Its owner or a superuser; 42501 for others, 22023 and 0A000 for arguments, 42809 for what
 /// is no table, 42703 for a missing column, 55000 for policies or indexes in the way, 42710 when it is protected.
@@ -100,7 +122,29 @@ fn protect(
         dry_run: arguments::required("dry_run", dry_run),
     };
     let steps = plan::pinned(|| plan::secure(&request));
+    if !request.dry_run {
+        protected(&request);
+    }
     step::listed(steps, request.dry_run)
+}
+
+/// The same for a new table, which only now is one of an organization.
+fn protected(request: &Request) {
+    let names = &request.names;
+    let detail = named(&[
+        ("id", names.id.as_deref()),
+        ("owner", names.owner.as_deref()),
+        ("territory", names.territory.as_deref()),
+        ("creator", names.creator.as_deref()),
+        ("organization", names.organization.as_deref()),
+        ("archived_at", names.archived_at.as_deref()),
+        ("archived_by", names.archived_by.as_deref()),
+    ]);
+    let subject = visibility::now();
+    let registered = subject.table(request.target);
+    let of_table = registered.as_ref().as_ref().filter(|table| table.organization_column.is_none());
+    let organization = subject.member.as_ref().map(|m| m.org_id).or_else(|| of_table.map(|table| table.org_id));
+    audit::event_of(&about(request.target, "protect", detail), organization);
 }
 
 /// Leaves the table as it was before protect. Its owner or a superuser, else 42501; 42704 when it is not
@@ -109,14 +153,15 @@ fn protect(
 fn unprotect_with(target: Option<Oid>, dry_run: Option<bool>, archived: Option<&str>) -> Steps {
     let target = arguments::required("target", target);
     let dry_run = arguments::required("dry_run", dry_run);
-    let archived = archive::Archived::of(archived);
+    let disposal = archive::Archived::of(archived);
+    changing(target, "unprotect", named(&[("archived", archived)]), dry_run);
     let steps = plan::pinned(|| {
         if let Some(steps) = child::release(target, dry_run) {
             return steps;
         }
         let target = conceal::resolved(target);
         let mut steps = conceal::reveal_for_good(target, dry_run);
-        steps.extend(plan::release(target, archived, dry_run));
+        steps.extend(plan::release(target, disposal, dry_run));
         steps
     });
     step::listed(steps, dry_run)
@@ -142,6 +187,9 @@ fn set_archive(
     let dry_run = arguments::required("dry_run", dry_run);
     let names = (arguments::required("archived_at", archived_at), archived_by);
     let attribution = arguments::names("attribution", attribution);
+    let kept = Some(attribution.join(" ")).filter(|kept| !kept.is_empty());
+    let detail = [("archived_at", Some(&names.0)), ("archived_by", names.1.as_ref()), ("attribution", kept.as_ref())];
+    changing(target, "set_archive", named(&detail.map(|(part, name)| (part, name.map(String::as_str)))), dry_run);
     step::listed(plan::pinned(|| archive::set(conceal::resolved(target), names, &attribution, dry_run)), dry_run)
 }
 
@@ -151,7 +199,10 @@ fn set_archive(
 fn on_denied(target: Option<Oid>, action: Option<&str>) {
     let target = arguments::required("target", target);
     match action {
-        Some(action @ ("error" | "skip")) => plan::pinned(|| plan::set_on_denied(conceal::resolved(target), action)),
+        Some(action @ ("error" | "skip")) => {
+            changing(target, "on_denied", Some(action.to_owned()), false);
+            plan::pinned(|| plan::set_on_denied(conceal::resolved(target), action))
+        }
         other => arguments::unknown("action", other, "error, skip"),
     }
 }
@@ -161,6 +212,7 @@ fn on_denied(target: Option<Oid>, action: Option<&str>) {
 #[pgrx::pg_extern(sql = false)]
 fn conceal(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
     let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
+    changing(target, "conceal", None, dry_run);
     step::listed(plan::pinned(|| conceal::conceal(target, dry_run)), dry_run)
 }
 
@@ -168,6 +220,7 @@ fn conceal(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
 #[pgrx::pg_extern(sql = false)]
 fn reveal(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
     let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
+    changing(target, "reveal", None, dry_run);
     step::listed(plan::pinned(|| conceal::reveal(target, dry_run)), dry_run)
 }
 
@@ -187,6 +240,8 @@ fn mask(
     let mask =
         view::Mask { name: arguments::required("mask", mask), keep: i64::from(arguments::required("keep", keep)) };
     let clear_for = arguments::names("clear_for", clear_for);
+    let detail = format!("{column}: {}, clear for {}", mask.name, clear_for.join(" "));
+    changing(target, "mask", Some(detail), dry_run);
     step::listed(plan::pinned(|| mask::mask(target, column, &mask, &clear_for, dry_run)), dry_run)
 }
 
@@ -195,6 +250,7 @@ fn mask(
 fn unmask(target: Option<Oid>, column_name: Option<&str>, dry_run: Option<bool>) -> Steps {
     let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
     let column = arguments::required("column_name", column_name);
+    changing(target, "unmask", Some(column.to_owned()), dry_run);
     step::listed(plan::pinned(|| mask::unmask(target, column, dry_run)), dry_run)
 }
 

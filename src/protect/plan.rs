@@ -6,6 +6,7 @@ use super::check::{self, Mapping};
 use super::child;
 use super::grants_on_tables::{self, Roles};
 use super::inspect::{self, Column, Member, Policy, Relation};
+use super::purge::Purge;
 use super::registry;
 use super::render::{self, Protection};
 use super::step::{self, Step};
@@ -302,18 +303,26 @@ pub(super) fn release(target: Oid, archived: Archived, dry_run: bool) -> Vec<Ste
         sql::query_once(&statement, &[], Sees::Now, &mut |_| {});
     }
     let mut steps = patience;
+    let (mut purge, mut rest) = (None, Vec::new());
     match registered {
         Some(entry) => {
             steps.extend(child::parted(&relation));
+            purge = Some(archived).filter(|a| *a == Archived::Purge).and_then(|_| Purge::of(&relation));
             steps.extend(undo::steps(&relation, &entry.undo));
-            steps.extend(archive::removal(&relation, &entry, archived));
+            rest = archive::removal(&relation, &entry, archived);
         }
         // Once a partition of a protected table: how it was before went with its table.
         None => steps.extend(undo::removal(&inspect::tree(target), &Undo::default())),
     }
     if !dry_run {
         step::run(&steps);
+        if let Some(purge) = &purge {
+            purge.run();
+        }
+        step::run(&rest);
     }
+    steps.extend(purge.map(|purge| purge.step()));
+    steps.extend(rest);
     steps
 }
 

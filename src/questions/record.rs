@@ -186,6 +186,11 @@ impl Target {
     }
 }
 
+/// The organization that a record names; by id or key, as the column does.
+pub(crate) fn organization(value: Option<&str>, kind: Kind) -> Option<i64> {
+    resolve(value, kind, None, &ORGANIZATIONS, Sees::Now)
+}
+
 /// What the caller reads: the view that took the table's name, unless row security does not bind him.
 fn readable(table: &Table, is_member: bool) -> Oid {
     let free = !is_member && session::bypasses_row_security(session::session_role());

@@ -109,7 +109,7 @@ fn k53_only_auditors_of_the_organization_read() {
          SELECT leadguard.protect('crm.deal', owner => 'owner_id', organization => 'org');
          INSERT INTO crm.deal VALUES (1, NULL, 'globex'), (2, NULL, 'default'), (3, NULL, NULL)",
     );
-    let deals = "SELECT record FROM leadguard.audit_log WHERE target_name = 'crm.deal'";
+    let deals = "SELECT record FROM leadguard.audit_log WHERE target_name = 'crm.deal' AND record IS NOT NULL";
     assert_eq!(ids(&mut db.connect("gus"), deals), set("1"));
     assert_eq!(ids(&mut db.connect("tina"), deals), set("2"));
     assert_eq!(ids(&mut admin, deals), set("1 2 3"));
@@ -117,4 +117,55 @@ fn k53_only_auditors_of_the_organization_read() {
     let shared = "SELECT count(*) FROM leadguard.audit_log WHERE action = 'share'";
     assert_eq!(scalar(&mut db.connect("gus"), shared), "1");
     assert_eq!(scalar(&mut db.connect("tina"), shared), "0");
+}
+
+// The proofs of what was purged or erased are for keeping too.
+#[test]
+fn k53_proofs_are_append_only() {
+    let db = audited("au_proofs");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "SELECT leadguard.set_archive('crm.lead');
+         CREATE TABLE crm.note (id bigint PRIMARY KEY, lead_id bigint REFERENCES crm.lead, body text);
+         INSERT INTO crm.note VALUES (1, 1, 'CANARY');
+         SELECT leadguard.protect_notes('crm.note', 'crm.lead', 'lead_id', 'body');
+         INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'data_owner' FROM leadguard.member WHERE key = 'tina'",
+    );
+    accepted(&mut db.connect("admin"), "DELETE FROM crm.lead WHERE id = 2");
+    let mut tina = db.connect("tina");
+    accepted(
+        &mut tina,
+        "SELECT leadguard.erase_note('crm.note', '1', 'wrong'); SELECT leadguard.purge('crm.lead', '2', 'asked')",
+    );
+    for who in ["tina", "postgres"] {
+        let mut session = db.connect(who);
+        for table in ["tombstone", "erasure"] {
+            for sql in [
+                format!("INSERT INTO leadguard.{table} SELECT * FROM leadguard.{table}"),
+                format!("UPDATE leadguard.{table} SET reason = 'x'"),
+                format!("DELETE FROM leadguard.{table}"),
+                format!("TRUNCATE leadguard.{table}"),
+                format!("SET LOCAL session_replication_role = replica; DELETE FROM leadguard.{table}"),
+            ] {
+                refused(&mut session, &sql, "42501");
+            }
+        }
+    }
+    let proofs = "SELECT (SELECT count(*) FROM leadguard.tombstone WHERE purged_by = t.id), (SELECT count(*) FROM leadguard.erasure WHERE erased_by = t.id)
+                  FROM (SELECT min(purged_by) AS id FROM leadguard.tombstone) t";
+    assert_eq!(rows(&mut admin, proofs), [["1", "1"]]);
+    // Whoever made them may go.
+    accepted(
+        &mut admin,
+        "UPDATE leadguard.member SET manager_id = NULL WHERE manager_id = (SELECT id FROM leadguard.member WHERE key = 'tina');
+         DELETE FROM leadguard.member WHERE key = 'tina'",
+    );
+    assert_eq!(rows(&mut admin, proofs), [["1", "1"]]);
+    // A restore brings its own.
+    accepted(
+        &mut admin,
+        "SET row_security = off; INSERT INTO leadguard.tombstone SELECT id + 1, target, record, org_id, purged_at, purged_by, session_role, reason, approval, kept FROM leadguard.tombstone",
+    );
+    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.tombstone"), "2");
 }

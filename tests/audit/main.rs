@@ -12,7 +12,16 @@ use leadguard_tests::{Client, Db, accepted, org, rows, scalar};
 
 /// `org` with an auditor: tina has a role with the capability audit.
 pub fn audited(name: &str) -> Db {
+    audited_by_months(name, 0)
+}
+
+/// The same with partitions for so many months, made before anything is written down.
+pub fn audited_by_months(name: &str, months: u32) -> Db {
     let db = Db::new(name);
+    if months > 0 {
+        let made = rows(&mut db.admin(), &format!("SELECT made FROM leadguard.audit_partitions({})", months - 1));
+        assert!(made.iter().all(|made| made[0] == "t"), "{made:?}");
+    }
     org(&db);
     accepted(
         &mut db.admin(),

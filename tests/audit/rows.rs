@@ -163,3 +163,59 @@ fn k33_a_batch_is_counted() {
     assert_eq!(rows(&mut db.connect("alice"), batch), Vec::<Vec<String>>::new());
     sound(&mut admin);
 }
+
+#[test]
+fn changes_of_the_protection_are_written_down() {
+    let db = audited("au_rules");
+    let mut admin = db.admin();
+    let owner = db.role("ceo");
+    accepted(
+        &mut admin,
+        &format!(
+            "CREATE TABLE crm.deal (id bigint PRIMARY KEY, owner_id bigint, email text);
+             ALTER TABLE crm.deal OWNER TO {owner}; GRANT CREATE, USAGE ON SCHEMA crm TO {owner}; ALTER SCHEMA crm OWNER TO {owner}"
+        ),
+    );
+    let start = mark(&mut admin);
+    let mut ceo = db.connect("ceo");
+    let calls = [
+        ("protect('crm.deal', owner => 'owner_id')", "protect", "owner owner_id"),
+        (
+            "set_archive('crm.deal', attribution => '{email}')",
+            "set_archive",
+            "archived_at archived_at, archived_by archived_by, attribution email",
+        ),
+        ("on_denied('crm.deal', 'skip')", "on_denied", "skip"),
+        ("mask('crm.deal', 'email', 'full', clear_for => '{own}')", "mask", "email: full, clear for own"),
+        ("unmask('crm.deal', 'email')", "unmask", "email"),
+        ("reveal('crm.deal')", "reveal", "∅"),
+        ("conceal('crm.deal')", "conceal", "∅"),
+        ("unprotect('crm.deal')", "unprotect", "archived refuse"),
+    ];
+    for (call, action, detail) in calls {
+        let before = mark(&mut admin);
+        if action != "on_denied" {
+            accepted(&mut ceo, &format!("SELECT leadguard.{}", call.replacen(')', ", dry_run => true)", 1)));
+            assert_eq!(trail(&mut admin, &before), Vec::<String>::new(), "{call}");
+        }
+        accepted(&mut ceo, &format!("BEGIN; SELECT leadguard.{call}; ROLLBACK"));
+        assert_eq!(trail(&mut admin, &before), Vec::<String>::new(), "{call}");
+        accepted(&mut ceo, &format!("SELECT leadguard.{call}"));
+        let sql = format!(
+            "SELECT action, member_key, organization, target_name, coalesce(detail, '∅') FROM leadguard.audit_log WHERE id > {before}"
+        );
+        assert_eq!(rows(&mut admin, &sql), [[action, "ceo", "1", "crm.deal", detail]], "{call}");
+    }
+    assert_eq!(
+        rows(&mut db.connect("tina"), &format!("SELECT 1 FROM leadguard.audit_log WHERE id > {start}")).len(),
+        calls.len()
+    );
+    // One who may not leaves nothing.
+    let last = mark(&mut admin);
+    refused(&mut db.connect("alice"), "SELECT leadguard.on_denied('crm.lead', 'skip')", "42501");
+    accepted(&mut db.connect("alice"), "SELECT leadguard.request_approval('field', 'crm.lead', '1', 'name', 'CANARY')");
+    let asked =
+        format!("SELECT action, record, detail, approval IS NULL, reason FROM leadguard.audit_log WHERE id > {last}");
+    assert_eq!(rows(&mut admin, &asked), [["request_approval", "1", "field name", "f", "∅"]]);
+    sound(&mut admin);
+}

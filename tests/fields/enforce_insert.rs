@@ -48,6 +48,63 @@ fn a_column_of_others_stays_empty_or_default() {
         1
     );
     assert_eq!(scalar(&mut admin, "SELECT count(*) FROM crm.lead WHERE id > 100 AND stage <> 'new'"), "1");
+    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM crm.lead WHERE id > 100 AND source IS NULL"), "0");
+}
+
+// Clients that name every column send NULL where they have nothing; whoever writes the column means it.
+#[test]
+fn null_is_the_default_of_a_column_of_others() {
+    let db = story("i_null");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "ALTER TABLE crm.lead ALTER COLUMN source SET DEFAULT 'unknown', ALTER COLUMN lead_score SET DEFAULT 0,
+             ADD COLUMN token uuid DEFAULT gen_random_uuid()",
+    );
+    matrix(
+        &mut admin,
+        "crm.lead",
+        &[("source", "marketing", "owner"), ("lead_score", "system", "owner"), ("token", "system", "owner")],
+    );
+    let insert =
+        "INSERT INTO crm.lead (name, source, lead_score, lost_reason, token) VALUES ('n', NULL, NULL, NULL, NULL)
+                  RETURNING source, lead_score, lost_reason, token IS NULL";
+    assert_eq!(rows(&mut db.connect("alice"), insert), [["unknown", "0", "∅", "f"]]);
+    assert_eq!(rows(&mut db.connect("mona"), insert), [["∅", "0", "∅", "f"]]);
+    assert_eq!(rows(&mut db.connect("bot"), insert), [["unknown", "∅", "∅", "t"]]);
+    // A trigger of others does not empty it either.
+    accepted(
+        &mut admin,
+        "CREATE FUNCTION crm.empty() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.lead_score := NULL; RETURN NEW; END $$;
+         CREATE TRIGGER zzz BEFORE INSERT ON crm.lead FOR EACH ROW EXECUTE FUNCTION crm.empty()",
+    );
+    refused(&mut db.connect("alice"), "INSERT INTO crm.lead (name) VALUES ('n')", "42501");
+    accepted(&mut db.connect("bot"), "INSERT INTO crm.lead (name) VALUES ('n')");
+}
+
+// Where the statement names the partition, its own default counts: none is NULL.
+#[test]
+fn null_in_partitions_of_other_defaults() {
+    let db = story("i_null_part");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "CREATE TABLE crm.deal (id bigint, region text, owner_id bigint, score int DEFAULT 7, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+         CREATE TABLE crm.deal_a PARTITION OF crm.deal FOR VALUES IN ('a');
+         CREATE TABLE crm.deal_b (score int, region text NOT NULL, owner_id bigint, id bigint NOT NULL);
+         ALTER TABLE crm.deal ATTACH PARTITION crm.deal_b FOR VALUES IN ('b');
+         SELECT leadguard.protect('crm.deal', id => 'id', owner => 'owner_id'); GRANT ALL ON crm.deal, crm.deal_b TO PUBLIC",
+    );
+    matrix(&mut admin, "crm.deal", &[("score", "system", "owner")]);
+    let mut alice = db.connect("alice");
+    assert_eq!(rows(&mut alice, "INSERT INTO crm.deal (id, region) VALUES (1, 'a') RETURNING score"), [["7"]]);
+    assert_eq!(
+        rows(&mut alice, "INSERT INTO crm.deal (id, region, score) VALUES (2, 'a', NULL) RETURNING score"),
+        [["7"]]
+    );
+    assert_eq!(rows(&mut alice, "INSERT INTO crm.deal (id, region) VALUES (3, 'b') RETURNING score"), [["7"]]);
+    assert_eq!(rows(&mut alice, "INSERT INTO crm.deal_b (id, region) VALUES (4, 'b') RETURNING score"), [["∅"]]);
+    refused(&mut alice, "INSERT INTO crm.deal (id, region, score) VALUES (5, 'b', 8)", "42501");
 }
 
 // A volatile default cannot be compared with; what came is replaced by a new value of it.

@@ -195,8 +195,10 @@ fn writes_change_what_the_model_allows_and_nothing_else() {
             let insert = rng.random_ratio(1, 5);
             let sql = if insert {
                 let first = with(&defaults(), &sets);
-                let last = with(&first, &other.sets);
-                verdict.insert(&rules, &defaults(), if other.late { &first } else { &last });
+                let seen = if other.late { first } else { with(&first, &other.sets) };
+                let filled = rules.filled(&defaults(), &seen);
+                verdict.insert(&rules, &defaults(), &filled);
+                let last = if other.late { with(&filled, &other.sets) } else { filled };
                 verdict.insert(&rules, &defaults(), &last);
                 let id = before.keys().max().unwrap() + 1;
                 expected.insert(id, last);

@@ -121,6 +121,17 @@ impl Rules {
         row
     }
 
+    /// A new row with the defaults of the columns that are empty and not the member's to leave so.
+    pub fn filled(&self, defaults: &Row, new: &Row) -> Row {
+        let mut row = new.clone();
+        for column in COLUMNS.iter().filter(|c| new[**c].is_none()) {
+            if !self.may_write(column, &defaults[column], &None, None) {
+                row.insert(column, defaults[column].clone());
+            }
+        }
+        row
+    }
+
     fn may_tag(&self, old: &Option<String>, new: &Option<String>) -> bool {
         let set = |tags: &Option<String>| -> BTreeSet<String> {
             let text = tags.as_deref().unwrap_or("{}").trim_matches(['{', '}']).to_string();
@@ -158,14 +169,14 @@ impl Verdict {
         }
     }
 
-    /// A new row: empty fields and defaults are nobody's.
+    /// A new row: defaults are nobody's, and a column that stays empty has no value to be judged.
     pub fn insert(&mut self, rules: &Rules, defaults: &Row, new: &Row) {
         for column in COLUMNS {
             let (default, after) = (&defaults[column], &new[column]);
+            self.refused |= !rules.may_write(column, default, after, None);
             if after.is_none() {
                 continue;
             }
-            self.refused |= !rules.may_write(column, default, after, None);
             self.refused |= column == "tags" && !rules.may_tag(default, after);
             self.refused |= column == "t1" && default != after && !rules.may_go(&None, after);
             self.invalid |= column == "t2" && !rules.is_valid(after);
