@@ -1212,7 +1212,7 @@ LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'protect_notes_wrapper';
 
 COMMENT ON FUNCTION leadguard.protect_notes(regclass, regclass, text, text, text, text, text, boolean) IS
-'Secures a table of notes on the records of a protected table: readable with the record, added by members with level edit on it, append-only for everybody. parent_column holds the record''s id; content, author, created_at and id (by default the primary key) are columns; author and time are set by the server. Returns the steps; with dry_run it only returns them. For the table''s owner and superusers (42501). 22023: a column that cannot serve, 42703: no such column, 42704: the parent is not protected, 42710: protected already, 42809: no ordinary table.';
+'Secures a table of notes on the records of a protected table: readable with the record, added by members with level edit on it, append-only for everybody. parent_column holds the record''s id; content, author, created_at and id (by default the primary key) are columns; author and time are set by the server. Returns the steps; with dry_run it only returns them. For whoever owns both tables, and superusers (42501). 22023: a column that cannot serve, 42703: no such column, 42704: the parent is not protected, 42710: protected already, 42809: no ordinary table.';
 
 CREATE FUNCTION leadguard.protect_tags(target regclass, parent regclass, parent_column text, tag text, dry_run boolean DEFAULT false)
 RETURNS TABLE (step integer, kind text, statement text, reason text)
