@@ -119,10 +119,10 @@ impl Write<'_> {
         if matches!(purpose, None | Some(Purpose::Restore)) && level < needed {
             return self.denied(&old, level, needed);
         }
-        if purpose != Some(Purpose::Reassign) {
-            if let Err(failure) = rules::update(self.subject, self.table, level, changed, &self.columns.map(&new)) {
-                failure.raise();
-            }
+        if purpose != Some(Purpose::Reassign)
+            && let Err(failure) = rules::update(self.subject, self.table, level, changed, &self.columns.map(&new))
+        {
+            failure.raise();
         }
         // Handing a record over or archiving it is no way around the rules about its fields, for other triggers.
         let fields = self.columns.fields.as_ref();
