@@ -123,7 +123,9 @@ mod tests {
 
     #[test]
     fn hidden_keys_make_no_difference() {
-        let restored = |old, new| restored(old, new, |key| key == "h");
+        fn restored(old: Option<&str>, new: Option<&str>) -> Option<Option<String>> {
+            super::restored(old, new, |key| key == "h")
+        }
         let shown = |old: Option<&str>, new: Option<&str>| {
             let stored = restored(old, new).unwrap_or_else(|| new.map(str::to_owned));
             stored.map_or_else(|| "{}".to_owned(), |text| text.replace(r#""h":1"#, ""))
