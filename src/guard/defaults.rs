@@ -13,7 +13,7 @@ use std::collections::HashMap;
 /// The defaults of one column: that of the table that the trigger runs for and, where it is a partition, that of the
 /// table that the statement may have named.
 pub(super) struct Defaults {
-    /// NULL for a table whose column has none.
+    /// NULL for a table whose column has none; empty where every one is another each time.
     pub stable: Vec<Kept>,
     volatile: Option<(Oid, i16)>,
 }
@@ -29,11 +29,6 @@ impl Defaults {
             }
         }
         defaults
-    }
-
-    /// Whether a column that is left out may stay empty.
-    pub(super) fn may_be_null(&self) -> bool {
-        self.stable.contains(&Kept::Null)
     }
 
     /// The one that is not NULL, and the same each time.

@@ -107,7 +107,7 @@ impl Fields {
                     old.put(attribute, kept);
                 }
                 let mut denied = column.denied(resolved, write, new, &old, &values, How::Insert);
-                if is_empty && !column.access.writes() && !defaults.may_be_null() {
+                if is_empty && !column.access.writes() && defaults.stable.is_empty() {
                     denied = vec![String::new()];
                 }
                 if !denied.is_empty() {
