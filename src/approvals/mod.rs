@@ -37,7 +37,7 @@ pub(crate) fn take(member: &Member, kind: &str, table: &Table, record: &str, fie
         kind: kind.to_owned(),
         record: record.to_owned(),
         field: field.map(str::to_owned),
-        command: snapshot::active().map_or(0, |state| state.command()),
+        command: snapshot::command(),
     });
     if let Some(id) = this.as_ref().and_then(used::find) {
         return Some(id);

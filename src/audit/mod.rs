@@ -142,6 +142,20 @@ pub(crate) struct Event<'a> {
     pub detail: Option<String>,
 }
 
+impl Event<'_> {
+    fn about<'a>(&'a self, member: Option<&'a Member>, organization: Option<i64>) -> About<'a> {
+        About {
+            target: self.target,
+            member: member.map(|m| (m.id, Cow::Borrowed(m.key.as_str()))),
+            organization,
+            action: self.action,
+            reason: self.reason,
+            approval: self.approval,
+            detail: self.detail.as_deref(),
+        }
+    }
+}
+
 /// Writes an event down at once, in the running transaction.
 pub(crate) fn event(event: &Event) {
     let subject = visibility::statement();
@@ -159,30 +173,14 @@ pub(crate) fn event_of(event: &Event, organization: Option<i64>) {
         return;
     }
     let subject = visibility::statement();
-    let head = Head::new(&About {
-        target: event.target,
-        member: subject.member.as_ref().map(|m| (m.id, Cow::Borrowed(m.key.as_str()))),
-        organization,
-        action: event.action,
-        reason: event.reason,
-        approval: event.approval,
-        detail: event.detail.as_deref(),
-    });
+    let head = Head::new(&event.about(subject.member.as_deref(), organization));
     writer::write_one(&head, event.record, &Change::none());
 }
 
 /// An event of many records of one organization.
 pub(crate) fn event_of_each(event: &Event, organization: Option<i64>, records: &[String]) {
     let subject = visibility::statement();
-    let about = About {
-        target: event.target,
-        member: subject.member.as_ref().map(|m| (m.id, Cow::Borrowed(m.key.as_str()))),
-        organization,
-        action: event.action,
-        reason: event.reason,
-        approval: event.approval,
-        detail: event.detail.as_deref(),
-    };
+    let about = event.about(subject.member.as_deref(), organization);
     for record in records {
         if buffer::add(&about, record.clone(), Change::none()) {
             flush();

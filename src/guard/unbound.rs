@@ -1,7 +1,8 @@
 //! Writes of sessions that no rule binds: superusers, BYPASSRLS roles and owners of tables without force, without a
 //! member. They may do everything but lose something: DELETE archives all the same, and each change is written down.
 
-use super::{archive, moving, sanction};
+use super::sanction::{self, Sanction};
+use super::{archive, moving};
 use crate::audit::{self, Watched};
 use crate::ffi::call::{self, Call};
 use crate::ffi::trigger::{Operation, Row, TriggerCall};
@@ -52,7 +53,7 @@ fn note_deletion(trigger: &TriggerCall, table: &Table) {
     if table.has_old_shape() && trigger.operation() == Operation::Delete {
         let old = trigger.old();
         let watched = Watched::all(table, &old);
-        let sanction = sanction::carried_out_on(table.target, &watched.record(&old));
+        let sanction = sanction_of(table, &watched, &old);
         audit::deleted(table, None, &old, &watched, sanction.as_ref());
     }
 }
@@ -63,7 +64,7 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
     let row = if operation == Operation::Insert { trigger.new_row() } else { trigger.old() };
     let watched = call::borrow(call.state(|| Watched::all(table, &row)));
     let is_partition = trigger.relation() != table.target;
-    let sanction = sanction::carried_out_on(table.target, &watched.record(&row));
+    let sanction = sanction_of(table, watched, &row);
     match operation {
         Operation::Insert
             if is_partition && moving::arrives(table.target, &signature(table, &row), false).is_some() =>
@@ -80,6 +81,11 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
             }
         }
     }
+}
+
+/// Most writes have none, and their records need not be named.
+fn sanction_of(table: &Table, watched: &Watched, row: &Row) -> Option<Sanction> {
+    sanction::sanctioned(table.target).and_then(|_| sanction::carried_out_on(table.target, &watched.record(row)))
 }
 
 /// The mapped values of a row, to tell it from others of the same id.

@@ -10,7 +10,7 @@
 use crate::errors::{bug, failure, refused};
 use crate::ffi::call::{self, Call};
 use crate::ffi::row::{Attribute, Kept, Values};
-use crate::ffi::session::as_extension;
+use crate::ffi::session::{Transaction, as_extension};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Prepared, Row as Found, Sees};
 use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
@@ -32,7 +32,7 @@ thread_local! {
 }
 
 fn done(view: Oid) -> Rc<Done> {
-    let command = snapshot::active().map_or(0, |state| state.command());
+    let command = snapshot::command();
     DONE.with_borrow_mut(|all| {
         all.retain(|(.., held)| held.strong_count() > 0);
         let held = all.iter().find(|(of, on, _)| (*of, *on) == (command, view)).and_then(|(.., held)| held.upgrade());
@@ -42,6 +42,13 @@ fn done(view: Oid) -> Rc<Done> {
             fresh
         })
     })
+}
+
+/// The numbers of commands begin anew with each transaction.
+pub(crate) fn on_transaction(event: Transaction) {
+    if matches!(event, Transaction::Ended) {
+        DONE.take();
+    }
 }
 
 /// What the statement does with the view, for as long as it runs.
