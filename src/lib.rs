@@ -29,6 +29,7 @@ mod planner;
 mod protect;
 mod questions;
 mod rulebook;
+mod rules;
 mod search;
 mod visibility;
 
@@ -42,7 +43,9 @@ extension_sql_file!("../sql/install/13_fields.sql", name = "fields", requires = 
 extension_sql_file!("../sql/install/14_approvals.sql", name = "approvals", requires = ["fields"]);
 extension_sql_file!("../sql/install/15_audit.sql", name = "audit", requires = ["approvals"]);
 extension_sql_file!("../sql/install/16_children.sql", name = "children", requires = ["audit"]);
-extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["children"]);
+extension_sql_file!("../sql/install/17_rules.sql", name = "rules", requires = ["children"]);
+extension_sql_file!("../sql/install/20_presets.sql", name = "presets", requires = ["rules"]);
+extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["presets"]);
 extension_sql_file!(
     "../sql/install/31_identity_functions.sql",
     name = "identity_functions",
@@ -59,7 +62,8 @@ extension_sql_file!("../sql/install/65_archive.sql", name = "archive", requires 
 extension_sql_file!("../sql/install/66_masks.sql", name = "masks", requires = ["archive"]);
 extension_sql_file!("../sql/install/67_audit_api.sql", name = "audit_api", requires = ["masks"]);
 extension_sql_file!("../sql/install/68_notes.sql", name = "notes", requires = ["audit_api"]);
-extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["notes"]);
+extension_sql_file!("../sql/install/69_rules_api.sql", name = "rules_api", requires = ["notes"]);
+extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["rules_api"]);
 extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["directory_triggers"], finalize);
 
 #[pg_guard]

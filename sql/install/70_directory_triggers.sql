@@ -30,7 +30,8 @@ BEGIN
     FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
                              'member_closure', 'territory_closure', 'hierarchy_revision', 'secret',
                              'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
-                             'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone', 'protected_child', 'erasure'] LOOP
+                             'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone', 'protected_child', 'erasure',
+                             'preset_rule', 'access_rule', 'access_switch', 'preset_switch', 'table_switch'] LOOP
         EXECUTE format('CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.%I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard(''owner'')', t);
     END LOOP;
@@ -101,7 +102,7 @@ DECLARE
     t text;
 BEGIN
     FOREACH t IN ARRAY ARRAY['role_binding', 'protected_table', 'field_version', 'field_rule', 'field_value', 'field_transition',
-                             'tag_column', 'tag_namespace', 'column_mask'] LOOP
+                             'tag_column', 'tag_namespace', 'column_mask', 'access_rule', 'table_switch'] LOOP
         EXECUTE format('CREATE TRIGGER directory_55_insert AFTER INSERT ON leadguard.%I REFERENCING NEW TABLE AS changed '
                        'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_registration()', t);
         EXECUTE format('CREATE TRIGGER directory_55_update AFTER UPDATE ON leadguard.%I REFERENCING NEW TABLE AS changed '

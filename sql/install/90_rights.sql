@@ -52,7 +52,8 @@ BEGIN
                              'member_closure', 'territory_closure', 'hierarchy_revision', 'retired_key',
                              'secret', 'audit_log', 'audit_log_default', 'audit_value',
                              'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
-                             'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone', 'protected_child', 'erasure'] LOOP
+                             'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone', 'protected_child', 'erasure',
+                             'preset_rule', 'access_rule', 'access_switch', 'preset_switch', 'table_switch'] LOOP
         EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', t);
     END LOOP;
 END
@@ -99,6 +100,12 @@ CREATE POLICY concerned ON leadguard.approval FOR SELECT USING (
     requested_by = (SELECT leadguard.current_member())
     OR (org_id = (SELECT leadguard.current_organization()) AND (SELECT leadguard.has_capability('approve'))));
 GRANT SELECT ON leadguard.approval TO PUBLIC;
+
+-- What is shipped anybody may read; what a table says, through views, whoever may read the table.
+CREATE POLICY shipped ON leadguard.preset_rule FOR SELECT USING (true);
+CREATE POLICY shipped ON leadguard.access_switch FOR SELECT USING (true);
+CREATE POLICY shipped ON leadguard.preset_switch FOR SELECT USING (true);
+GRANT SELECT ON leadguard.preset_rule, leadguard.access_switch, leadguard.preset_switch, leadguard.rules, leadguard.switches TO PUBLIC;
 
 -- Functions: the list of those anyone may execute. All others are for the extension itself and its owner.
 GRANT EXECUTE ON FUNCTION
@@ -147,5 +154,9 @@ GRANT EXECUTE ON FUNCTION
     leadguard.protect_notes, leadguard.protect_tags, leadguard.erase_note(regclass, text, text),
     leadguard.guard_child_statement(), leadguard.guard_child_row(), leadguard.guard_child_stored(),
     leadguard.set_archive, leadguard.unarchived(regclass, "any", timestamptz), leadguard.sees_archived(regclass, "any"),
+    leadguard.set_rule(regclass, text, text, text, text, text[]), leadguard.drop_rule(regclass, text, text, text, text[]),
+    leadguard.set_switch(regclass, text, text, text), leadguard.reset_switch(regclass, text, text),
+    leadguard.set_preset(regclass, text, text), leadguard.access_matrix(regclass), leadguard.member_rights(text),
+    leadguard.mark_sensitive(regclass, text, text), leadguard.unmark_sensitive(regclass, text, text),
     leadguard.conceal, leadguard.reveal, leadguard.mask, leadguard.unmask, leadguard.col_state
 TO PUBLIC;
