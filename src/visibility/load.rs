@@ -14,14 +14,20 @@ use pgrx::pg_sys::Oid;
 /// Capabilities that only read: all that an analyst login may use.
 const READING: [&str; 6] = ["all_records", "export", "see_sensitive", "see_archived", "explain", "audit"];
 
+const MEMBER: &str = include_str!("../../sql/query/member.sql");
+const OF_LIVING_ORGANIZATION: &str =
+    concat!(include_str!("../../sql/query/member.sql"), " AND o.archived_at IS NULL");
+
 /// An active member with his capabilities; None for anybody else.
 pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
     let mut member = None;
     let mut capabilities: Vec<String> = Vec::new();
     let mut roles: Vec<String> = Vec::new();
     let mut level_cap: Option<Level> = None;
+    // Databases that are not updated yet archive no organizations.
+    let text = if session::has_rules() { OF_LIVING_ORGANIZATION } else { MEMBER };
     as_extension(|| {
-        sql::query(include_str!("../../sql/query/member.sql"), &[Param::Int(Some(id))], Sees::Statement, &mut |row| {
+        sql::query(text, &[Param::Int(Some(id))], Sees::Statement, &mut |row| {
             member = row.int(0).map(|org_id| Member {
                 id,
                 key: row.text(1).unwrap_or_default(),
