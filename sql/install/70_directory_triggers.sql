@@ -9,16 +9,17 @@ BEGIN
         OR (TG_OP <> 'TRUNCATE' AND TG_ARGV[0] = 'administer' AND leadguard.has_capability('administer')) THEN
         RETURN NULL;
     END IF;
-    -- Those who may write a part of it; which rows is decided by policies and directory_limits.
-    IF CASE TG_TABLE_NAME
-        WHEN 'member' THEN TG_OP <> 'TRUNCATE' AND leadguard.has_capability('manage_members')
-        WHEN 'member_role' THEN TG_OP <> 'TRUNCATE' AND (leadguard.has_capability('manage_members') OR leadguard.has_capability('manage_roles'))
+    -- Those who may write a part of it; which rows is decided by policies and directory_limits. A guest lists nobody, and
+    -- writes nobody.
+    IF (CASE TG_TABLE_NAME
+        WHEN 'member' THEN TG_OP <> 'TRUNCATE' AND NOT leadguard.is_guest() AND leadguard.has_capability('manage_members')
+        WHEN 'member_role' THEN TG_OP <> 'TRUNCATE' AND NOT leadguard.is_guest() AND (leadguard.has_capability('manage_members') OR leadguard.has_capability('manage_roles'))
         WHEN 'team' THEN CASE TG_OP WHEN 'INSERT' THEN leadguard.has_capability('manage_teams') AND NOT leadguard.is_guest()
                                     WHEN 'UPDATE' THEN EXISTS (SELECT FROM leadguard.owned_teams()) END
         WHEN 'team_member' THEN TG_OP <> 'TRUNCATE' AND EXISTS (SELECT FROM leadguard.owned_teams())
         WHEN 'organization' THEN TG_OP = 'UPDATE' AND (leadguard.has_capability('manage_organization') OR leadguard.has_capability('own_organization'))
         WHEN 'member_setting' THEN TG_OP <> 'TRUNCATE' AND leadguard.current_member() IS NOT NULL AND NOT leadguard.is_analyst()
-        END THEN
+        END) THEN
         RETURN NULL;
     END IF;
     RAISE EXCEPTION '% on leadguard.% refused', TG_OP, TG_TABLE_NAME

@@ -77,6 +77,9 @@ CREATE FUNCTION leadguard.directory_limits()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    member bigint;
+    territory bigint;
+    team bigint;
     gone text;
     why text;
     hint text := 'A member with the capability administer can.';
@@ -87,20 +90,17 @@ BEGIN
     END IF;
     -- An id of another organization is answered like one that does not exist.
     IF TG_OP <> 'DELETE' THEN
-        gone := CASE TG_TABLE_NAME
-            WHEN 'member' THEN CASE WHEN NOT leadguard.in_my_organization('member', new.manager_id) THEN 'member ' || new.manager_id END
-            WHEN 'member_role' THEN CASE WHEN NOT leadguard.in_my_organization('member', new.member_id) THEN 'member ' || new.member_id END
-            WHEN 'member_scope' THEN CASE WHEN NOT leadguard.in_my_organization('member', new.member_id) THEN 'member ' || new.member_id END
-            WHEN 'territory' THEN CASE
-                WHEN NOT leadguard.in_my_organization('territory', new.parent_id) THEN 'territory ' || new.parent_id
-                WHEN NOT leadguard.in_my_organization('member', new.owner_id) THEN 'member ' || new.owner_id END
-            WHEN 'territory_member' THEN CASE
-                WHEN NOT leadguard.in_my_organization('territory', new.territory_id) THEN 'territory ' || new.territory_id
-                WHEN NOT leadguard.in_my_organization('member', new.member_id) THEN 'member ' || new.member_id END
-            WHEN 'team_member' THEN CASE
-                WHEN NOT leadguard.in_my_organization('team', new.team_id) THEN 'team ' || new.team_id
-                WHEN NOT leadguard.in_my_organization('member', new.member_id) THEN 'member ' || new.member_id END
-            END;
+        CASE TG_TABLE_NAME
+        WHEN 'member' THEN member := new.manager_id;
+        WHEN 'member_role', 'member_scope' THEN member := new.member_id;
+        WHEN 'territory' THEN member := new.owner_id; territory := new.parent_id;
+        WHEN 'territory_member' THEN member := new.member_id; territory := new.territory_id;
+        WHEN 'team_member' THEN member := new.member_id; team := new.team_id;
+        ELSE
+        END CASE;
+        gone := CASE WHEN territory IS NOT NULL AND NOT leadguard.in_my_organization('territory', territory) THEN 'territory ' || territory
+                     WHEN team IS NOT NULL AND NOT leadguard.in_my_organization('team', team) THEN 'team ' || team
+                     WHEN member IS NOT NULL AND NOT leadguard.in_my_organization('member', member) THEN 'member ' || member END;
         IF gone IS NOT NULL THEN
             RAISE EXCEPTION 'there is no % in your organization', gone USING ERRCODE = '23503';
         END IF;

@@ -76,9 +76,11 @@ CREATE POLICY own ON leadguard.team_member FOR SELECT USING (member_id = (SELECT
 
 -- Those who write a part of the directory: which rows. What they may do with them is decided by directory_limits.
 CREATE POLICY managed ON leadguard.member USING (
-    (SELECT leadguard.has_capability('manage_members')) AND org_id = (SELECT leadguard.current_organization()));
+    (SELECT leadguard.has_capability('manage_members') AND NOT leadguard.is_guest())
+    AND org_id = (SELECT leadguard.current_organization()));
 CREATE POLICY managed ON leadguard.member_role USING (
-    ((SELECT leadguard.has_capability('manage_members')) OR (SELECT leadguard.has_capability('manage_roles')))
+    NOT (SELECT leadguard.is_guest())
+    AND ((SELECT leadguard.has_capability('manage_members')) OR (SELECT leadguard.has_capability('manage_roles')))
     AND leadguard.in_my_organization('member', member_id));
 CREATE POLICY made ON leadguard.team FOR INSERT WITH CHECK (
     (SELECT leadguard.has_capability('manage_teams')) AND org_id = (SELECT leadguard.current_organization())

@@ -70,7 +70,7 @@ pub(super) fn lock() {
 /// What stands in the way, in words.
 fn remaining(id: i64, key: &str, but: Option<i64>) -> Vec<String> {
     let members = sql::first_int(
-        "SELECT count(*) FROM leadguard.member WHERE org_id = $1 AND active AND id IS DISTINCT FROM $2",
+        include_str!("../../sql/query/members_remaining.sql"),
         &[Param::Int(Some(id)), Param::Int(but)],
         Sees::Now,
     );
