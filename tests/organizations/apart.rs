@@ -60,7 +60,7 @@ fn p25_nobody_reads_a_row_of_another_organization() {
     );
     accepted(
         &mut db.connect("gus"),
-        "SELECT leadguard.request_approval('delete', 'crm.theirs', '1', justification => 'CANARY')",
+        "SELECT leadguard.request_approval('delete', 'crm.theirs', '1', NULL, 'CANARY')",
     );
     accepted(&mut db.connect("gabi"), "UPDATE leadguard.member SET name = 'CANARY2' WHERE key = 'gina'");
     for who in ["owner", "adm", "mem", "root", "guest", "app"] {

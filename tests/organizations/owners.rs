@@ -130,13 +130,14 @@ fn d22_every_kind_of_owner_column_counts() {
 // Planning a query as a superuser evaluates immutable functions in predicates of the owner's indexes.
 #[test]
 fn d22_counting_runs_no_code_of_the_tables_owner() {
-    let db = stocked("owners_code");
+    let db = companies("owners_code");
     let mut admin = db.admin();
     let keeper = db.create_role("keeper");
     accepted(
         &mut admin,
         &format!(
-            "GRANT USAGE, CREATE ON SCHEMA crm TO \"{keeper}\"; ALTER TABLE crm.item OWNER TO \"{keeper}\""
+            "GRANT USAGE, CREATE ON SCHEMA crm TO \"{keeper}\";
+             CREATE TABLE crm.trapped (id bigint PRIMARY KEY, owner_id bigint); ALTER TABLE crm.trapped OWNER TO \"{keeper}\""
         ),
     );
     accepted(
@@ -145,11 +146,16 @@ fn d22_counting_runs_no_code_of_the_tables_owner() {
          $$ BEGIN PERFORM set_config('lab.seen', current_user, false); RETURN true; END $$;
          CREATE FUNCTION crm.trap2(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
          $$ BEGIN PERFORM set_config('lab.seen', current_user, false); RETURN 1; END $$;
-         CREATE INDEX ON crm.item (id) WHERE crm.trap(owner_id);
-         CREATE INDEX ON crm.item (owner_id) WHERE crm.trap(7);
-         CREATE INDEX ON crm.item (owner_id, crm.trap2(id));",
+         CREATE INDEX ON crm.trapped (id) WHERE crm.trap(owner_id);
+         CREATE INDEX ON crm.trapped (owner_id) WHERE crm.trap(7);
+         CREATE INDEX ON crm.trapped (owner_id, crm.trap2(id));",
     );
-    owners_stay(&mut admin, "crm.item");
+    accepted(
+        &mut admin,
+        "SELECT leadguard.protect('crm.trapped', id => 'id', owner => 'owner_id', archived_at => 'archived_at');
+         INSERT INTO crm.trapped (id, owner_id) SELECT 1, id FROM leadguard.member WHERE key = 'mem'",
+    );
+    owners_stay(&mut admin, "crm.trapped");
     let seen = "SELECT coalesce(current_setting('lab.seen', true), '')";
     for who in ["adm", "postgres"] {
         let mut c = db.connect(who);
@@ -157,7 +163,7 @@ fn d22_counting_runs_no_code_of_the_tables_owner() {
         accepted(&mut c, "SELECT * FROM leadguard.owned_records('mem')");
         assert_eq!(scalar(&mut c, seen), "", "{who}");
         // Twin: a query runs it.
-        accepted(&mut c, "SELECT count(*) FROM crm.item WHERE owner_id = 7");
+        accepted(&mut c, "SELECT count(*) FROM crm.trapped WHERE owner_id = 7");
         assert_eq!(scalar(&mut c, seen), db.role(who));
     }
 }
