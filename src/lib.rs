@@ -66,12 +66,12 @@ extension_sql_file!("../sql/install/67_audit_api.sql", name = "audit_api", requi
 extension_sql_file!("../sql/install/68_notes.sql", name = "notes", requires = ["audit_api"]);
 extension_sql_file!("../sql/install/69_rules_api.sql", name = "rules_api", requires = ["notes"]);
 extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["rules_api"]);
-extension_sql_file!("../sql/install/71_directory_safety.sql", name = "directory_safety", requires = ["directory_triggers"]);
 extension_sql_file!(
-    "../sql/install/72_organizations.sql",
-    name = "organizations_api",
-    requires = ["directory_safety"]
+    "../sql/install/71_directory_safety.sql",
+    name = "directory_safety",
+    requires = ["directory_triggers"]
 );
+extension_sql_file!("../sql/install/72_organizations.sql", name = "organizations_api", requires = ["directory_safety"]);
 extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["organizations_api"], finalize);
 
 #[pg_guard]

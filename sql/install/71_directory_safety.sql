@@ -13,12 +13,13 @@ COMMENT ON FUNCTION leadguard.own_rank() IS
 CREATE FUNCTION leadguard.outranks_me(member bigint)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT leadguard.in_my_organization('member', outranks_me.member)
+    SELECT (leadguard.has_capability('manage_members') OR leadguard.has_capability('manage_roles'))
+       AND leadguard.in_my_organization('member', outranks_me.member)
        AND EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
                    WHERE mr.member_id = outranks_me.member AND r.rank > coalesce(leadguard.own_rank(), 0))
 $$;
 COMMENT ON FUNCTION leadguard.outranks_me(bigint) IS
-'Whether a member of one''s own organization has a role of a higher rank than one''s own; false for any other id. Anyone may call it.';
+'Whether a member of one''s own organization has a role of a higher rank than one''s own; false for any other id, and for whoever manages neither members nor roles. Anyone may call it.';
 
 CREATE FUNCTION leadguard.may_give(role_id bigint)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp

@@ -42,7 +42,8 @@ fn merge_organization(source_key: Option<&str>, into_key: Option<&str>, reason: 
             .hint("A superuser or the owner of the extension merges organizations.")
             .raise();
     }
-    let (source_key, into_key) = (required(source_key, "the source"), required(into_key, "the organization to merge into"));
+    let (source_key, into_key) =
+        (required(source_key, "the source"), required(into_key, "the organization to merge into"));
     let reason = super::reason(reason, "merge_organization");
     let (source, into) = as_extension(|| {
         lock();
@@ -122,8 +123,7 @@ fn move_records(source: &Organization, into: &Organization) {
         };
         let cast = if kind == Kind::Uuid { "::pg_catalog.uuid" } else { "" };
         let quoted = names::quote(&column);
-        let text =
-            format!("UPDATE {relation} SET {quoted} = $2{cast} WHERE {quoted} OPERATOR(pg_catalog.=) $1{cast}");
+        let text = format!("UPDATE {relation} SET {quoted} = $2{cast} WHERE {quoted} OPERATOR(pg_catalog.=) $1{cast}");
         // With the caller's search path, on which triggers of the table may rely: the text itself needs none.
         sql::query_once(&text, &[old, new], Sees::Now, &mut |_| {});
     }

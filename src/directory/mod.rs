@@ -16,8 +16,17 @@ pub(crate) use holders::keep as keep_holders;
 pub(crate) use owners::keep as keep_owners;
 
 use crate::errors::bad_argument;
+use crate::ffi::session;
+use pgrx::pg_sys;
+
+/// Whether organizations of this database can be archived: not in one that is not updated to 0.4.0 yet.
+pub(crate) fn archives_organizations() -> bool {
+    session::own_relation(c"member_setting") != pg_sys::InvalidOid
+}
 
 /// A reason, which must say something.
 fn reason<'a>(reason: Option<&'a str>, what: &str) -> &'a str {
-    reason.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| bad_argument(format!("{what} needs a reason")).raise())
+    reason
+        .filter(|text| !text.trim().is_empty())
+        .unwrap_or_else(|| bad_argument(format!("{what} needs a reason")).raise())
 }

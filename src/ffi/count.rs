@@ -142,8 +142,7 @@ impl<'a> Leaf<'a> {
     fn datum(&self, tuple: pg_sys::HeapTuple, number: i16) -> Option<pg_sys::Datum> {
         let mut is_null = false;
         // SAFETY: tuple and descriptor belong to the open relation, whose column exists.
-        let datum =
-            unsafe { pg_sys::heap_getattr(tuple, i32::from(number), (*self.relation).rd_att, &mut is_null) };
+        let datum = unsafe { pg_sys::heap_getattr(tuple, i32::from(number), (*self.relation).rd_att, &mut is_null) };
         (!is_null).then_some(datum)
     }
 }

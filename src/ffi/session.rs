@@ -64,11 +64,6 @@ pub(crate) fn is_updated() -> bool {
     own_relation(c"audit_log") != pg_sys::InvalidOid
 }
 
-/// Whether the database has what 0.4.0 brought.
-pub(crate) fn has_rules() -> bool {
-    own_relation(c"access_rule") != pg_sys::InvalidOid
-}
-
 pub(crate) fn current_role() -> pg_sys::Oid {
     // SAFETY: reads a backend variable.
     unsafe { pg_sys::GetUserId() }

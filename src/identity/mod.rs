@@ -210,7 +210,7 @@ fn active_member(key: &str) -> Option<i64> {
 
 /// Whether an organization was deleted; its members are nobody.
 fn is_archived(organization: i64) -> bool {
-    if !session::has_rules() {
+    if !crate::directory::archives_organizations() {
         return false;
     }
     let table = scan::Table::open(c"organization");

@@ -15,8 +15,7 @@ use pgrx::pg_sys::Oid;
 const READING: [&str; 6] = ["all_records", "export", "see_sensitive", "see_archived", "explain", "audit"];
 
 const MEMBER: &str = include_str!("../../sql/query/member.sql");
-const OF_LIVING_ORGANIZATION: &str =
-    concat!(include_str!("../../sql/query/member.sql"), " AND o.archived_at IS NULL");
+const OF_LIVING_ORGANIZATION: &str = concat!(include_str!("../../sql/query/member.sql"), " AND o.archived_at IS NULL");
 
 /// An active member with his capabilities; None for anybody else.
 pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
@@ -25,7 +24,7 @@ pub(super) fn member(id: i64, mode: Mode) -> Option<Member> {
     let mut roles: Vec<String> = Vec::new();
     let mut level_cap: Option<Level> = None;
     // Databases that are not updated yet archive no organizations.
-    let text = if session::has_rules() { OF_LIVING_ORGANIZATION } else { MEMBER };
+    let text = if crate::directory::archives_organizations() { OF_LIVING_ORGANIZATION } else { MEMBER };
     as_extension(|| {
         sql::query(text, &[Param::Int(Some(id))], Sees::Statement, &mut |row| {
             member = row.int(0).map(|org_id| Member {

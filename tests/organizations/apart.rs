@@ -20,7 +20,10 @@ fn everything(c: &mut Client) -> String {
                  AND NOT attisdropped AND has_column_privilege(attrelid, attnum, 'SELECT')"
             ),
         );
-        let text = scalar(c, &format!("SELECT coalesce(string_agg(x::text, E'\\n'), '') FROM (SELECT {columns} FROM {relation}) x"));
+        let text = scalar(
+            c,
+            &format!("SELECT coalesce(string_agg(x::text, E'\\n'), '') FROM (SELECT {columns} FROM {relation}) x"),
+        );
         found.push_str(&format!("{relation}:\n{text}\n"));
     }
     found
@@ -58,10 +61,7 @@ fn p25_nobody_reads_a_row_of_another_organization() {
              SELECT leadguard.connector('{app}')"
         ),
     );
-    accepted(
-        &mut db.connect("gus"),
-        "SELECT leadguard.request_approval('delete', 'crm.theirs', '1', NULL, 'CANARY')",
-    );
+    accepted(&mut db.connect("gus"), "SELECT leadguard.request_approval('delete', 'crm.theirs', '1', NULL, 'CANARY')");
     accepted(&mut db.connect("gabi"), "UPDATE leadguard.member SET name = 'CANARY2' WHERE key = 'gina'");
     for who in ["owner", "adm", "mem", "root", "guest", "app"] {
         let found = everything(&mut db.connect(who));
@@ -84,8 +84,12 @@ fn p25_references_tell_nothing() {
     let mut admin = db.admin();
     let globex = organization(&mut admin, "globex");
     let (gus, mem) = (id(&mut admin, "gus"), id(&mut admin, "mem"));
-    let territory = scalar(&mut admin, &format!("INSERT INTO leadguard.territory (org_id, key) VALUES ({globex}, 'west') RETURNING id"));
-    let team = scalar(&mut admin, &format!("INSERT INTO leadguard.team (org_id, key) VALUES ({globex}, 'red') RETURNING id"));
+    let territory = scalar(
+        &mut admin,
+        &format!("INSERT INTO leadguard.territory (org_id, key) VALUES ({globex}, 'west') RETURNING id"),
+    );
+    let team =
+        scalar(&mut admin, &format!("INSERT INTO leadguard.team (org_id, key) VALUES ({globex}, 'red') RETURNING id"));
     let own = scalar(&mut admin, "INSERT INTO leadguard.territory (key) VALUES ('own') RETURNING id");
     let own_team = scalar(&mut admin, "INSERT INTO leadguard.team (key) VALUES ('own') RETURNING id");
     for (statement, foreign, ours) in [
@@ -103,7 +107,9 @@ fn p25_references_tell_nothing() {
         let mut root = db.connect("root");
         let there = refused(&mut root, &statement.replace("{}", foreign), "23503");
         let absent = refused(&mut root, &statement.replace("{}", "987654"), "23503");
-        let parts = |e: &leadguard_tests::DbError, id: &str| format!("{} {:?} {:?} {:?}", e.message(), e.detail(), e.hint(), e.constraint()).replace(id, "N");
+        let parts = |e: &leadguard_tests::DbError, id: &str| {
+            format!("{} {:?} {:?} {:?}", e.message(), e.detail(), e.hint(), e.constraint()).replace(id, "N")
+        };
         assert_eq!(parts(&there, foreign), parts(&absent, "987654"), "{statement}");
         assert_eq!(allowed(&mut root, &statement.replace("{}", &ours)), 1, "{statement}");
     }
@@ -123,11 +129,20 @@ fn p25_functions_of_the_limits_tell_nothing_of_others() {
     let db = companies("apart_functions");
     let mut admin = db.admin();
     let (gina, owner) = (id(&mut admin, "gina"), id(&mut admin, "owner"));
-    let role = scalar(&mut admin, &format!("INSERT INTO leadguard.role (org_id, name) VALUES ({}, 'theirs') RETURNING id", organization(&mut db.admin(), "globex")));
+    let role = scalar(
+        &mut admin,
+        &format!(
+            "INSERT INTO leadguard.role (org_id, name) VALUES ({}, 'theirs') RETURNING id",
+            organization(&mut db.admin(), "globex")
+        ),
+    );
     let mut adm = db.connect("adm");
     for (call, ours) in [
         (format!("SELECT leadguard.outranks_me({gina})"), format!("SELECT leadguard.outranks_me({owner})")),
-        (format!("SELECT leadguard.would_command({gina}, NULL)"), format!("SELECT leadguard.would_command({owner}, NULL)")),
+        (
+            format!("SELECT leadguard.would_command({gina}, NULL)"),
+            format!("SELECT leadguard.would_command({owner}, NULL)"),
+        ),
         (format!("SELECT leadguard.may_give({role})"), "SELECT leadguard.may_give(18)".to_string()),
     ] {
         assert_eq!(scalar(&mut adm, &call), "f", "{call}");

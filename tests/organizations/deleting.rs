@@ -20,7 +20,11 @@ fn p2_p4_only_its_owner_deletes_an_organization() {
         refused(&mut db.connect(who), "SELECT leadguard.delete_organization('default', 'x')", "42501");
     }
     for missing in ["NULL", "''", "' '"] {
-        refused(&mut db.connect("gina"), &format!("SELECT leadguard.delete_organization('globex', {missing})"), "22023");
+        refused(
+            &mut db.connect("gina"),
+            &format!("SELECT leadguard.delete_organization('globex', {missing})"),
+            "22023",
+        );
     }
     refused(&mut admin, "SELECT leadguard.delete_organization('nothing', 'x')", "22023");
     allowed(&mut admin, DELETE.replace("closed", "shut").as_str());
@@ -41,19 +45,28 @@ fn p2_members_and_records_keep_it() {
         ),
     );
     let error = refused(&mut db.connect("gina"), DELETE, "23503");
-    assert_eq!(error.detail(), Some("There are 2 other active members, 1 record of crm.shared, 2 records of crm.theirs."));
+    assert_eq!(
+        error.detail(),
+        Some("There are 2 other active members, 1 record of crm.shared, 2 records of crm.theirs.")
+    );
     accepted(&mut admin, "UPDATE leadguard.member SET active = false WHERE key = 'gabi'; DELETE FROM crm.theirs");
     let error = refused(&mut db.connect("gina"), DELETE, "23503");
     assert_eq!(error.detail(), Some("There are 1 other active member, 1 record of crm.shared."));
     let error = refused(&mut admin, DELETE, "23503");
     assert_eq!(error.detail(), Some("There are 1 active member, 1 record of crm.shared."));
-    accepted(&mut admin, "UPDATE leadguard.member SET active = false WHERE key = 'gus'; DELETE FROM crm.shared WHERE id = 1");
+    accepted(
+        &mut admin,
+        "UPDATE leadguard.member SET active = false WHERE key = 'gus'; DELETE FROM crm.shared WHERE id = 1",
+    );
     accepted(&mut db.connect("gina"), DELETE);
     // No row is gone.
     assert_eq!(scalar(&mut admin, "SELECT count(*) FROM crm.theirs"), "2");
     assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.member WHERE org_id <> 1"), "3");
     assert_eq!(
-        rows(&mut admin, "SELECT action, reason, member_key, detail, organization <> 1 FROM leadguard.audit_log WHERE action = 'delete_organization'"),
+        rows(
+            &mut admin,
+            "SELECT action, reason, member_key, detail, organization <> 1 FROM leadguard.audit_log WHERE action = 'delete_organization'"
+        ),
         [["delete_organization", "closed down", "gina", "organization globex", "t"]]
     );
 }

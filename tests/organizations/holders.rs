@@ -22,7 +22,10 @@ fn k7_p4_the_last_holder_cannot_be_removed_in_any_way() {
             "UPDATE leadguard.member SET active = false WHERE key = 'owner'".to_string(),
             "DELETE FROM leadguard.member WHERE key = 'owner'".to_string(),
             format!("UPDATE leadguard.member SET org_id = {third} WHERE key = 'owner'"),
-            format!("UPDATE leadguard.member_role SET role = 'lead_manager' WHERE member_id = {} AND role = '{role}'", id(&mut admin, "owner")),
+            format!(
+                "UPDATE leadguard.member_role SET role = 'lead_manager' WHERE member_id = {} AND role = '{role}'",
+                id(&mut admin, "owner")
+            ),
             // Both halves in one statement, in either table's shadow.
             format!(
                 "WITH t AS (DELETE FROM leadguard.member_role WHERE member_id = {0} RETURNING 1)
@@ -84,7 +87,10 @@ fn k7_one_statement_hands_the_role_over() {
         &format!("UPDATE leadguard.member_role SET member_id = {mem} WHERE member_id = {adm} AND role = 'Owner'"),
     );
     assert_eq!(
-        scalar(&mut admin, "SELECT string_agg(m.key, ',') FROM leadguard.member_role r JOIN leadguard.member m ON m.id = r.member_id WHERE r.role = 'Owner' AND m.org_id = 1"),
+        scalar(
+            &mut admin,
+            "SELECT string_agg(m.key, ',') FROM leadguard.member_role r JOIN leadguard.member m ON m.id = r.member_id WHERE r.role = 'Owner' AND m.org_id = 1"
+        ),
         "mem"
     );
 }
@@ -112,7 +118,10 @@ fn k7_two_owners_cannot_leave_at_once() {
     let mut admin = db.admin();
     accepted(&mut admin, &give(&mut db.admin(), "mem", "Owner"));
     for (first, second) in [
-        (take(&mut admin, "owner", "Owner"), "UPDATE leadguard.member SET active = false WHERE key = 'mem'".to_string()),
+        (
+            take(&mut admin, "owner", "Owner"),
+            "UPDATE leadguard.member SET active = false WHERE key = 'mem'".to_string(),
+        ),
         ("DELETE FROM leadguard.member WHERE key = 'owner'".to_string(), take(&mut admin, "mem", "Owner")),
     ] {
         accepted(&mut admin, &format!("{} ON CONFLICT DO NOTHING", give(&mut db.admin(), "owner", "Owner")));

@@ -1,6 +1,6 @@
 //! Mergers: organizations that become one, and such as stay apart.
 
-use crate::lab::{Company, company, companies, id, organization};
+use crate::lab::{Company, companies, company, id, organization};
 use leadguard_tests::{accepted, allowed, code, ids, refused, rows, scalar, set};
 
 const MERGE: &str = "SELECT leadguard.merge_organization('globex', 'default', 'acquired')";
@@ -31,10 +31,17 @@ fn d27_everything_moves_and_nothing_is_lost() {
     assert_eq!(rows(&mut admin, counts), before);
     assert_eq!(rows(&mut admin, "SELECT * FROM leadguard.verify_closure()"), Vec::<Vec<String>>::new());
     for table in ["member", "territory", "team", "role", "protected_table"] {
-        assert_eq!(scalar(&mut admin, &format!("SELECT count(*) FROM leadguard.{table} WHERE org_id = {globex}")), "0", "{table}");
+        assert_eq!(
+            scalar(&mut admin, &format!("SELECT count(*) FROM leadguard.{table} WHERE org_id = {globex}")),
+            "0",
+            "{table}"
+        );
     }
     assert_eq!(
-        rows(&mut admin, "SELECT archived_at IS NOT NULL, merged_into FROM leadguard.organization WHERE key = 'globex'"),
+        rows(
+            &mut admin,
+            "SELECT archived_at IS NOT NULL, merged_into FROM leadguard.organization WHERE key = 'globex'"
+        ),
         [["t", "1"]]
     );
     assert_eq!(rows(&mut admin, "SELECT DISTINCT coalesce(org, '-') FROM crm.shared ORDER BY 1"), [["-"], ["default"]]);
@@ -47,11 +54,17 @@ fn d27_everything_moves_and_nothing_is_lost() {
     assert_eq!(ids(&mut db.connect("root"), "SELECT id FROM crm.shared"), set("1 2 3"));
     // The move of each record is in the audit, and the merger itself for both.
     assert_eq!(
-        rows(&mut admin, "SELECT record, organization FROM leadguard.audit_log WHERE changes ? 'org' AND action = 'update' ORDER BY 1"),
+        rows(
+            &mut admin,
+            "SELECT record, organization FROM leadguard.audit_log WHERE changes ? 'org' AND action = 'update' ORDER BY 1"
+        ),
         [["1", "1"], ["3", "1"]]
     );
     assert_eq!(
-        scalar(&mut admin, "SELECT string_agg(reason || ' ' || detail, ';') FROM leadguard.audit_log WHERE action = 'merge_organization'"),
+        scalar(
+            &mut admin,
+            "SELECT string_agg(reason || ' ' || detail, ';') FROM leadguard.audit_log WHERE action = 'merge_organization'"
+        ),
         "acquired organization globex into default;acquired organization globex into default"
     );
     // The source is done with.
@@ -98,7 +111,13 @@ fn d27_only_a_superuser_merges() {
         assert_eq!(error.message(), absent.message());
     }
     let mut admin = db.admin();
-    for bad in ["'globex', 'globex', 'x'", "'nil', 'default', 'x'", "'globex', 'nil', 'x'", "'globex', 'default', ''", "NULL, 'default', 'x'"] {
+    for bad in [
+        "'globex', 'globex', 'x'",
+        "'nil', 'default', 'x'",
+        "'globex', 'nil', 'x'",
+        "'globex', 'default', ''",
+        "NULL, 'default', 'x'",
+    ] {
         refused(&mut admin, &format!("SELECT leadguard.merge_organization({bad})"), "22023");
     }
     allowed(&mut admin, MERGE);
@@ -127,5 +146,11 @@ fn d27_p25_organizations_that_stay_apart() {
         assert_eq!(scalar(&mut c, "SELECT string_agg(id::text, ',') FROM crm.shared"), shared, "{who}");
         assert_eq!(code(&mut c, "UPDATE crm.shared SET title = 'x' WHERE id = 1"), "ok");
     }
-    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.audit_log WHERE target = 'crm.shared'::regclass AND record = '1' AND member_key IN ('root', 'mem')"), "0");
+    assert_eq!(
+        scalar(
+            &mut admin,
+            "SELECT count(*) FROM leadguard.audit_log WHERE target = 'crm.shared'::regclass AND record = '1' AND member_key IN ('root', 'mem')"
+        ),
+        "0"
+    );
 }

@@ -64,11 +64,19 @@ fn d22_k54_whoever_owns_records_stays() {
 fn x18_the_presets_say_whether_owners_stay() {
     let db = stocked("owners_presets");
     let mut admin = db.admin();
-    for (preset, state) in [("sales_hierarchy", "ok"), ("four_role", "23503"), ("decision_site", "23503"), ("organization", "23503")] {
-        accepted(&mut admin, &format!("UPDATE leadguard.protected_table SET preset = '{preset}' WHERE target = 'crm.item'::regclass"));
+    for (preset, state) in
+        [("sales_hierarchy", "ok"), ("four_role", "23503"), ("decision_site", "23503"), ("organization", "23503")]
+    {
+        accepted(
+            &mut admin,
+            &format!("UPDATE leadguard.protected_table SET preset = '{preset}' WHERE target = 'crm.item'::regclass"),
+        );
         assert_eq!(code(&mut admin, &format!("BEGIN; {}; ROLLBACK", WAYS[1])), state, "{preset}");
         accepted(&mut admin, "ROLLBACK");
-        let shown = scalar(&mut admin, "SELECT value || ' ' || contradiction FROM leadguard.switches WHERE switch = 'owners_stay' AND target = 'crm.item'::regclass");
+        let shown = scalar(
+            &mut admin,
+            "SELECT value || ' ' || contradiction FROM leadguard.switches WHERE switch = 'owners_stay' AND target = 'crm.item'::regclass",
+        );
         assert_eq!(shown, if state == "ok" { "off X18" } else { "on X18" });
     }
 }
@@ -83,7 +91,12 @@ fn d22_every_kind_of_owner_column_counts() {
     accepted(&mut admin, &format!("INSERT INTO leadguard.member (key) VALUES ('{key}')"));
     let member = id(&mut admin, key);
     let types = [
-        ("int2", member.as_str()), ("int4", &member), ("int8", &member), ("text", key), ("varchar(50)", key), ("uuid", key),
+        ("int2", member.as_str()),
+        ("int4", &member),
+        ("int8", &member),
+        ("text", key),
+        ("varchar(50)", key),
+        ("uuid", key),
     ];
     for (number, (column, value)) in types.into_iter().enumerate() {
         for layout in ["plain", "bare", "partial", "parts"] {
@@ -99,7 +112,11 @@ fn d22_every_kind_of_owner_column_counts() {
                 _ => format!("CREATE TABLE {table} (id int PRIMARY KEY, owner {column})"),
             };
             let indexes = if layout == "plain" || layout == "parts" { "create" } else { "skip" };
-            let partial = if layout == "partial" { format!("CREATE INDEX ON {table} (owner) WHERE id > 15") } else { String::new() };
+            let partial = if layout == "partial" {
+                format!("CREATE INDEX ON {table} (owner) WHERE id > 15")
+            } else {
+                String::new()
+            };
             accepted(
                 &mut admin,
                 &format!(
@@ -112,7 +129,10 @@ fn d22_every_kind_of_owner_column_counts() {
             owners_stay(&mut admin, &table);
             let error = refused(&mut admin, &format!("DELETE FROM leadguard.member WHERE key = '{key}'"), "23503");
             assert_eq!(error.detail(), Some(format!("They own 2 records of {table}.").as_str()));
-            assert_eq!(rows(&mut admin, &format!("SELECT * FROM leadguard.owned_records('{key}')")), [[table.as_str(), "2"]]);
+            assert_eq!(
+                rows(&mut admin, &format!("SELECT * FROM leadguard.owned_records('{key}')")),
+                [[table.as_str(), "2"]]
+            );
             accepted(&mut admin, &format!("DELETE FROM {table}"));
             assert_eq!(allowed(&mut admin, &format!("DELETE FROM leadguard.member WHERE key = '{key}'")), 1, "{table}");
         }

@@ -19,10 +19,14 @@ fn p22_everybody_has_settings_of_his_own() {
         let mut c = db.connect(who);
         let foreign = format!("INSERT INTO leadguard.member_setting VALUES ({mem}, 'x', 'y')");
         refused(&mut c, &foreign, "42501");
-        let count = allowed(&mut c, &format!("UPDATE leadguard.member_setting SET value = 'z' WHERE member_id = {mem}"));
+        let count =
+            allowed(&mut c, &format!("UPDATE leadguard.member_setting SET value = 'z' WHERE member_id = {mem}"));
         assert_eq!(count, 0, "{who}");
     }
-    assert_eq!(allowed(&mut db.connect("mem"), &format!("INSERT INTO leadguard.member_setting VALUES ({mem}, 'x', 'y')")), 1);
+    assert_eq!(
+        allowed(&mut db.connect("mem"), &format!("INSERT INTO leadguard.member_setting VALUES ({mem}, 'x', 'y')")),
+        1
+    );
     // Nor given away.
     let give = format!("UPDATE leadguard.member_setting SET member_id = {}", id(&mut admin, "mem2"));
     refused(&mut db.connect("mem"), &give, "42501");

@@ -44,7 +44,9 @@ fn p4_k3_an_admin_raises_nobody_by_a_column() {
     accepted(&mut admin, "DELETE FROM leadguard.member WHERE key = 'left'");
     accepted(
         &mut admin,
-        &format!("UPDATE leadguard.member SET manager_id = {mem2} WHERE key = 'owner'; SELECT leadguard.verify_closure()"),
+        &format!(
+            "UPDATE leadguard.member SET manager_id = {mem2} WHERE key = 'owner'; SELECT leadguard.verify_closure()"
+        ),
     );
     let cases = [
         format!("UPDATE leadguard.member SET db_role = '{spare}' WHERE key = 'mem2'"),
@@ -61,7 +63,8 @@ fn p4_k3_an_admin_raises_nobody_by_a_column() {
         refused(&mut db.connect("adm"), case, "42501");
         assert_eq!(allowed(&mut db.connect("root"), case), 1, "{case}");
     }
-    let state = code(&mut db.connect("adm"), &format!("UPDATE leadguard.member SET org_id = {globex} WHERE key = 'mem'"));
+    let state =
+        code(&mut db.connect("adm"), &format!("UPDATE leadguard.member SET org_id = {globex} WHERE key = 'mem'"));
     assert_eq!(state, "42501");
     // Twins: a place below others, a kind that can do less.
     for twin in [

@@ -25,7 +25,10 @@ fn p2_p4_the_owner_renames_others_set_the_view() {
     let ours = "UPDATE leadguard.organization SET organization_view = true WHERE key = 'default'";
     assert_eq!(allowed(&mut db.connect("adm"), ours), 1);
     refused(&mut db.connect("adm"), "UPDATE leadguard.organization SET name = 'x' WHERE key = 'default'", "42501");
-    assert_eq!(allowed(&mut db.connect("owner"), "UPDATE leadguard.organization SET name = 'x' WHERE key = 'default'"), 1);
+    assert_eq!(
+        allowed(&mut db.connect("owner"), "UPDATE leadguard.organization SET name = 'x' WHERE key = 'default'"),
+        1
+    );
     refused(&mut db.connect("owner"), "UPDATE leadguard.organization SET key = 'x' WHERE key = 'default'", "42501");
     // Nothing else.
     for who in ["gina", "gabi", "owner"] {
@@ -57,7 +60,10 @@ fn p2_a_key_that_records_hold_stays() {
 #[test]
 fn p6_settings_survive_a_dump() {
     let db = companies("settings_dump");
-    accepted(&mut db.connect("owner"), "UPDATE leadguard.organization SET organization_view = true, name = 'Acme' WHERE key = 'default'");
+    accepted(
+        &mut db.connect("owner"),
+        "UPDATE leadguard.organization SET organization_view = true, name = 'Acme' WHERE key = 'default'",
+    );
     accepted(&mut db.connect("mem"), "INSERT INTO leadguard.member_setting (name, value) VALUES ('theme', 'dark')");
     let copy = leadguard_tests::Db::bare("settings_copy");
     let file = std::env::temp_dir().join(format!("{}.sql", copy.name()));

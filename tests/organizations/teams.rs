@@ -1,7 +1,7 @@
 //! Teams are made by those who may, and managed by their owners.
 
 use crate::lab::{companies, id, organization};
-use leadguard_tests::{accepted, allowed, refused, rows, scalar, set, ids};
+use leadguard_tests::{accepted, allowed, ids, refused, rows, scalar, set};
 
 #[test]
 fn d7_d8_whoever_makes_a_team_owns_it() {
@@ -12,11 +12,16 @@ fn d7_d8_whoever_makes_a_team_owns_it() {
         refused(&mut db.connect(who), make, "42501");
     }
     accepted(&mut db.connect("adm"), make);
-    let owners = "SELECT m.key, tm.role FROM leadguard.team_member tm JOIN leadguard.member m ON m.id = tm.member_id ORDER BY 1";
+    let owners =
+        "SELECT m.key, tm.role FROM leadguard.team_member tm JOIN leadguard.member m ON m.id = tm.member_id ORDER BY 1";
     assert_eq!(rows(&mut admin, owners), [["adm", "owner"]]);
     // Added people are members unless it says otherwise.
     let mem = id(&mut admin, "mem");
-    let add = |key: &str| format!("INSERT INTO leadguard.team_member (team_id, member_id) SELECT id, {mem} FROM leadguard.team WHERE key = '{key}'");
+    let add = |key: &str| {
+        format!(
+            "INSERT INTO leadguard.team_member (team_id, member_id) SELECT id, {mem} FROM leadguard.team WHERE key = '{key}'"
+        )
+    };
     accepted(&mut db.connect("adm"), &add("red"));
     assert_eq!(rows(&mut admin, owners), [["adm", "owner"], ["mem", "member"]]);
     // An administrator's and a superuser's: the one is a member, the other nobody.
@@ -35,7 +40,9 @@ fn d8_d26_owners_manage_their_own_team_only() {
     let work = |key: &str| {
         [
             format!("UPDATE leadguard.team SET access = 'organization', name = 'Red!' WHERE key = '{key}'"),
-            format!("INSERT INTO leadguard.team_member (team_id, member_id, role) SELECT id, {mem}, 'owner' FROM leadguard.team WHERE key = '{key}'"),
+            format!(
+                "INSERT INTO leadguard.team_member (team_id, member_id, role) SELECT id, {mem}, 'owner' FROM leadguard.team WHERE key = '{key}'"
+            ),
         ]
     };
     for statement in work("red") {
@@ -50,12 +57,21 @@ fn d8_d26_owners_manage_their_own_team_only() {
     accepted(&mut db.connect("adm"), &work("red")[1]);
     let mut session = db.connect("mem");
     assert_eq!(allowed(&mut session, &work("red")[0]), 1);
-    assert_eq!(ids(&mut session, "SELECT member_id FROM leadguard.team_member"), set(&format!("{} {mem}", id(&mut admin, "adm"))));
-    accepted(&mut db.connect("adm"), &format!("UPDATE leadguard.team_member SET role = 'member' WHERE member_id = {mem}"));
+    assert_eq!(
+        ids(&mut session, "SELECT member_id FROM leadguard.team_member"),
+        set(&format!("{} {mem}", id(&mut admin, "adm")))
+    );
+    accepted(
+        &mut db.connect("adm"),
+        &format!("UPDATE leadguard.team_member SET role = 'member' WHERE member_id = {mem}"),
+    );
     refused(&mut session, &work("red")[0], "42501");
     assert_eq!(ids(&mut session, "SELECT member_id FROM leadguard.team_member"), set(&mem));
     // Its roles in the organization are what they were.
-    assert_eq!(scalar(&mut admin, &format!("SELECT string_agg(role, ',') FROM leadguard.member_role WHERE member_id = {mem}")), "Member");
+    assert_eq!(
+        scalar(&mut admin, &format!("SELECT string_agg(role, ',') FROM leadguard.member_role WHERE member_id = {mem}")),
+        "Member"
+    );
 }
 
 #[test]
@@ -75,10 +91,16 @@ fn d7_a_team_keeps_its_key_and_nobody_takes_the_id_of_another() {
         refused(&mut db.connect("adm"), &statement, "42501");
         assert_eq!(allowed(&mut db.connect("root"), &statement), 1, "{statement}");
     }
-    refused(&mut db.connect("adm"), &format!("INSERT INTO leadguard.team (org_id, key) VALUES ({globex}, 'x')"), "42501");
+    refused(
+        &mut db.connect("adm"),
+        &format!("INSERT INTO leadguard.team (org_id, key) VALUES ({globex}, 'x')"),
+        "42501",
+    );
     let foreign = refused(
         &mut db.connect("adm"),
-        &format!("INSERT INTO leadguard.team_member (team_id, member_id) SELECT id, {gus} FROM leadguard.team WHERE key = 'red'"),
+        &format!(
+            "INSERT INTO leadguard.team_member (team_id, member_id) SELECT id, {gus} FROM leadguard.team WHERE key = 'red'"
+        ),
         "23503",
     );
     let absent = refused(
