@@ -6,18 +6,20 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET s
 AS $$
 BEGIN
     IF pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE')
-        OR (TG_OP <> 'TRUNCATE' AND TG_ARGV[0] = 'administer' AND leadguard.has_capability('administer')) THEN
+        OR (TG_OP <> 'TRUNCATE' AND TG_ARGV[0] <> 'owner'
+            AND (leadguard.has_capability('administer') OR leadguard.has_capability(TG_ARGV[0]))) THEN
         RETURN NULL;
     END IF;
     RAISE EXCEPTION '% on leadguard.% refused', TG_OP, TG_TABLE_NAME
         USING ERRCODE = '42501',
-              HINT = CASE WHEN TG_ARGV[0] = 'administer'
-                          THEN 'A member with the capability administer writes the directory of his organization.'
-                          ELSE 'Only a superuser or the owner of the extension writes this table.' END;
+              HINT = CASE TG_ARGV[0]
+                         WHEN 'owner' THEN 'Only a superuser or the owner of the extension writes this table.'
+                         WHEN 'administer' THEN 'A member with the capability administer writes the directory of his organization.'
+                         ELSE format('A member with the capability administer or %s writes this table for his organization.', TG_ARGV[0]) END;
 END
 $$;
 COMMENT ON FUNCTION leadguard.directory_guard() IS
-'Trigger BEFORE STATEMENT of the directory tables: 42501 unless the caller owns the extension or, where allowed, has the capability administer.';
+'Trigger BEFORE STATEMENT of the directory tables: 42501 unless the caller owns the extension or, where allowed, has the capability administer or the one that the argument names.';
 
 DO $$
 DECLARE
@@ -176,6 +178,7 @@ BEGIN
            OR EXISTS (SELECT FROM leadguard.territory_member tm WHERE tm.member_id = n.id)
            OR EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.member_id = n.id)
            OR EXISTS (SELECT FROM leadguard.record_grant g WHERE g.member_id = n.id)
+           OR EXISTS (SELECT FROM leadguard.record_contact c WHERE c.member_id = n.id AND c.removed_at IS NULL)
            OR EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.name = mr.role
                       WHERE mr.member_id = n.id AND r.org_id = o.org_id) LIMIT 1$q$ INTO culprit;
     WHEN 'team' THEN

@@ -16,6 +16,7 @@ pub(crate) struct Right {
     pub record: Record,
     /// None for a superuser who is no member.
     pub member: Option<i64>,
+    pub guest: bool,
     /// May weaken and take away retained grants.
     pub administers: bool,
 }
@@ -42,6 +43,7 @@ impl Right {
             target,
             record,
             member: subject.member.as_ref().map(|m| m.id),
+            guest: subject.member.as_ref().is_some_and(|m| m.guest),
             administers: subject.member.is_none() || subject.has_capability("administer"),
         };
         right.demand_full(operation);
