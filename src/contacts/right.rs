@@ -89,7 +89,7 @@ impl Contact {
         as_extension(|| {
             sql::query(
                 "SELECT member_id, side = 'BUYER', removed_at IS NOT NULL FROM leadguard.record_contact WHERE id = $1 \
-                 FOR UPDATE",
+                 FOR NO KEY UPDATE",
                 &[Param::Int(Some(id))],
                 Sees::Now,
                 &mut |row| found = Some((row.int(0), row.bool(1), row.bool(2))),
