@@ -6,20 +6,18 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET s
 AS $$
 BEGIN
     IF pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE')
-        OR (TG_OP <> 'TRUNCATE' AND TG_ARGV[0] <> 'owner'
-            AND (leadguard.has_capability('administer') OR leadguard.has_capability(TG_ARGV[0]))) THEN
+        OR (TG_OP <> 'TRUNCATE' AND TG_ARGV[0] = 'administer' AND leadguard.has_capability('administer')) THEN
         RETURN NULL;
     END IF;
     RAISE EXCEPTION '% on leadguard.% refused', TG_OP, TG_TABLE_NAME
         USING ERRCODE = '42501',
-              HINT = CASE TG_ARGV[0]
-                         WHEN 'owner' THEN 'Only a superuser or the owner of the extension writes this table.'
-                         WHEN 'administer' THEN 'A member with the capability administer writes the directory of his organization.'
-                         ELSE format('A member with the capability administer or %s writes this table for his organization.', TG_ARGV[0]) END;
+              HINT = CASE WHEN TG_ARGV[0] = 'administer'
+                          THEN 'A member with the capability administer writes the directory of his organization.'
+                          ELSE 'Only a superuser or the owner of the extension writes this table.' END;
 END
 $$;
 COMMENT ON FUNCTION leadguard.directory_guard() IS
-'Trigger BEFORE STATEMENT of the directory tables: 42501 unless the caller owns the extension or, where allowed, has the capability administer or the one that the argument names.';
+'Trigger BEFORE STATEMENT of the directory tables: 42501 unless the caller owns the extension or, where allowed, has the capability administer.';
 
 DO $$
 DECLARE

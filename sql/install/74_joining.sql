@@ -71,6 +71,7 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET s
 AS $$
 DECLARE
     given leadguard.role;
+    own integer;
 BEGIN
     new.domain := lower(new.domain COLLATE "C");
     SELECT r.* INTO given FROM leadguard.role r
@@ -88,11 +89,12 @@ BEGIN
                               WHEN new.kind = 'own' THEN 'GUEST is for external members, unless organization.domain_roles is any.'
                               ELSE 'External members get GUEST or a role of the organization of rank 0 without capabilities, unless organization.domain_roles is any.' END;
     END IF;
+    SELECT coalesce(max(r.rank), 0) INTO own FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
+    WHERE mr.member_id = leadguard.current_member();
     IF leadguard.current_member() IS NOT NULL AND NOT leadguard.has_capability('administer')
-        AND (given.rank > (SELECT coalesce(max(r.rank), 0) FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
-                           WHERE mr.member_id = leadguard.current_member())
+        AND (given.rank > own OR (given.rank = own AND NOT leadguard.has_capability('manage_roles'))
              OR EXISTS (SELECT FROM unnest(given.capabilities) c (name) WHERE NOT leadguard.has_capability(c.name))) THEN
-        RAISE EXCEPTION 'the role "%" is above your own', new.role
+        RAISE EXCEPTION 'the role "%" is not yours to give', new.role
             USING ERRCODE = '42501', HINT = 'A member with the capability administer can make the rule.';
     END IF;
     RETURN new;
@@ -189,8 +191,23 @@ $$;
 COMMENT ON FUNCTION leadguard.invitations() IS
 'The guests of the caller''s organization, how many records each was invited to (shares and contacts that still hold), when last, and when the first of them ends. For members with the capability administer or manage_members; 42501.';
 
+CREATE FUNCTION leadguard.domain_rule_guard()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE')
+        OR (TG_OP <> 'TRUNCATE' AND NOT leadguard.is_guest()
+            AND (leadguard.has_capability('administer') OR leadguard.has_capability('manage_organization'))) THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION '% on leadguard.% refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = '42501', HINT = 'A member with the capability administer or manage_organization writes the rules of his organization.';
+END
+$$;
+COMMENT ON FUNCTION leadguard.domain_rule_guard() IS
+'Trigger BEFORE STATEMENT of domain_rule: 42501 unless the caller owns the extension or has the capability administer or manage_organization.';
 CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.domain_rule
-    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard('manage_organization');
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.domain_rule_guard();
 ALTER TABLE leadguard.domain_rule ENABLE ALWAYS TRIGGER directory_00_guard, ENABLE ALWAYS TRIGGER directory_30_resolve;
 ALTER TABLE leadguard.organization ENABLE ALWAYS TRIGGER directory_35_domain_roles;
 ALTER TABLE leadguard.member ENABLE ALWAYS TRIGGER directory_15_domain, ENABLE ALWAYS TRIGGER directory_70_domain_role;
