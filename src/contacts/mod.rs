@@ -10,14 +10,15 @@ mod read;
 mod right;
 
 use crate::audit::{self, Event};
-use crate::errors::{self, bad_argument, failure};
+use crate::errors::{bad_argument, failure};
 use crate::ffi::session::{as_extension, own_relation};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::grants::Right;
 use crate::names;
 use crate::questions::required;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-use right::{Contact, Editor};
+use right::Contact;
 
 const MOST_TEXT: usize = 1000;
 
@@ -55,13 +56,13 @@ struct Named {
 }
 
 /// An active member of the record's organization. One answer for all others: nobody learns who is where.
-fn named(editor: &Editor, key: &str) -> Named {
+fn named(right: &Right, key: &str) -> Named {
     let mut found = None;
     as_extension(|| {
         sql::query(
             "SELECT id, kind = 'guest', coalesce(nullif(name, ''), key) FROM leadguard.member \
              WHERE key = $1 AND org_id = $2 AND active",
-            &[Param::Text(Some(key)), Param::Int(editor.record.organization)],
+            &[Param::Text(Some(key)), Param::Int(right.record.organization)],
             Sees::Now,
             &mut |row| {
                 if let (Some(id), Some(name)) = (row.int(0), row.text(2)) {
@@ -90,26 +91,19 @@ fn contact_add(
     if member.is_none() && name.is_none() && email.is_none() {
         bad_argument("the contact is missing").hint("Name a member (key), or anybody by name or e-mail.").raise();
     }
-    let shown = target.map_or_else(|| "NULL".to_owned(), names::shown);
-    let asked = required(record, "the record");
-    let Some(editor) = Editor::find("contact_add", &shown, target, asked) else {
-        errors::no_such_record(&shown, asked)
-    };
-    let member = member.map(|key| {
-        editor.demand_no_guest("contact_add");
-        named(&editor, key)
-    });
+    let right = right::to_add(target, record, member.is_some());
+    let member = member.map(|key| named(&right, key));
     let seller = member.as_ref().is_some_and(|member| !member.guest);
     let chosen = wanted.unwrap_or(if seller { "SELLER" } else { "BUYER" });
     let name = name.or(member.as_ref().map(|member| member.name.as_str()));
     let params = [
-        Param::Oid(editor.target.table.target),
-        Param::Text(Some(&editor.record.id)),
+        Param::Oid(right.target.table.target),
+        Param::Text(Some(&right.record.id)),
         Param::Int(member.as_ref().map(|member| member.id)),
         Param::Text(Some(name.unwrap_or_default())),
         Param::Text(email),
         Param::Text(Some(chosen)),
-        Param::Int(editor.member),
+        Param::Int(right.member),
     ];
     let made = as_extension(|| {
         let made = sql::first_int(
@@ -126,25 +120,26 @@ fn contact_add(
         made
     });
     let Some(made) = made else {
-        failure("23505", format!("the member is a contact of record {} of {shown} already", editor.record.id))
+        let table = names::shown(right.target.table.target);
+        failure("23505", format!("the member is a contact of record {} of {table} already", right.record.id))
             .hint("leadguard.contact_side changes the side of a contact.")
             .raise()
     };
-    note(&editor, made, "contact_add", None, chosen);
+    note(&right, made, "contact_add", None, chosen);
     made
 }
 
 /// What happened to a contact, in the audit, without what it says of anybody.
-fn note(editor: &Editor, contact: i64, action: &'static str, reason: Option<&str>, what: &str) {
+fn note(right: &Right, contact: i64, action: &'static str, reason: Option<&str>, what: &str) {
     let event = Event {
-        target: Some(editor.target.table.target),
-        record: Some(&editor.record.id),
+        target: Some(right.target.table.target),
+        record: Some(&right.record.id),
         action,
         reason,
         approval: None,
         detail: Some(format!("contact {contact}, {what}")),
     };
-    audit::event_of(&event, editor.record.organization);
+    audit::event_of(&event, right.record.organization);
 }
 
 /// A contact that the caller may change and that still is one; 55000 for a removed one.
@@ -159,7 +154,7 @@ fn present(operation: &str, id: Option<i64>) -> Contact {
 
 /// Ends all types of a contact, or one; how many.
 fn end_types(contact: &Contact, only: Option<&str>) -> u64 {
-    let params = [Param::Int(Some(contact.id)), Param::Text(only), Param::Int(contact.editor.member)];
+    let params = [Param::Int(Some(contact.id)), Param::Text(only), Param::Int(contact.right.member)];
     as_extension(|| {
         sql::query(
             "UPDATE leadguard.contact_type SET until = clock_timestamp(), ended_by = $3 \
@@ -190,7 +185,7 @@ fn contact_side(contact: Option<i64>, wanted: Option<&str>) {
             &mut |_| {},
         )
     });
-    note(&contact.editor, contact.id, "contact_side", None, wanted);
+    note(&contact.right, contact.id, "contact_side", None, wanted);
 }
 
 /// Removes a contact, which stays in the history. Who may call and errors: as contact_side.
@@ -202,12 +197,12 @@ fn contact_remove(contact: Option<i64>, reason: Option<&str>) {
     as_extension(|| {
         sql::query(
             "UPDATE leadguard.record_contact SET removed_at = clock_timestamp(), removed_by = $2, reason = $3 WHERE id = $1",
-            &[Param::Int(Some(contact.id)), Param::Int(contact.editor.member), Param::Text(reason)],
+            &[Param::Int(Some(contact.id)), Param::Int(contact.right.member), Param::Text(reason)],
             Sees::Now,
             &mut |_| {},
         )
     });
-    note(&contact.editor, contact.id, "contact_remove", reason, if contact.buyer { "BUYER" } else { "SELLER" });
+    note(&contact.right, contact.id, "contact_remove", reason, if contact.buyer { "BUYER" } else { "SELLER" });
 }
 
 /// Gives a buyer a stakeholder type; true when it is new. Who may call and errors: as contact_side.
@@ -220,7 +215,7 @@ fn contact_mark(contact: Option<i64>, wanted: Option<&str>) -> bool {
             .hint("Stakeholder types are for the side of the BUYER, see leadguard.contact_side.")
             .raise();
     }
-    let params = [Param::Int(Some(contact.id)), Param::Text(Some(wanted)), Param::Int(contact.editor.member)];
+    let params = [Param::Int(Some(contact.id)), Param::Text(Some(wanted)), Param::Int(contact.right.member)];
     let made = as_extension(|| {
         sql::query(
             "INSERT INTO leadguard.contact_type (contact_id, type, set_by) VALUES ($1, $2, $3) \
@@ -231,7 +226,7 @@ fn contact_mark(contact: Option<i64>, wanted: Option<&str>) -> bool {
         )
     });
     if made > 0 {
-        note(&contact.editor, contact.id, "contact_mark", None, wanted);
+        note(&contact.right, contact.id, "contact_mark", None, wanted);
     }
     made > 0
 }
@@ -243,7 +238,7 @@ fn contact_unmark(contact: Option<i64>, wanted: Option<&str>) -> bool {
     let contact = present("contact_unmark", contact);
     let ended = end_types(&contact, Some(wanted)) > 0;
     if ended {
-        note(&contact.editor, contact.id, "contact_unmark", None, wanted);
+        note(&contact.right, contact.id, "contact_unmark", None, wanted);
     }
     ended
 }

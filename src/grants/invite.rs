@@ -5,6 +5,7 @@ use super::{Grant, Holder, check_until, give, note, parse_level};
 use crate::errors::{bad_argument, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
+use crate::model::rights::Rights;
 use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
@@ -26,7 +27,7 @@ fn invite(
     reason: Option<&str>,
     until: Option<TimestampWithTimeZone>,
 ) -> i64 {
-    let right = Right::find("invite", target, record);
+    let right = Right::find("invite", target, record, Rights::SHARE);
     if right.guest {
         refused("invite refused: guests invite nobody").hint("A member of the organization invites guests.").raise();
     }
