@@ -2,7 +2,7 @@
 
 use leadguard_tests::*;
 
-pub const PRESET: &str = "sales_hierarchy";
+pub const PRESET: &str = "decision_site";
 
 /// ann ADMIN; cleo and carl CREATOR; cora and cody COLLABORATOR; gus and gwen GUEST; zoe a CREATOR of another
 /// organization, globex, with xena there. cleo owns 1 to 4, carl 5, zoe 9. Archives.
@@ -33,7 +33,7 @@ pub fn lab(name: &str) -> Db {
              FROM (VALUES (1, 'cleo'), (2, 'cleo'), (3, 'cleo'), (4, 'cleo'), (5, 'carl'), (9, 'zoe')) AS s (id, owner)
              JOIN leadguard.member AS m ON m.key = s.owner;
              ALTER TABLE crm.site ALTER COLUMN id RESTART WITH 101;
-             SELECT leadguard.protect('crm.site', '{PRESET}', owner => 'owner_id', organization => 'org_id',
+             SELECT leadguard.protect('crm.site', '{PRESET}', owner => 'owner_id', organization => 'org_id', team => 'team_id',
                  archived_at => 'archived_at', archived_by => 'archived_by')"
         ),
     );
