@@ -64,6 +64,7 @@ CREATE TABLE leadguard.record_grant (
     granted_at  timestamptz NOT NULL DEFAULT now(),
     until       timestamptz,
     retained    boolean NOT NULL DEFAULT false,
+    contact_id  bigint,
     CONSTRAINT record_grant_one_holder CHECK ((member_id IS NULL) <> (team_id IS NULL)),
     CONSTRAINT record_grant_team_kind CHECK (kind = 'share' OR member_id IS NOT NULL)
 );
@@ -72,7 +73,9 @@ CREATE UNIQUE INDEX record_grant_team_unique ON leadguard.record_grant (target, 
 CREATE INDEX record_grant_member_idx ON leadguard.record_grant (member_id, target) INCLUDE (record, level, until);
 CREATE INDEX record_grant_team_idx ON leadguard.record_grant (team_id, target) INCLUDE (record, level, until);
 COMMENT ON TABLE leadguard.record_grant IS
-'Access to single records: the record team, shares with members or teams, retained grants. Written by team_add, share and their counterparts.';
+'Access to single records: the record team, shares with members or teams, retained grants, and what contacts have. Written by team_add, share, contact_add and their counterparts.';
+COMMENT ON COLUMN leadguard.record_grant.contact_id IS
+'The contact by which the member has it. It follows the contact: its side, its removal, and what kind of member it is.';
 
 CREATE TABLE leadguard.table_grant (
     target      regclass NOT NULL CONSTRAINT table_grant_target_protected REFERENCES leadguard.protected_table ON DELETE CASCADE DEFERRABLE,

@@ -215,6 +215,7 @@ BEGIN
            OR EXISTS (SELECT FROM leadguard.territory_member tm WHERE tm.member_id = n.id)
            OR EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.member_id = n.id)
            OR EXISTS (SELECT FROM leadguard.record_grant g WHERE g.member_id = n.id)
+           OR EXISTS (SELECT FROM leadguard.record_contact c WHERE c.member_id = n.id AND c.removed_at IS NULL)
            OR EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.name = mr.role
                       WHERE mr.member_id = n.id AND r.org_id = o.org_id)) LIMIT 1$q$ INTO culprit;
     WHEN 'team' THEN

@@ -132,6 +132,15 @@ CREATE POLICY shipped ON leadguard.access_switch FOR SELECT USING (true);
 CREATE POLICY shipped ON leadguard.preset_switch FOR SELECT USING (true);
 GRANT SELECT ON leadguard.preset_rule, leadguard.access_switch, leadguard.preset_switch, leadguard.rules, leadguard.switches TO PUBLIC;
 
+-- Contacts are read through functions that judge who reads the record. Rules about domains are for those who write them.
+ALTER TABLE leadguard.record_contact ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.contact_type ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.domain_rule ENABLE ROW LEVEL SECURITY;
+CREATE POLICY administered ON leadguard.domain_rule USING (
+    org_id = (SELECT leadguard.current_organization())
+    AND ((SELECT leadguard.has_capability('administer')) OR (SELECT leadguard.has_capability('manage_organization'))));
+GRANT SELECT, INSERT, UPDATE, DELETE ON leadguard.domain_rule TO PUBLIC;
+
 -- Functions: the list of those anyone may execute. All others are for the extension itself and its owner.
 GRANT EXECUTE ON FUNCTION
     leadguard.visible(regclass, "any", "any", "any", "any"),
@@ -193,5 +202,9 @@ GRANT EXECUTE ON FUNCTION
     leadguard.own_rank(), leadguard.outranks_me(bigint), leadguard.may_give(bigint), leadguard.owned_teams(),
     leadguard.would_command(bigint, bigint), leadguard.is_fresh_id(text, bigint),
     leadguard.owned_records(text), leadguard.delete_organization(text, text), leadguard.merge_organization(text, text, text),
+    leadguard.contact_add(regclass, text, text, text, text, text), leadguard.contact_side(bigint, text),
+    leadguard.contact_remove(bigint, text), leadguard.contact_mark(bigint, text), leadguard.contact_unmark(bigint, text),
+    leadguard.contacts(regclass, text), leadguard.contact_history(regclass, text),
+    leadguard.invite(regclass, text, text, text, text, text, text, timestamptz), leadguard.invitations(), leadguard.role_for(text, text),
     leadguard.conceal, leadguard.reveal, leadguard.mask, leadguard.unmask, leadguard.col_state
 TO PUBLIC;
