@@ -16,8 +16,8 @@ use crate::audit::{self, Event};
 use crate::ffi::session::as_extension;
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::visibility::Table;
 use crate::visibility::Member;
+use crate::visibility::Table;
 use pgrx::pg_sys::Oid;
 use used::Use;
 

@@ -32,8 +32,7 @@ pub(crate) fn as_owner_of<T>(relation: pg_sys::Oid, body: impl FnOnce() -> T) ->
     // SAFETY: opens a nesting level that Switched closes.
     let nest_level = unsafe { pg_sys::NewGUCNestLevel() };
     let switched = Switched { user, context, nest_level };
-    let restricted =
-        context | (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION) as i32;
+    let restricted = context | (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION) as i32;
     // SAFETY: undone when Switched is dropped.
     unsafe { pg_sys::SetUserIdAndSecContext(owner, restricted) };
     set_local(c"search_path", c"pg_catalog, pg_temp");
@@ -45,9 +44,8 @@ pub(crate) fn as_owner_of<T>(relation: pg_sys::Oid, body: impl FnOnce() -> T) ->
 
 fn owner(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     // SAFETY: a catalog look-up; null where there is no such relation.
-    let tuple = unsafe {
-        pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, pg_sys::Datum::from(relation))
-    };
+    let tuple =
+        unsafe { pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, pg_sys::Datum::from(relation)) };
     if tuple.is_null() {
         return None;
     }

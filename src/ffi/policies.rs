@@ -7,12 +7,7 @@ use std::ffi::CStr;
 /// Whether a policy is a call of a function that takes, after the table, these columns by the names that they have
 /// now (None stands for a NULL). None where row security is not enabled: only there the server has the policies at
 /// hand.
-pub(crate) fn reads_columns(
-    table: Oid,
-    policy: &CStr,
-    parts: Option<&str>,
-    expected: &[Option<&str>],
-) -> Option<bool> {
+pub(crate) fn reads_columns(table: Oid, policy: &CStr, parts: Option<&str>, expected: &[Option<&str>]) -> Option<bool> {
     // SAFETY: null for an unknown relation.
     let relation = unsafe { pg_sys::RelationIdGetRelation(table) };
     if relation.is_null() {

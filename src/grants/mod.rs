@@ -119,7 +119,10 @@ fn team_add(target: Option<Oid>, record: Option<&str>, member: Option<&str>, lev
 fn give(right: &Right, holder: Holder, grant: &Grant) {
     if grant.reason.is_none_or(|reason| reason.trim().is_empty()) && right.target.table.rules.switches.reason_required {
         bad_argument("the reason is missing")
-            .detail(format!("Access to records of {} is given on justified request (switch reason_required).", shown(right)))
+            .detail(format!(
+                "Access to records of {} is given on justified request (switch reason_required).",
+                shown(right)
+            ))
             .hint("Say why: reason => '...'.")
             .raise();
     }

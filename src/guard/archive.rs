@@ -13,8 +13,8 @@ use crate::ffi::row::Attribute;
 use crate::ffi::session;
 use crate::ffi::trigger::{Row, TriggerCall};
 use crate::names;
-use crate::visibility::Table;
 use crate::visibility::Member;
+use crate::visibility::Table;
 use pgrx::pg_sys::Datum;
 
 /// The columns that say that a row is archived, in the relation whose trigger runs.

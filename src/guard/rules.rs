@@ -99,8 +99,9 @@ pub(crate) fn update(
         return Err(refused("id, creator and organization of a row cannot change"));
     }
     if changed.moves() && !rights.has(Rights::REASSIGN) {
-        return Err(refused(format!("\"{}\" may edit the row but not move it", member.key))
-            .detail("Owner, territory, team and parent move with level full: the owner, those above, an administrator."));
+        return Err(refused(format!("\"{}\" may edit the row but not move it", member.key)).detail(
+            "Owner, territory, team and parent move with level full: the owner, those above, an administrator.",
+        ));
     }
     if changed.owner
         && let Some((owner, kind)) = new.held(Part::Owner)

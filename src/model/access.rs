@@ -53,7 +53,8 @@ impl OnPath {
         if self.under.is_empty() && self.denied.is_empty() {
             return self.always;
         }
-        let holds = |(_, statuses): &&(Rights, Vec<String>)| status.is_some_and(|s| statuses.iter().any(|held| held == s));
+        let holds =
+            |(_, statuses): &&(Rights, Vec<String>)| status.is_some_and(|s| statuses.iter().any(|held| held == s));
         let sum = |list: &Conditional| list.iter().filter(holds).fold(Rights::NONE, |sum, (rights, _)| sum | *rights);
         (self.always | sum(&self.under)) - sum(&self.denied)
     }
@@ -231,7 +232,8 @@ pub fn resolve(rules: &Rules, who: &Who) -> Access {
         if let Some(stages) = of_role.switches.stages {
             let stages: BTreeSet<String> = stages.into_iter().collect();
             let seen = access.hidden.stages.take();
-            access.hidden.stages = Some(seen.map_or(stages.clone(), |seen| seen.intersection(&stages).cloned().collect()));
+            access.hidden.stages =
+                Some(seen.map_or(stages.clone(), |seen| seen.intersection(&stages).cloned().collect()));
         }
     }
     deny(&mut access, rules, who);
@@ -405,7 +407,8 @@ impl OnPath {
 /// A path on which the rules give a role something and do not let it read; that could not work.
 pub fn unreadable(rules: &Rules, role: &str) -> Option<(Path, Rights)> {
     let given = |path: Path| {
-        let of_path = rules.rules.iter().filter(|rule| rule.role.as_deref().unwrap_or(EVERY) == role && rule.path == Some(path));
+        let of_path =
+            rules.rules.iter().filter(|rule| rule.role.as_deref().unwrap_or(EVERY) == role && rule.path == Some(path));
         of_path.fold(Rights::NONE, |sum, rule| if let Effect::Allow(rights) = rule.effect { sum | rights } else { sum })
     };
     let shows_all = rules.switches.roles.get(role).is_some_and(|switches| switches.visibility == Extent::All);

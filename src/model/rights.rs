@@ -39,7 +39,10 @@ impl Rights {
 
     /// The highest level that is wholly there.
     pub fn level(self) -> Level {
-        [Level::Full, Level::Edit, Level::Read].into_iter().find(|level| self.has(Rights::of(*level))).unwrap_or_default()
+        [Level::Full, Level::Edit, Level::Read]
+            .into_iter()
+            .find(|level| self.has(Rights::of(*level)))
+            .unwrap_or_default()
     }
 
     /// What an action takes. Exporting, and deleting for good, take more than a right on the record.

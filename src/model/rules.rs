@@ -36,7 +36,9 @@ impl Rule {
         let role = (role != EVERY).then(|| role.to_owned());
         let path = match path {
             EVERY => None,
-            name => Some(Path::parse(name).ok_or_else(|| format!("there is no path \"{name}\"; there are {}", Path::NAMES))?),
+            name => Some(
+                Path::parse(name).ok_or_else(|| format!("there is no path \"{name}\"; there are {}", Path::NAMES))?,
+            ),
         };
         let rule = Rule { role, path, effect: Effect::parse(action, effect)?, statuses: statuses.to_vec() };
         match rule.effect {
@@ -51,9 +53,11 @@ impl Rule {
         let is_conditional = !rule.statuses.is_empty();
         let reads = matches!(rule.effect, Effect::Allow(rights) | Effect::Deny(rights) if rights.has(Rights::READ));
         if is_conditional && (reads || matches!(rule.effect, Effect::Create(_))) {
-            return Err("what is read does not depend on a status: PostgreSQL would hide the row from its own UPDATE; \
+            return Err(
+                "what is read does not depend on a status: PostgreSQL would hide the row from its own UPDATE; \
                         hide by stage instead"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         Ok(rule)
     }

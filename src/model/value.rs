@@ -143,7 +143,9 @@ impl ValueSet {
         let values = sets.into_iter().flat_map(ValueSet::values);
         match kind {
             Kind::Text => ValueSet::Texts(
-                values.filter_map(|value| if let Value::Text(text) = value { Some(Box::from(text)) } else { None }).collect(),
+                values
+                    .filter_map(|value| if let Value::Text(text) = value { Some(Box::from(text)) } else { None })
+                    .collect(),
             ),
             Kind::Uuid => ValueSet::Uuids(
                 values.filter_map(|value| if let Value::Uuid(bytes) = value { Some(bytes) } else { None }).collect(),

@@ -119,7 +119,8 @@ fn functions() -> Functions {
     let all = function(c"visible_all", &[pg_sys::REGCLASSOID]);
     let arms = ARMS.map(|arm| function_if_any(arm.function(), &[pg_sys::REGCLASSOID, pg_sys::ANYOID]));
     let hashes = [all, arms[Arm::Record.number()]].map(session::plan_cache_hash);
-    let hiding = |name, columns| function_if_any(name, &[&[pg_sys::REGCLASSOID], &[pg_sys::ANYOID; 3][..columns]].concat());
+    let hiding =
+        |name, columns| function_if_any(name, &[&[pg_sys::REGCLASSOID], &[pg_sys::ANYOID; 3][..columns]].concat());
     let (stage, sensitive) = (hiding(c"visible_stage", 2), hiding(c"visible_sensitive", 3));
     let found = Functions { changes, hashes, all, arms, stage, sensitive };
     FUNCTIONS.set(found);
@@ -170,7 +171,11 @@ pub(crate) fn visible(call: &Call) -> Datum {
 pub(crate) fn may_read(call: &Call) -> Datum {
     simplified(call, |request| {
         let names = request.argument(1).and_then(Expr::text).unwrap_or_default();
-        policy::parts(&names).into_iter().zip(2..).filter_map(|(part, index)| Some((part, request.argument(index)?))).collect()
+        policy::parts(&names)
+            .into_iter()
+            .zip(2..)
+            .filter_map(|(part, index)| Some((part, request.argument(index)?)))
+            .collect()
     })
 }
 
@@ -225,7 +230,8 @@ impl Policy {
         }
         let of_columns = Arm::OF_COLUMNS.into_iter().filter_map(|of| Some(arm(of, self.column(of.part())?)));
         let paths: Vec<Expr> = of_columns.chain([arm(Arm::Record, self.id), arm(Arm::Admin, self.id)]).collect();
-        let mut conditions: Vec<Expr> = self.column(Part::Organization).map(|c| arm(Arm::Organization, c)).into_iter().collect();
+        let mut conditions: Vec<Expr> =
+            self.column(Part::Organization).map(|c| arm(Arm::Organization, c)).into_iter().collect();
         conditions.push(Expr::or(&paths));
         if let Some(stage) = self.column(Part::Stage) {
             conditions.push(Expr::call(functions.stage, &[self.target, stage, self.id]));

@@ -20,7 +20,8 @@ pub(super) fn require(request: &Request, relation: &Relation, columns: &[Column]
     let name = names::shown(parent);
     let subject = visibility::now();
     let registered = subject.table(parent);
-    let Some(table) = registered.as_ref().as_ref().filter(|table| table.target == parent || table.concealed_by == Some(parent))
+    let Some(table) =
+        registered.as_ref().as_ref().filter(|table| table.target == parent || table.concealed_by == Some(parent))
     else {
         failure("55000", format!("{name} is not a protected table"))
             .detail(format!("Whoever may read it would read all of {} through it.", relation.name))

@@ -29,7 +29,9 @@ fn extend_protection(root: Oid) {
         let mapping = &entry.mapping;
         let form = mapping.form(rules::use_creator(root));
         let archived_at = mapping.archive.as_ref().map(|archive| &archive.at);
-        if let Some(gone) = form.columns.iter().flatten().chain(archived_at).find(|name| !columns.iter().any(|c| c.name == **name)) {
+        if let Some(gone) =
+            form.columns.iter().flatten().chain(archived_at).find(|name| !columns.iter().any(|c| c.name == **name))
+        {
             failure("55000", format!("the mapped column \"{gone}\" of {} is gone", relation.name))
                 .detail("New partitions cannot be protected without it.")
                 .hint(format!("Protect {} anew, after leadguard.unprotect.", relation.name))

@@ -180,13 +180,7 @@ fn conversion(tree: &[Member], existing: Existing, undo: &mut Undo) -> Vec<Step>
     steps
 }
 
-fn indexes(
-    request: &Request,
-    relation: &Relation,
-    columns: &[Column],
-    form: &Form,
-    undo: &mut Undo,
-) -> Vec<Step> {
+fn indexes(request: &Request, relation: &Relation, columns: &[Column], form: &Form, undo: &mut Undo) -> Vec<Step> {
     let lacking: Vec<&str> = columns
         .iter()
         .filter(|c| !c.indexed && form.searched().contains(&c.name.as_str()))
@@ -258,7 +252,8 @@ fn register(request: &Request, relation: &Relation, mapping: &Mapping, undo: &Un
     // A database that is not updated has no such columns.
     let parts = [Part::Segment, Part::Team, Part::Parent, Part::Stage, Part::Status, Part::Sensitive];
     let (rule_columns, rules) = if rules::load::are_there() {
-        let parent = request.parent.map_or("NULL".to_owned(), |parent| format!("{}::regclass", literal(&names::shown(parent))));
+        let parent =
+            request.parent.map_or("NULL".to_owned(), |parent| format!("{}::regclass", literal(&names::shown(parent))));
         let columns = parts.map(|part| column(&mapping.column(part).cloned())).join(", ");
         (
             "object, parent, segment_column, team_column, parent_column, stage_column, status_column, sensitive_column, ",

@@ -7,8 +7,8 @@ use super::standing::{self, Roles, Standing, counted};
 use crate::errors::{bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::{self, Mode};
 use crate::guc;
+use crate::identity::{self, Mode};
 use crate::model::level::{Action, Level};
 use crate::model::rights::Rights;
 use crate::rules;
@@ -195,7 +195,8 @@ fn find_member(key: Option<&str>, id: Option<i64>) -> Option<About> {
     };
     as_extension(|| {
         sql::query(text, &[Param::Text(key), Param::Int(id)], Sees::Statement, &mut |row| {
-            if let (Some(id), Some(key), Some(org_id), Some(kind)) = (row.int(0), row.text(1), row.int(2), row.text(4)) {
+            if let (Some(id), Some(key), Some(org_id), Some(kind)) = (row.int(0), row.text(1), row.int(2), row.text(4))
+            {
                 found = Some(About {
                     id,
                     key,

@@ -2,8 +2,8 @@
 
 use super::asker::{About, Asker};
 use super::paths::{self, Reached};
-use super::standing::{Standing, counted};
 use super::record::{Record, Target};
+use super::standing::{Standing, counted};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::level::Action;

@@ -129,7 +129,13 @@ fn who_can(action: Option<&str>, target: Option<Oid>, record: Option<&str>) -> M
         let found = asker.read(&target, required(record, "the record"));
         found
             .map(|found| {
-                strongest(&asker, action, &target, &found, paths::reached(&target, &found, Whose::Everybody, Sees::Statement))
+                strongest(
+                    &asker,
+                    action,
+                    &target,
+                    &found,
+                    paths::reached(&target, &found, Whose::Everybody, Sees::Statement),
+                )
             })
             .unwrap_or_default()
     };

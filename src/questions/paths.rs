@@ -202,9 +202,8 @@ fn readers_of_parent(target: &Target, record: &Record, whose: Whose, sees: Sees)
     let parent = Target::find(Some(parent), sees);
     let Some(found) = parent.read_whole(id, sees) else { return Vec::new() };
     let readers = reached(&parent, &found, whose, sees);
-    let reads = |reached: &&Reached| {
-        reached.rights.has(Rights::READ) && (!found.archived || reached.standing.sees_archived)
-    };
+    let reads =
+        |reached: &&Reached| reached.rights.has(Rights::READ) && (!found.archived || reached.standing.sees_archived);
     let mut ids: Vec<i64> = readers.iter().filter(reads).map(|reached| reached.member).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -190,13 +190,7 @@ impl Target {
         self.read_as(record, sees, &table, |read| as_owner_of(self.table.target, read))
     }
 
-    fn read_as(
-        &self,
-        record: &str,
-        sees: Sees,
-        relation: &str,
-        run: impl FnOnce(&mut dyn FnMut()),
-    ) -> Option<Record> {
+    fn read_as(&self, record: &str, sees: Sees, relation: &str, run: impl FnOnce(&mut dyn FnMut())) -> Option<Record> {
         let canonical = self.canonical(record)?;
         let (condition, param) = self.is_record(1, &canonical);
         let text = format!("SELECT {} FROM {relation} WHERE {condition}", self.select_list());

@@ -16,8 +16,10 @@ use pgrx::pg_sys::Oid;
 use pgrx::{name, pg_extern};
 use std::collections::HashMap;
 
-type Differences =
-    TableIterator<'static, (name!(record, String), name!(member, String), name!(by_sets, String), name!(by_paths, String))>;
+type Differences = TableIterator<
+    'static,
+    (name!(record, String), name!(member, String), name!(by_sets, String), name!(by_paths, String)),
+>;
 
 /// Compares both for records of a table, chosen at random, and every active member; no row when they agree. Superusers and
 /// members with administer (42501), who compare what they see; 22023.
@@ -27,9 +29,9 @@ fn verify(target: Option<Oid>, samples: Option<i32>) -> Differences {
     if !asker.administers() {
         refused("verify refused").hint("A superuser or a member with the capability administer can.").raise();
     }
-    let samples = samples.filter(|samples| *samples > 0).unwrap_or_else(|| {
-        bad_argument("the number of samples must be positive").raise()
-    });
+    let samples = samples
+        .filter(|samples| *samples > 0)
+        .unwrap_or_else(|| bad_argument("the number of samples must be positive").raise());
     let target = Target::find(target, Sees::Statement);
     let text = format!(
         "SELECT {} FROM {} ORDER BY pg_catalog.random() LIMIT {samples}",

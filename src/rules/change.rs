@@ -125,12 +125,8 @@ fn set_switch(target: Option<Oid>, switch: Option<&str>, value: Option<&str>, ro
     let editor = editor("set_switch", target);
     let (switch, value) = (required(switch, "the switch"), required(value, "the value"));
     let role = known_switch(&editor, switch, Some(value), role);
-    let params = [
-        Param::Oid(editor.table.target),
-        Param::Text(Some(switch)),
-        Param::Text(Some(role)),
-        Param::Text(Some(value)),
-    ];
+    let params =
+        [Param::Oid(editor.table.target), Param::Text(Some(switch)), Param::Text(Some(role)), Param::Text(Some(value))];
     as_extension(|| {
         sql::query(
             "INSERT INTO leadguard.table_switch AS s (target, switch, role, value) VALUES ($1, $2, $3, $4) \
@@ -188,13 +184,14 @@ fn known_switch<'a>(editor: &Editor, switch: &str, value: Option<&str>, role: Op
             .hint("Pass role => with the name of a role.")
             .raise(),
         (false, None) => "",
-        (false, Some(_)) => bad_argument(format!("switch \"{switch}\" has one value for all roles"))
-            .hint("Leave the role out.")
-            .raise(),
+        (false, Some(_)) => {
+            bad_argument(format!("switch \"{switch}\" has one value for all roles")).hint("Leave the role out.").raise()
+        }
     };
     let fits = value.is_none_or(|value| is_choice && Switches::default().set(switch, role, value));
     if !fits {
-        let hint = if choices.is_empty() { "It takes a number.".to_owned() } else { format!("It is one of {choices}.") };
+        let hint =
+            if choices.is_empty() { "It takes a number.".to_owned() } else { format!("It is one of {choices}.") };
         bad_argument(format!("switch \"{switch}\" cannot be \"{}\"", value.unwrap_or_default())).hint(hint).raise();
     }
     role
@@ -208,11 +205,13 @@ fn set_preset(target: Option<Oid>, preset: Option<&str>, object: Option<&str>) {
     let table = protect::owned_table(target);
     let params = [Param::Oid(table.target), Param::Text(Some(&preset)), Param::Text(object.as_deref())];
     as_extension(|| {
-        let change = "UPDATE leadguard.protected_table SET preset = $2, object = coalesce($3, object) WHERE target = $1";
+        let change =
+            "UPDATE leadguard.protected_table SET preset = $2, object = coalesce($3, object) WHERE target = $1";
         sql::query(change, &params, Sees::Now, &mut |_| {});
-        for forget in
-            ["DELETE FROM leadguard.access_rule WHERE target = $1", "DELETE FROM leadguard.table_switch WHERE target = $1"]
-        {
+        for forget in [
+            "DELETE FROM leadguard.access_rule WHERE target = $1",
+            "DELETE FROM leadguard.table_switch WHERE target = $1",
+        ] {
             sql::query(forget, &params[..1], Sees::Now, &mut |_| {});
         }
     });
@@ -239,8 +238,12 @@ fn require_columns(table: &Table, rule: &Rule) {
     let missing = match rule.path {
         Some(Path::Own | Path::Manager | Path::Colleague) => table.column(Part::Owner).is_none(),
         Some(Path::Created) => table.column(Part::Creator).is_none(),
-        Some(Path::Territory | Path::TerritoryAncestor | Path::TerritoryManager) => table.column(Part::Territory).is_none(),
-        Some(Path::Scope) => [Part::Territory, Part::Segment, Part::Parent].into_iter().all(|p| table.column(p).is_none()),
+        Some(Path::Territory | Path::TerritoryAncestor | Path::TerritoryManager) => {
+            table.column(Part::Territory).is_none()
+        }
+        Some(Path::Scope) => {
+            [Part::Territory, Part::Segment, Part::Parent].into_iter().all(|p| table.column(p).is_none())
+        }
         Some(Path::Team) => table.column(Part::Team).is_none(),
         Some(Path::Parent) => table.parent.is_none(),
         _ => false,

@@ -1,8 +1,8 @@
 //! What rules and switches come to: for each role of a table, and for one member in every table.
 
+use crate::errors::{bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::errors::{bad_argument, refused};
 use crate::model::access::{Access, Hidden, Who, resolve};
 use crate::model::path::Path;
 use crate::model::rights::Rights;
@@ -44,9 +44,10 @@ fn access_matrix(target: Option<Oid>) -> Matrix {
         let roles = if name == EVERY { Vec::new() } else { vec![name.clone()] };
         let who = Who { roles: &roles, capabilities: &capabilities, rank, level_cap: cap, ..Who::default() };
         let access = resolve(&table.rules, &who);
-        rows.extend(lines(&access, &target).map(|(path, [a, b, c, d, e], create)| {
-            (name.clone(), path.to_owned(), a, b, c, d, e, create)
-        }));
+        rows.extend(
+            lines(&access, &target)
+                .map(|(path, [a, b, c, d, e], create)| (name.clone(), path.to_owned(), a, b, c, d, e, create)),
+        );
     }
     TableIterator::new(rows)
 }
@@ -77,8 +78,11 @@ fn cells(access: &Access, path: Path) -> Cells {
     let on = access.on(path);
     Rights::EACH.map(|(_, right)| {
         let statuses = |list: &[(Rights, Vec<String>)]| {
-            let mut named: Vec<String> =
-                list.iter().filter(|(rights, _)| rights.has(right)).flat_map(|(_, held)| held.iter().cloned()).collect();
+            let mut named: Vec<String> = list
+                .iter()
+                .filter(|(rights, _)| rights.has(right))
+                .flat_map(|(_, held)| held.iter().cloned())
+                .collect();
             named.sort();
             named.dedup();
             named.join(", ")
@@ -100,7 +104,8 @@ fn roles(table: &Table) -> Vec<(String, Vec<String>, i64, Option<crate::model::l
     named.extend(table.rules.switches.roles.keys().cloned());
     named.sort();
     named.dedup();
-    let mut found: Vec<_> = named.contains(&EVERY.to_owned()).then(|| (EVERY.to_owned(), Vec::new(), 0, None)).into_iter().collect();
+    let mut found: Vec<_> =
+        named.contains(&EVERY.to_owned()).then(|| (EVERY.to_owned(), Vec::new(), 0, None)).into_iter().collect();
     as_extension(|| {
         sql::query(
             "SELECT DISTINCT ON (r.name) r.name, array_to_string(r.capabilities, ' '), r.rank::bigint, r.level_cap \
@@ -156,9 +161,10 @@ fn member_rights(member: Option<&str>) -> Rows {
         let access = &standing.access;
         let hidden = hidden(&access.hidden, &target.table);
         let shown = target.table.concealed_by.unwrap_or(table);
-        rows.extend(lines(access, &target).map(|(path, [a, b, c, d, e], create)| {
-            (shown, path.to_owned(), a, b, c, d, e, create, hidden.clone())
-        }));
+        rows.extend(
+            lines(access, &target)
+                .map(|(path, [a, b, c, d, e], create)| (shown, path.to_owned(), a, b, c, d, e, create, hidden.clone())),
+        );
     }
     TableIterator::new(rows)
 }
@@ -179,12 +185,9 @@ fn hidden(hidden: &Hidden, table: &Table) -> Option<String> {
 /// The protected tables that the caller may read.
 fn protected() -> Vec<Oid> {
     let mut found = Vec::new();
-    sql::query(
-        "SELECT target::oid FROM leadguard.protected ORDER BY target::text",
-        &[],
-        Sees::Statement,
-        &mut |row| found.extend(row.oid(0)),
-    );
+    sql::query("SELECT target::oid FROM leadguard.protected ORDER BY target::text", &[], Sees::Statement, &mut |row| {
+        found.extend(row.oid(0))
+    });
     let subject = visibility::statement();
     found.into_iter().filter_map(|shown| subject.table(shown).as_ref().as_ref().map(|table| table.target)).collect()
 }

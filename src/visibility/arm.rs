@@ -126,8 +126,7 @@ pub(crate) fn values(subject: &Subject, table: &Option<Table>, arm: Arm, kind: K
 /// Whether every row of the table is reached, rows without owner and territory included. Some may be hidden.
 pub(crate) fn reaches_all(subject: &Subject, table: &Option<Table>) -> bool {
     let (Some(member), Some(table)) = (&subject.member, table) else { return false };
-    subject.access(table).reads_everything()
-        && (table.organization_column.is_some() || table.org_id == member.org_id)
+    subject.access(table).reads_everything() && (table.organization_column.is_some() || table.org_id == member.org_id)
 }
 
 /// The same where none is hidden.

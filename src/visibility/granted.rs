@@ -43,7 +43,9 @@ impl Ways {
 
     /// Those that count under the rules.
     pub(super) fn within(self, counted: Counted) -> Ways {
-        let bits = (0..WAYS.len()).filter(|way| counted.0 & (1 << way) != 0).fold(0, |bits, way| bits | (0b111 << (way * LEVELS.len())));
+        let bits = (0..WAYS.len())
+            .filter(|way| counted.0 & (1 << way) != 0)
+            .fold(0, |bits, way| bits | (0b111 << (way * LEVELS.len())));
         Ways(self.0 & bits)
     }
 
@@ -75,7 +77,9 @@ pub(super) struct Counted(u8);
 impl Counted {
     pub(super) fn of(access: &Access) -> Counted {
         let counts = |(path, below): (Path, bool)| access.reads(path) && (!below || access.below.is_some());
-        Counted(WAYS.into_iter().enumerate().filter(|(_, way)| counts(*way)).fold(0, |bits, (way, _)| bits | (1 << way)))
+        Counted(
+            WAYS.into_iter().enumerate().filter(|(_, way)| counts(*way)).fold(0, |bits, (way, _)| bits | (1 << way)),
+        )
     }
 
     pub(super) fn on(self, paths: &[Path]) -> Counted {
@@ -173,15 +177,12 @@ fn merged<T: Ord>(mut found: Vec<(T, Ways)>) -> Vec<(T, Ways)> {
     found
 }
 
-fn sorted_out<T>(
-    found: &[(T, Ways)],
-    until: i64,
-    set: impl Fn(&mut dyn Iterator<Item = &T>) -> ValueSet,
-) -> Granted {
+fn sorted_out<T>(found: &[(T, Ways)], until: i64, set: impl Fn(&mut dyn Iterator<Item = &T>) -> ValueSet) -> Granted {
     let mut counts: HashMap<Ways, usize> = HashMap::new();
     found.iter().for_each(|(_, ways)| *counts.entry(*ways).or_default() += 1);
     let most = counts.iter().max_by_key(|(ways, count)| (**count, ways.0)).map_or(Ways::default(), |(ways, _)| *ways);
     let others = counts.keys().copied().filter(|ways| *ways != most);
-    let others = others.map(|ways| (ways, set(&mut found.iter().filter(|(_, held)| *held == ways).map(|(record, _)| record))));
+    let others =
+        others.map(|ways| (ways, set(&mut found.iter().filter(|(_, held)| *held == ways).map(|(record, _)| record))));
     Granted { others: others.collect(), any: Rc::new(set(&mut found.iter().map(|(record, _)| record))), most, until }
 }

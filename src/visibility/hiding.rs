@@ -21,21 +21,27 @@ fn truth(value: bool) -> Datum {
 
 /// (target, stage, id): whether the stage is one that the member sees.
 pub(crate) fn stage(call: &Call) -> Datum {
-    judge(call, |hidden| hidden.stages.is_none(), |_, hidden, call| {
-        !hidden.hides_stage(call.value(1, call.argument_kind(1)).to_text().as_deref())
-    })
+    judge(
+        call,
+        |hidden| hidden.stages.is_none(),
+        |_, hidden, call| !hidden.hides_stage(call.value(1, call.argument_kind(1)).to_text().as_deref()),
+    )
 }
 
 /// (target, sensitive, id, owner): whether the member sees the record although it is sensitive.
 pub(crate) fn sensitive(call: &Call) -> Datum {
-    judge(call, |hidden| !hidden.sensitive, |subject, hidden, call| {
-        let own = || {
-            let (Some(member), Some(kind)) = (&subject.member, call.argument_kind(3)) else { return false };
-            let owner = call.value(3, Some(kind));
-            owner != Value::Null && owner == member.named(kind)
-        };
-        !hidden.hides_sensitive(call.is_marked(1), hidden.except_own && own())
-    })
+    judge(
+        call,
+        |hidden| !hidden.sensitive,
+        |subject, hidden, call| {
+            let own = || {
+                let (Some(member), Some(kind)) = (&subject.member, call.argument_kind(3)) else { return false };
+                let owner = call.value(3, Some(kind));
+                owner != Value::Null && owner == member.named(kind)
+            };
+            !hidden.hides_sensitive(call.is_marked(1), hidden.except_own && own())
+        },
+    )
 }
 
 /// Rows of a member from whom nothing is hidden are answered by ffi::probe alone, once the site is bound.
@@ -56,7 +62,9 @@ fn judge(
         let verdict = if hides_nothing(&access.hidden) { Verdict::Always(true) } else { Verdict::Ask };
         site.bind(target, state, identity::serial(), verdict);
     }
-    truth(shows(&subject, &access.hidden, call) || {
-        guard::sanctioned(target).is_some() && guard::is_sanctioned(target, &call.value(2, call.argument_kind(2)))
-    })
+    truth(
+        shows(&subject, &access.hidden, call) || {
+            guard::sanctioned(target).is_some() && guard::is_sanctioned(target, &call.value(2, call.argument_kind(2)))
+        },
+    )
 }

@@ -37,15 +37,18 @@ impl Form {
 
     /// The columns whose indexes queries use, beside the id's.
     pub(crate) fn searched(&self) -> Vec<&str> {
-        let names: Vec<&str> = self.parts.as_deref().map_or(PLAIN.map(Part::name).to_vec(), |parts| parts.split(' ').collect());
-        let searched = [Part::Owner, Part::Creator, Part::Territory, Part::Segment, Part::Team, Part::Parent].map(Part::name);
+        let names: Vec<&str> =
+            self.parts.as_deref().map_or(PLAIN.map(Part::name).to_vec(), |parts| parts.split(' ').collect());
+        let searched =
+            [Part::Owner, Part::Creator, Part::Territory, Part::Segment, Part::Team, Part::Parent].map(Part::name);
         let columns = names.iter().zip(&self.columns).filter(|(name, _)| searched.contains(name));
         columns.filter_map(|(_, column)| column.as_deref()).collect()
     }
 
     /// The arguments after the table, as a policy's text has them.
     pub(crate) fn arguments(&self) -> String {
-        let columns = self.columns.iter().map(|column| column.as_deref().map_or("NULL::bigint".to_owned(), names::quote));
+        let columns =
+            self.columns.iter().map(|column| column.as_deref().map_or("NULL::bigint".to_owned(), names::quote));
         let parts = self.parts.iter().map(|parts| format!("{}::text", names::literal(parts)));
         parts.chain(columns).collect::<Vec<_>>().join(", ")
     }
@@ -60,9 +63,8 @@ pub(crate) fn require(table: &Table) {
         policies::reads_columns(table.target, c"leadguard_select", form.parts.as_deref(), &columns)
     };
     let holds = forms.iter().map(is_one).reduce(|a, b| Some(a? || b?)).flatten().unwrap_or_else(|| {
-        text_of_policy(table.target).is_some_and(|text| {
-            forms.iter().any(|form| text.contains(&format!("::regclass, {})", form.arguments())))
-        })
+        text_of_policy(table.target)
+            .is_some_and(|text| forms.iter().any(|form| text.contains(&format!("::regclass, {})", form.arguments()))))
     });
     if !holds {
         refused(format!(

@@ -21,8 +21,7 @@ pub(super) fn readable(parent: Oid, id_column: &str, kind: Kind) -> ValueSet {
     as_owner_of(parent, || {
         let Some(policies) = sql::first_text(POLICIES, &[Param::Oid(parent)], Sees::Statement) else { return };
         let cast = if kind.is_int() { "" } else { "::pg_catalog.text" };
-        let text =
-            format!("SELECT {}{cast} FROM {} WHERE {policies}", names::quote(id_column), names::shown(parent));
+        let text = format!("SELECT {}{cast} FROM {} WHERE {policies}", names::quote(id_column), names::shown(parent));
         sql::query_once(&text, &[], Sees::Statement, &mut |row| {
             if kind.is_int() { ids.extend(row.int(0)) } else { texts.extend(row.text(0)) }
         });

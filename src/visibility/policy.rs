@@ -210,7 +210,8 @@ impl Bound {
 
 /// The parts that a policy names, in the order of the columns that follow; 22023 for a name that is none.
 pub(crate) fn parts(names: &str) -> Vec<Part> {
-    let known = |name: &str| Part::parse(name).unwrap_or_else(|| bad_argument(format!("no part is called \"{name}\"")).raise());
+    let known =
+        |name: &str| Part::parse(name).unwrap_or_else(|| bad_argument(format!("no part is called \"{name}\"")).raise());
     names.split_ascii_whitespace().map(known).collect()
 }
 

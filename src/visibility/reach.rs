@@ -146,7 +146,8 @@ impl Reach {
     /// A set as a column of `kind` holds its values. Nothing is borrowed while a query runs.
     pub(super) fn set(&self, which: Which, kind: Kind, at: At) -> Rc<ValueSet> {
         let kind = kind.family();
-        let held = self.sets.borrow().iter().find(|(w, k, _)| *w == which && *k == kind).map(|(_, _, set)| Rc::clone(set));
+        let held =
+            self.sets.borrow().iter().find(|(w, k, _)| *w == which && *k == kind).map(|(_, _, set)| Rc::clone(set));
         held.unwrap_or_else(|| {
             let set = Rc::new(which.load(self.member.id, kind));
             if at.is_seen() {

@@ -12,9 +12,18 @@ use pgrx::pg_sys::Oid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {
     /// The member, those below down to a depth (0: all of them), those with the same manager.
-    Members { own: bool, below: Option<u32>, beside: bool },
+    Members {
+        own: bool,
+        below: Option<u32>,
+        beside: bool,
+    },
     /// Territories that the member holds, those below them, those that somebody below him reaches, and a table's scope.
-    Territories { held: bool, under: bool, below: Option<u32>, scope: Option<Oid> },
+    Territories {
+        held: bool,
+        under: bool,
+        below: Option<u32>,
+        scope: Option<Oid>,
+    },
     Segments(Oid),
     Accounts(Oid),
     /// Teams whose records the member reaches by their access setting.
@@ -25,8 +34,7 @@ impl Which {
     /// The member and everyone below.
     pub(crate) const CHAIN: Which = Which::Members { own: true, below: Some(0), beside: false };
     /// The territories that the member reaches through the hierarchies.
-    pub(crate) const REACHED: Which =
-        Which::Territories { held: true, under: true, below: Some(0), scope: None };
+    pub(crate) const REACHED: Which = Which::Territories { held: true, under: true, below: Some(0), scope: None };
 
     /// Whom an owner column may name for these paths.
     pub(crate) fn members(paths: &[Path], access: &Access) -> Which {
@@ -71,9 +79,7 @@ impl Which {
             ),
             Which::Segments(target) => scope(kind, member, target, "segment"),
             Which::Accounts(target) => scope(kind, member, target, "account"),
-            Which::Teams => {
-                fill(kind, include_str!("../../sql/query/set_teams.sql"), &[Param::Int(Some(member))])
-            }
+            Which::Teams => fill(kind, include_str!("../../sql/query/set_teams.sql"), &[Param::Int(Some(member))]),
         }
     }
 }
