@@ -7,6 +7,8 @@ CREATE TABLE leadguard.organization (
     name    text NOT NULL DEFAULT '',
     organization_view   boolean NOT NULL DEFAULT false,
     archived_at         timestamptz,
+    merged_into         bigint CONSTRAINT organization_merged_into_exists REFERENCES leadguard.organization DEFERRABLE
+                        CONSTRAINT organization_merged_into_another CHECK (merged_into <> id),
     domain_roles        text NOT NULL DEFAULT 'guest_only' CONSTRAINT organization_domain_roles_known CHECK (domain_roles IN ('guest_only', 'any'))
 );
 COMMENT ON TABLE leadguard.organization IS
@@ -15,6 +17,8 @@ COMMENT ON COLUMN leadguard.organization.organization_view IS
 'Whether roles that see their own records see those of the whole organization (the organization view).';
 COMMENT ON COLUMN leadguard.organization.archived_at IS
 'When the organization was deleted. Its members reach nothing.';
+COMMENT ON COLUMN leadguard.organization.merged_into IS
+'The organization to which leadguard.merge_organization moved everything. Members and teams may follow there with all that connects them.';
 COMMENT ON COLUMN leadguard.organization.domain_roles IS
 'What rules about e-mail domains may give. guest_only: those of partners and customers the role GUEST, or one of the organization of rank 0, and those of the own company anything else; any: anything.';
 
