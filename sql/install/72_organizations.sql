@@ -48,10 +48,6 @@ COMMENT ON FUNCTION leadguard.keep_organization_key() IS
 CREATE TRIGGER directory_40_key BEFORE UPDATE ON leadguard.organization
     FOR EACH ROW WHEN (new.key <> old.key) EXECUTE FUNCTION leadguard.keep_organization_key();
 
--- The members of an archived organization see nothing any more.
-CREATE TRIGGER directory_60_plans AFTER UPDATE ON leadguard.organization
-    FOR EACH ROW WHEN (new.archived_at IS DISTINCT FROM old.archived_at) EXECUTE FUNCTION leadguard.forget_plans();
-
 CREATE FUNCTION leadguard.delete_organization(key text, reason text)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'delete_organization_wrapper';
