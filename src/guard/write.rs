@@ -115,11 +115,13 @@ impl Write<'_> {
         archive::check_update(self, &old, &new, sanction.as_ref());
         let purpose = sanction.as_ref().map(|s| s.purpose);
         let needed = if purpose == Some(Purpose::Restore) { Rights::ARCHIVE } else { Rights::UPDATE };
-        if matches!(purpose, None | Some(Purpose::Restore)) && !rights.has(needed) {
+        if matches!(purpose, None | Some(Purpose::Restore | Purpose::Mark)) && !rights.has(needed) {
             return self.denied(&old, rights, needed);
         }
-        if !matches!(purpose, Some(Purpose::Reassign | Purpose::Mark))
-            && let Err(failure) = rules::update(self.subject, self.table, rights, changed, &self.columns.map(&new))
+        let may_hide = purpose == Some(Purpose::Mark);
+        if purpose != Some(Purpose::Reassign)
+            && let Err(failure) =
+                rules::update(self.subject, self.table, rights, changed, &self.columns.map(&new), may_hide)
         {
             failure.raise();
         }

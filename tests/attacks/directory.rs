@@ -198,7 +198,7 @@ fn directory_writes_are_refused() {
         );
     }
     assert_eq!(scalar(&mut admin, "SELECT name FROM leadguard.member WHERE key = 'spy'"), "Spy");
-    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.role WHERE org_id IS NULL"), "7");
+    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.role WHERE org_id IS NULL"), "18");
     // Twin: inside her own organization the administrator does reorganise.
     assert_eq!(
         accepted(
