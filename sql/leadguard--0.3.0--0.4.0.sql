@@ -67,7 +67,8 @@ COMMENT ON COLUMN leadguard.record_grant.contact_id IS
 -- The shipped organization goes with a dump once somebody has set something in it; the restore puts that into the row
 -- that is there.
 SELECT pg_catalog.pg_extension_config_dump('leadguard.organization',
-    'WHERE id <> 1 OR name <> ''Default organization'' OR organization_view OR archived_at IS NOT NULL OR merged_into IS NOT NULL');
+    'WHERE id <> 1 OR name <> ''Default organization'' OR organization_view OR archived_at IS NOT NULL OR merged_into IS NOT NULL
+        OR domain_roles <> ''guest_only''');
 
 -- Which role reaches which records by which path, and what it may do there. What presets ship and what a table changes
 -- of it are apart: only the latter is dumped.
@@ -1240,8 +1241,9 @@ BEGIN
         IF (new.key, new.name) IS DISTINCT FROM (old.key, old.name) AND NOT leadguard.has_capability('own_organization') THEN
             why := 'the key and the name of an organization';
             hint := 'A member with the capability own_organization (the Owner) can.';
-        ELSIF new.organization_view <> old.organization_view AND NOT leadguard.has_capability('manage_organization') THEN
-            why := 'the organization view';
+        ELSIF (new.organization_view, new.domain_roles) <> (old.organization_view, old.domain_roles)
+            AND NOT leadguard.has_capability('manage_organization') THEN
+            why := 'the settings of an organization';
             hint := 'A member with the capability manage_organization can.';
         END IF;
     ELSIF NOT leadguard.has_capability('administer') THEN
@@ -1388,7 +1390,8 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET s
 AS $$
 BEGIN
     UPDATE leadguard.organization o
-    SET name = new.name, organization_view = new.organization_view, archived_at = new.archived_at, merged_into = new.merged_into
+    SET name = new.name, organization_view = new.organization_view, archived_at = new.archived_at, merged_into = new.merged_into,
+        domain_roles = new.domain_roles
     WHERE o.id = new.id AND o.key = new.key;
     IF FOUND THEN
         RETURN NULL;
@@ -1443,7 +1446,7 @@ RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL 
 AS 'MODULE_PATHNAME', 'merge_organization_wrapper';
 
 COMMENT ON FUNCTION leadguard.merge_organization(text, text, text) IS
-'Moves everything of one organization into another: members, territories, teams, roles, protected tables and the records of shared ones, each of which is audited; grants stay, the hierarchies stand side by side, and the source is archived. Superuser and extension owner only (42501). 23505 with the list where keys of territories or teams or names of roles clash; 22023: unknown or archived organizations, or no reason.';
+'Moves everything of one organization into another: members, territories, teams, roles, rules about e-mail domains (those that the other one allows and has none for; not that for all others), protected tables and the records of shared ones, each of which is audited; grants stay, the hierarchies stand side by side, and the source is archived. Superuser and extension owner only (42501). 23505 with the list where keys of territories or teams or names of roles clash; 22023: unknown or archived organizations, or no reason.';
 
 -- Contacts of records: writing and reading them, and the access that follows from them.
 
@@ -1658,7 +1661,6 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET s
 AS $$
 DECLARE
     given leadguard.role;
-    own integer;
 BEGIN
     new.domain := lower(new.domain COLLATE "C");
     SELECT r.* INTO given FROM leadguard.role r
@@ -1676,11 +1678,7 @@ BEGIN
                               WHEN new.kind = 'own' THEN 'GUEST is for external members, unless organization.domain_roles is any.'
                               ELSE 'External members get GUEST or a role of the organization of rank 0 without capabilities, unless organization.domain_roles is any.' END;
     END IF;
-    SELECT coalesce(max(r.rank), 0) INTO own FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
-    WHERE mr.member_id = leadguard.current_member();
-    IF leadguard.current_member() IS NOT NULL AND NOT leadguard.has_capability('administer')
-        AND (given.rank > own OR (given.rank = own AND NOT leadguard.has_capability('manage_roles'))
-             OR EXISTS (SELECT FROM unnest(given.capabilities) c (name) WHERE NOT leadguard.has_capability(c.name))) THEN
+    IF leadguard.current_member() IS NOT NULL AND NOT leadguard.has_capability('administer') AND NOT leadguard.may_give(given.id) THEN
         RAISE EXCEPTION 'the role "%" is not yours to give', new.role
             USING ERRCODE = '42501', HINT = 'A member with the capability administer can make the rule.';
     END IF;
@@ -1979,8 +1977,8 @@ BEGIN
 END
 $$;
 
-GRANT UPDATE (key, name, organization_view) ON leadguard.organization TO PUBLIC;
+GRANT UPDATE (key, name, organization_view, domain_roles) ON leadguard.organization TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON leadguard.member_setting TO PUBLIC;
-GRANT SELECT (id, key, name, organization_view) ON leadguard.organization TO PUBLIC;
+GRANT SELECT (id, key, name, organization_view, domain_roles) ON leadguard.organization TO PUBLIC;
 GRANT SELECT ON leadguard.preset_rule, leadguard.access_switch, leadguard.preset_switch, leadguard.rules, leadguard.switches TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON leadguard.domain_rule TO PUBLIC;

@@ -92,7 +92,8 @@ COMMENT ON TABLE leadguard.table_grant IS
 -- The shipped organization goes with a dump once somebody has set something in it; the restore puts that into the row
 -- that is there.
 SELECT pg_catalog.pg_extension_config_dump('leadguard.organization',
-    'WHERE id <> 1 OR name <> ''Default organization'' OR organization_view OR archived_at IS NOT NULL OR merged_into IS NOT NULL');
+    'WHERE id <> 1 OR name <> ''Default organization'' OR organization_view OR archived_at IS NOT NULL OR merged_into IS NOT NULL
+        OR domain_roles <> ''guest_only''');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.organization_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.member', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.member_id_seq', '');

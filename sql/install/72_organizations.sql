@@ -8,7 +8,8 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET s
 AS $$
 BEGIN
     UPDATE leadguard.organization o
-    SET name = new.name, organization_view = new.organization_view, archived_at = new.archived_at, merged_into = new.merged_into
+    SET name = new.name, organization_view = new.organization_view, archived_at = new.archived_at, merged_into = new.merged_into,
+        domain_roles = new.domain_roles
     WHERE o.id = new.id AND o.key = new.key;
     IF FOUND THEN
         RETURN NULL;
@@ -57,7 +58,7 @@ CREATE FUNCTION leadguard.merge_organization(source_key text, into_key text, rea
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'merge_organization_wrapper';
 COMMENT ON FUNCTION leadguard.merge_organization(text, text, text) IS
-'Moves everything of one organization into another: members, territories, teams, roles, protected tables and the records of shared ones, each of which is audited; grants stay, the hierarchies stand side by side, and the source is archived. Superuser and extension owner only (42501). 23505 with the list where keys of territories or teams or names of roles clash; 22023: unknown or archived organizations, or no reason.';
+'Moves everything of one organization into another: members, territories, teams, roles, rules about e-mail domains (those that the other one allows and has none for; not that for all others), protected tables and the records of shared ones, each of which is audited; grants stay, the hierarchies stand side by side, and the source is archived. Superuser and extension owner only (42501). 23505 with the list where keys of territories or teams or names of roles clash; 22023: unknown or archived organizations, or no reason.';
 
 -- A replication role or session_replication_role must not leave the closures behind.
 DO $$

@@ -71,7 +71,6 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET s
 AS $$
 DECLARE
     given leadguard.role;
-    own integer;
 BEGIN
     new.domain := lower(new.domain COLLATE "C");
     SELECT r.* INTO given FROM leadguard.role r
@@ -89,11 +88,7 @@ BEGIN
                               WHEN new.kind = 'own' THEN 'GUEST is for external members, unless organization.domain_roles is any.'
                               ELSE 'External members get GUEST or a role of the organization of rank 0 without capabilities, unless organization.domain_roles is any.' END;
     END IF;
-    SELECT coalesce(max(r.rank), 0) INTO own FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
-    WHERE mr.member_id = leadguard.current_member();
-    IF leadguard.current_member() IS NOT NULL AND NOT leadguard.has_capability('administer')
-        AND (given.rank > own OR (given.rank = own AND NOT leadguard.has_capability('manage_roles'))
-             OR EXISTS (SELECT FROM unnest(given.capabilities) c (name) WHERE NOT leadguard.has_capability(c.name))) THEN
+    IF leadguard.current_member() IS NOT NULL AND NOT leadguard.has_capability('administer') AND NOT leadguard.may_give(given.id) THEN
         RAISE EXCEPTION 'the role "%" is not yours to give', new.role
             USING ERRCODE = '42501', HINT = 'A member with the capability administer can make the rule.';
     END IF;

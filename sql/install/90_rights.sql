@@ -90,7 +90,7 @@ CREATE POLICY managed ON leadguard.team_member USING (team_id IN (SELECT leadgua
 CREATE POLICY managed ON leadguard.organization FOR UPDATE USING (
     id = (SELECT leadguard.current_organization())
     AND ((SELECT leadguard.has_capability('manage_organization')) OR (SELECT leadguard.has_capability('own_organization'))));
-GRANT UPDATE (key, name, organization_view) ON leadguard.organization TO PUBLIC;
+GRANT UPDATE (key, name, organization_view, domain_roles) ON leadguard.organization TO PUBLIC;
 
 CREATE POLICY own ON leadguard.member_setting USING (member_id = (SELECT leadguard.current_member()));
 CREATE POLICY administered ON leadguard.member_setting FOR SELECT USING (
@@ -111,7 +111,7 @@ CREATE POLICY audited ON leadguard.audit_value FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
 
 GRANT SELECT (id, org_id, key, name) ON leadguard.member TO PUBLIC;
-GRANT SELECT (id, key, name, organization_view) ON leadguard.organization TO PUBLIC;
+GRANT SELECT (id, key, name, organization_view, domain_roles) ON leadguard.organization TO PUBLIC;
 GRANT SELECT ON leadguard.role, leadguard.member_role, leadguard.member_scope, leadguard.territory_member, leadguard.team_member TO PUBLIC;
 GRANT SELECT (id, org_id, key, name) ON leadguard.territory TO PUBLIC;
 GRANT SELECT (id, org_id, key, name) ON leadguard.team TO PUBLIC;

@@ -8,7 +8,7 @@ WITH member AS (
     JOIN leadguard.organization o ON o.id = m.org_id AND o.archived_at IS NULL
     WHERE m.org_id = $5 AND m.active AND ($6::bigint IS NULL OR m.id = $6)
 ), held AS (
-    -- A grant to a team is a grant to each of its members, or to whom its access setting names.
+    -- A grant to a team is a grant to each of its members, or to whom its access setting names: never to guests.
     SELECT g.id, g.kind, g.level, g.member_id, NULL::bigint AS team_id
     FROM leadguard.record_grant g
     WHERE g.target = $1 AND g.record = $2 AND g.member_id IS NOT NULL
@@ -18,7 +18,8 @@ WITH member AS (
     FROM leadguard.record_grant g
     JOIN leadguard.team t ON t.id = g.team_id
     JOIN leadguard.team_member tm ON tm.team_id = g.team_id
-    WHERE g.target = $1 AND g.record = $2 AND (NOT $12 OR t.access = 'team')
+    JOIN leadguard.member by_team ON by_team.id = tm.member_id
+    WHERE g.target = $1 AND g.record = $2 AND (NOT $12 OR (t.access = 'team' AND by_team.kind <> 'guest'))
       AND (g.until IS NULL OR g.until > statement_timestamp())
 ), staffed AS (
     -- Owner and members of the record's territory and of everything above it.

@@ -71,6 +71,7 @@ fn merge_organization(source_key: Option<&str>, into_key: Option<&str>, reason: 
         for text in [
             "UPDATE leadguard.organization SET archived_at = statement_timestamp(), merged_into = $2 WHERE id = $1",
             include_str!("../../sql/query/merge_directory.sql"),
+            include_str!("../../sql/query/merge_domains.sql"),
             "UPDATE leadguard.protected_table SET org_id = $2 WHERE org_id = $1",
             "UPDATE leadguard.approval SET org_id = $2 WHERE org_id = $1",
         ] {

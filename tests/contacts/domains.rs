@@ -122,6 +122,42 @@ fn x16_guest_only_or_any() {
     refused(&mut admin, "UPDATE leadguard.organization SET domain_roles = 'none' WHERE key = 'globex'", "23514");
 }
 
+// By those who manage the organization, the shipped one too.
+#[test]
+fn x16_whoever_manages_the_organization_sets_it() {
+    let db = lab("domains_switch");
+    let insert = "INSERT INTO leadguard.domain_rule (domain, kind, role) VALUES ('acme.com', 'partner', 'CREATOR')";
+    let set = "UPDATE leadguard.organization SET domain_roles = 'any' WHERE key = 'default'";
+    refused(&mut db.connect("cleo"), set, "42501");
+    refused(&mut db.connect("ann"), insert, "23514");
+    assert_eq!(accepted(&mut db.connect("ann"), set), 1);
+    accepted(&mut db.connect("ann"), insert);
+    assert_eq!(accepted(&mut db.connect("ann"), &set.replace("'default'", "'globex'")), 0, "that of others");
+}
+
+#[test]
+fn d27_rules_move_along_in_a_merger() {
+    let db = lab("domains_merge");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.role (name, org_id) SELECT 'visitor', id FROM leadguard.organization WHERE key = 'globex';
+         UPDATE leadguard.organization SET domain_roles = 'any' WHERE key = 'globex';
+         INSERT INTO leadguard.domain_rule (org_id, domain, kind, role)
+         SELECT o.id, d.domain, d.kind, d.role FROM leadguard.organization AS o,
+             (VALUES ('globex.com', 'own', 'CREATOR'), ('shop.com', 'customer', 'visitor'), ('acme.com', 'partner', 'GUEST'),
+                     ('loose.com', 'partner', 'CREATOR'), ('*', 'own', 'CREATOR')) AS d (domain, kind, role)
+         WHERE o.key = 'globex'",
+    );
+    rule(&db, "acme.com", "own", "COLLABORATOR");
+    accepted(&mut db.admin(), "SELECT leadguard.merge_organization('globex', 'default', 'bought')");
+    assert_eq!(
+        rows(&mut db.connect("ann"), "SELECT domain, kind, role FROM leadguard.domain_rule ORDER BY 1"),
+        [["acme.com", "own", "COLLABORATOR"], ["globex.com", "own", "CREATOR"], ["shop.com", "customer", "visitor"]]
+    );
+    assert_eq!(becomes(&db, "a@shop.com"), "guest visitor");
+    assert_eq!(becomes(&db, "a@anything.org"), "person ∅", "no default comes along");
+}
+
 // A role that changed since the rule was made gives nothing that a rule made now could not.
 #[test]
 fn x16_a_role_that_grew_is_not_given() {

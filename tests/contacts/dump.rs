@@ -21,7 +21,8 @@ fn company() -> Db {
     rule(&db, "*", "own", "COLLABORATOR");
     accepted(
         &mut db.admin(),
-        "INSERT INTO leadguard.role (name, org_id) SELECT 'visitor', id FROM leadguard.organization WHERE key = 'globex';
+        "UPDATE leadguard.organization SET domain_roles = 'any' WHERE key = 'default';
+         INSERT INTO leadguard.role (name, org_id) SELECT 'visitor', id FROM leadguard.organization WHERE key = 'globex';
          UPDATE leadguard.organization SET domain_roles = 'any' WHERE key = 'globex';
          INSERT INTO leadguard.domain_rule (org_id, domain, kind, role)
          SELECT id, d.domain, d.kind, d.role FROM leadguard.organization,
