@@ -2,7 +2,7 @@
 
 use leadguard_tests::*;
 
-use crate::lab::{attempt, four_role, give_role, rights, seen, switch};
+use crate::lab::{attempt, contents, four_role, give_role, rights, seen, switch};
 
 #[test]
 fn k17_analyst_reads_all_or_a_scope() {
@@ -53,7 +53,7 @@ fn k19_analyst_writes_nothing_whatever_he_owns_or_was_given() {
     );
     accepted(&mut db.connect("olga"), "SELECT leadguard.share('crm.lead', '2', 'ana', 'full', reason => 'x')");
     accepted(&mut db.connect("olga"), "SELECT leadguard.share('crm.lead', '1', 'ana', 'full', reason => 'x')");
-    let before = stored(&mut db.admin(), "crm.lead");
+    let before = contents(&db);
     let mut ana = db.connect("ana");
     for sql in WRITES {
         assert_eq!(attempt(&mut ana, sql), "42501", "{sql}");
@@ -62,7 +62,7 @@ fn k19_analyst_writes_nothing_whatever_he_owns_or_was_given() {
     for id in ["1", "2"] {
         assert_eq!(rights(&mut ana, "crm.lead", id), "r----", "{id}");
     }
-    assert_eq!(stored(&mut db.admin(), "crm.lead"), before);
+    assert_eq!(contents(&db), before);
     assert_eq!(attempt(&mut db.connect("cody"), "UPDATE crm.lead SET name = 'x' WHERE id = 2"), "1", "twin: its owner");
 }
 

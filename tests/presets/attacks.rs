@@ -22,6 +22,7 @@ fn marked(name: &str) -> Db {
 
 /// Every way to end a statement that must not bring CANARY: rows, errors, side effects.
 fn quiet(db: &Db, c: &mut Client, sql: &str) {
+    accepted(c, "BEGIN");
     let answer = match c.simple_query(sql) {
         Ok(messages) => format!("{messages:?}"),
         Err(e) => format!("{e:?}"),
@@ -79,31 +80,60 @@ fn attack_no_answer_counts_hidden_rows() {
     assert_eq!(scalar(&mut cleo, "SELECT count(*) FROM crm.lead"), "6");
     assert_eq!(scalar(&mut cleo, "SELECT count(*) FROM leadguard.what_can(NULL, 'crm.lead')"), "6");
     assert_eq!(rows(&mut cleo, "SELECT * FROM leadguard.who_can('read', 'crm.lead', '6')").len(), 0);
-    let answers = |c: &mut Client, id: &str| {
-        [
-            "SELECT leadguard.can('read', 'crm.lead', '?')",
-            "SELECT leadguard.can('update', 'crm.lead', '?')",
-            "SELECT count(*) FROM leadguard.who_can('read', 'crm.lead', '?')",
-            "SELECT string_agg(coalesce(path, '') || coalesce(via, '') || coalesce(level, '') || coalesce(detail, ''), ';') FROM leadguard.explain_access('crm.lead', '?')",
-            "SELECT leadguard.share('crm.lead', '?', 'cody', reason => 'x')",
-            "SELECT leadguard.mark_sensitive('crm.lead', '?', 'x')",
-            "SELECT leadguard.restore('crm.lead', '?', 'x')",
-            "UPDATE crm.lead SET name = 'x' WHERE id = ?",
-        ]
-        .map(|sql| {
-            let answer = match c.simple_query(&sql.replace('?', id)) {
-                Ok(m) => format!("{m:?}"),
-                Err(e) => e.as_db_error().map(|d| format!("{} {} {:?} {:?}", d.code().code(), d.message(), d.detail(), d.hint())).expect("an error of the server"),
-            };
-            answer.replace(id, "?")
-        })
-    };
-    assert_eq!(
-        answers(&mut cleo, "6"),
-        answers(&mut cleo, "60000006"),
-        "a hidden record answers as one that is not there"
+    for sql in [
+        "SELECT leadguard.can('read', 'crm.lead', '?')",
+        "SELECT leadguard.can('update', 'crm.lead', '?')",
+        "SELECT * FROM leadguard.who_can('read', 'crm.lead', '?')",
+        "SELECT * FROM leadguard.explain_access('crm.lead', '?')",
+        "SELECT * FROM leadguard.explain_access('crm.lead', '?', action => 'update')",
+        "SELECT leadguard.col_state('crm.lead', '?', 'email')",
+        "SELECT leadguard.share('crm.lead', '?', 'cody', reason => 'x')",
+        "SELECT leadguard.unshare('crm.lead', '?', 'cody')",
+        "SELECT leadguard.team_remove('crm.lead', '?', 'cody')",
+        "SELECT leadguard.reassign('crm.lead', '?', owner => 'cody')",
+        "SELECT leadguard.mark_sensitive('crm.lead', '?', 'x')",
+        "SELECT leadguard.unmark_sensitive('crm.lead', '?', 'x')",
+        "SELECT leadguard.archive('crm.lead', '?')",
+        "SELECT leadguard.restore('crm.lead', '?', 'x')",
+        "SELECT leadguard.purge('crm.lead', '?', 'x')",
+        "UPDATE crm.lead SET name = 'x' WHERE id = ? RETURNING *",
+        "INSERT INTO leadguard.approval (target) VALUES ('crm.lead')",
+        "SELECT leadguard.request_approval('delete', 'crm.lead', '?', NULL, 'x')",
+    ] {
+        let hidden = answer(&mut cleo, &sql.replace('?', "6")).replace('6', "?");
+        let absent = answer(&mut cleo, &sql.replace('?', "9")).replace('9', "?");
+        assert_eq!(hidden, absent, "a hidden record answers as one that is not there: {sql}");
+    }
+    let read = "SELECT leadguard.can('read', 'crm.lead', '?')";
+    assert_ne!(
+        answer(&mut cleo, &read.replace('?', "2")),
+        answer(&mut cleo, &read.replace('?', "9")),
+        "twin: one that she sees"
     );
-    assert_ne!(answers(&mut cleo, "2"), answers(&mut cleo, "60000006"), "twin: one that she sees");
+}
+
+/// Everything that a statement tells its author; it is rolled back.
+fn answer(c: &mut Client, sql: &str) -> String {
+    accepted(c, "BEGIN");
+    let told = match c.simple_query(sql) {
+        Ok(messages) => messages
+            .iter()
+            .map(|m| match m {
+                postgres::SimpleQueryMessage::Row(row) => {
+                    (0..row.len()).map(|i| row.get(i).unwrap_or("NULL").to_string()).collect::<Vec<_>>().join(" | ")
+                }
+                postgres::SimpleQueryMessage::CommandComplete(n) => format!("{n} rows"),
+                _ => String::new(),
+            })
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Err(e) => {
+            let e = e.as_db_error().expect("an error of the server");
+            format!("{} {} {:?} {:?} {:?}", e.code().code(), e.message(), e.detail(), e.hint(), e.constraint())
+        }
+    };
+    accepted(c, "ROLLBACK");
+    told
 }
 
 // A pooled connection keeps the plans of everybody it worked for: each member gets his own rows from all of them.

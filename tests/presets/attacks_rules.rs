@@ -93,5 +93,5 @@ fn attack_deny_beats_every_other_role() {
     rule(&db, "crm.lead", "suspended * create deny");
     assert!(!creates(&mut cleo, "crm.lead"));
     take_role(&db, "cleo", "suspended");
-    assert_eq!(rights(&mut cleo, "crm.lead", "2"), "ru-s-");
+    assert_eq!(rights(&mut cleo, "crm.lead", "2"), "ru---");
 }

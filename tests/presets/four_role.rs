@@ -2,7 +2,7 @@
 
 use leadguard_tests::*;
 
-use crate::lab::{app, attempt, creates, four_role, give_role, lines, rights, seen, table};
+use crate::lab::{app, attempt, contents, creates, four_role, give_role, lines, rights, seen, table};
 
 const ALL: &str = "1 2 3 4 5 6 7 8";
 
@@ -157,7 +157,7 @@ fn k10_lead_creator_updates_created_and_owned_leads_only() {
     let db = four_role("k10");
     let mut cleo = db.connect("cleo");
     assert_eq!(accepted(&mut cleo, "UPDATE crm.lead SET name = 'x' WHERE id IN (1, 3)"), 2, "owned, created");
-    let before = stored(&mut db.admin(), "crm.lead");
+    let before = contents(&db);
     for sql in [
         "UPDATE crm.lead SET name = 'x' WHERE id = 2",
         "UPDATE crm.lead SET name = 'x' WHERE id IN (1, 8)",
@@ -169,7 +169,7 @@ fn k10_lead_creator_updates_created_and_owned_leads_only() {
     ] {
         refused(&mut cleo, sql, "42501");
     }
-    assert_eq!(stored(&mut db.admin(), "crm.lead"), before, "nothing was changed");
+    assert_eq!(contents(&db), before, "nothing was changed");
     accepted(
         &mut db.admin(),
         "UPDATE crm.lead SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'cleo') WHERE id = 2",
@@ -228,7 +228,7 @@ fn k13_lead_manager_reads_inside_the_scope_only() {
     assert_eq!(seen(&mut mira, "crm.lead"), "1 3 7", "segment");
     assert_eq!(seen(&mut milo, "crm.lead"), "1 2 7", "account set");
     // The scope is the directory's: each change with the next statement, without touching a lead.
-    let before = stored(&mut db.admin(), "crm.lead");
+    let before = contents(&db);
     let scope = |sql: &str| {
         accepted(&mut db.admin(), &sql.replace("mira", "(SELECT id FROM leadguard.member WHERE key = 'mira')"))
     };
@@ -242,7 +242,7 @@ fn k13_lead_manager_reads_inside_the_scope_only() {
     assert_eq!(seen(&mut mira, "crm.lead"), "", "without a scope nothing");
     scope("INSERT INTO leadguard.member_scope VALUES (mira, 'crm.account', 'segment', 'smb')");
     assert_eq!(seen(&mut mira, "crm.lead"), "", "the scope of another table is none here");
-    assert_eq!(stored(&mut db.admin(), "crm.lead"), before);
+    assert_eq!(contents(&db), before);
 }
 
 #[test]

@@ -197,6 +197,11 @@ pub fn rule_call(table: &str, words: &str) -> String {
     format!("SELECT leadguard.set_rule('{table}', '{}', '{}', '{}', '{}'{statuses})", w[0], w[1], w[2], w[3])
 }
 
+/// What crm.lead holds, whoever locked its rows meanwhile.
+pub fn contents(db: &Db) -> String {
+    scalar(&mut db.admin(), "SELECT md5(string_agg(l::text, ',' ORDER BY id)) FROM crm.lead l")
+}
+
 /// The ids that a connection reads, in order: "1 2 3".
 #[track_caller]
 pub fn seen(c: &mut Client, table: &str) -> String {

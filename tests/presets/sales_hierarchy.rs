@@ -79,11 +79,12 @@ fn o20_moving_a_lead_to_another_account_is_no_way_to_pass_it_on() {
         "carl would see it: that takes the right to share"
     );
     assert_eq!(attempt(&mut ted, "UPDATE crm.lead SET name = 'x' WHERE id = 2"), "1", "twin: another column");
-    assert_eq!(
-        attempt(&mut db.connect("alice"), "UPDATE crm.lead SET account_id = 1 WHERE id = 2"),
-        "1",
-        "twin: level full"
-    );
+    let move_it = "UPDATE crm.lead SET account_id = 1 WHERE id = 2";
+    assert_eq!(attempt(&mut db.connect("alice"), move_it), "42501", "she does not see the account");
+    accepted(&mut db.connect("carl"), "SELECT leadguard.share('crm.account', '1', 'alice', 'read')");
+    assert_eq!(attempt(&mut db.connect("alice"), move_it), "1", "twin: level full, and sight of the account");
+    accepted(&mut db.connect("carl"), "SELECT leadguard.share('crm.account', '1', 'ted', 'full')");
+    assert_eq!(attempt(&mut ted, move_it), "42501", "full on the account is not full on the lead");
 }
 
 #[test]

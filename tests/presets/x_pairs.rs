@@ -176,6 +176,8 @@ fn x12_administrators_by_privilege_or_by_position() {
     let mut admin = db.connect("admin");
     assert_eq!(rights(&mut admin, LEAD, "1"), "ruasm", "on");
     switch(&db, LEAD, "admin", "off", "");
+    assert_eq!(seen(&mut admin, LEAD), "1 9 11", "off: what the accounts open");
+    switch(&db, "crm.account", "admin", "off", "");
     assert_eq!(seen(&mut admin, LEAD), "", "off: on no team, above nobody");
     assert_eq!(
         scalar(&mut admin, "SELECT leadguard.has_capability('administer')"),
@@ -194,7 +196,9 @@ fn x15_four_vocabularies_on_one_table() {
     let mut cleo = db.connect("cleo");
     let leads = |c: &mut Client| (seen(c, LEAD), creates(c, LEAD));
     let preset = |name: &str| {
-        accepted(&mut db.admin(), &format!("SELECT leadguard.set_preset('crm.lead', '{name}')"));
+        for table in ["crm.account", LEAD] {
+            accepted(&mut db.admin(), &format!("SELECT leadguard.set_preset('{table}', '{name}')"));
+        }
         assert_eq!(
             scalar(
                 &mut db.admin(),

@@ -125,8 +125,16 @@ fn parts_that_cannot_carry_a_rule_are_refused() {
     no(&mut admin, "'crm.lead', 'five_role', id => 'id', owner => 'owner_id'", &["22023"]);
     same(&before, &snapshot(&mut admin, "crm.lead"));
     accepted(&mut admin, "SELECT leadguard.protect('crm.account', id => 'id', owner => 'owner_id')");
-    no(&mut admin, "'crm.lead', id => 'id', owner => 'owner_id', parent => 'crm.account', parent_column => 'owner_id'", &["22023"]);
-    no(&mut admin, "'crm.lead', id => 'id', owner => 'owner_id', parent => 'crm.lead', parent_column => 'extra'", &["55000"]);
+    no(
+        &mut admin,
+        "'crm.lead', id => 'id', owner => 'owner_id', parent => 'crm.account', parent_column => 'owner_id'",
+        &["22023"],
+    );
+    no(
+        &mut admin,
+        "'crm.lead', id => 'id', owner => 'owner_id', parent => 'crm.lead', parent_column => 'extra'",
+        &["55000"],
+    );
     accepted(
         &mut admin,
         "SELECT leadguard.protect('crm.lead', 'organization', id => 'id', owner => 'owner_id', object => 'deal',
