@@ -122,7 +122,7 @@ fn answer(c: &mut Client, sql: &str) -> String {
                 postgres::SimpleQueryMessage::Row(row) => {
                     (0..row.len()).map(|i| row.get(i).unwrap_or("NULL").to_string()).collect::<Vec<_>>().join(" | ")
                 }
-                postgres::SimpleQueryMessage::CommandComplete(n) => format!("{n} rows"),
+                postgres::SimpleQueryMessage::CommandComplete(0) => "no row".to_string(),
                 _ => String::new(),
             })
             .collect::<Vec<_>>()
@@ -204,6 +204,7 @@ fn attack_view_modes_between_prepare_and_execute() {
     // A setting of a function ends with the function, one of a transaction with the transaction; none opens what is closed.
     accepted(&mut db.admin(), "UPDATE leadguard.organization SET organization_view = false");
     let mut mel = db.connect("mel");
+    assert_eq!(seen(&mut mel, "crm.lead"), "1 3 5");
     accepted(&mut mel, "SET leadguard.view_mode = 'personal'");
     accepted(
         &mut mel,

@@ -127,7 +127,9 @@ fn k08_lead_creator_adds_by_hand_by_import_and_by_api() {
         ),
         [["t", "t"]]
     );
-    assert!(db.psql("cleo", "COPY crm.lead (name) FROM STDIN;\nimported\n\\.\n").contains("COPY 1"));
+    // PostgreSQL has no COPY FROM under row security for anybody: an import comes by way of a table of one's own.
+    accepted(&mut cleo, "CREATE TEMP TABLE incoming AS SELECT 'imported ' || i AS name FROM generate_series(1, 20) i");
+    assert_eq!(accepted(&mut cleo, "INSERT INTO crm.lead (name) SELECT name FROM incoming"), 20);
     assert!(creates(&mut db.connect("robo"), "crm.lead"), "an API is a member of kind system");
     let mut api = app(&db);
     accepted(&mut api, "BEGIN; SELECT leadguard.act_as('cody')");

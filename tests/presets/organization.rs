@@ -241,7 +241,7 @@ fn p15_any_member_edits_any_lead_that_he_views() {
         "42501",
         "editing is not taking"
     );
-    assert_eq!(attempt(&mut db.connect("nob"), edit), "0", "no member by role");
+    assert_eq!(attempt(&mut db.connect("nob"), edit), "42501", "no Member by role");
 }
 
 #[test]

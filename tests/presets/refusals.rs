@@ -92,7 +92,7 @@ fn switches_take_their_choices_only() {
         "'manager_depth', '-1'",
         "'manager_depth', ''",
         "'sensitive_rank', 'high'",
-        "'sensitive_rank', '99999999999999'",
+        "'sensitive_rank', '1.5'",
         "'preset', 'organization'",
         "'delete_mode', 'sometimes', 'analyst'",
         "'hierarchy', ''",
