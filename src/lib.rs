@@ -13,6 +13,8 @@ mod approvals;
 mod archive;
 mod audit;
 mod children;
+mod contacts;
+mod directory;
 mod errors;
 #[allow(unsafe_code)]
 mod ffi;
@@ -44,7 +46,9 @@ extension_sql_file!("../sql/install/14_approvals.sql", name = "approvals", requi
 extension_sql_file!("../sql/install/15_audit.sql", name = "audit", requires = ["approvals"]);
 extension_sql_file!("../sql/install/16_children.sql", name = "children", requires = ["audit"]);
 extension_sql_file!("../sql/install/17_rules.sql", name = "rules", requires = ["children"]);
-extension_sql_file!("../sql/install/20_presets.sql", name = "presets", requires = ["rules"]);
+extension_sql_file!("../sql/install/18_organizations.sql", name = "organizations", requires = ["rules"]);
+extension_sql_file!("../sql/install/19_contacts.sql", name = "contacts", requires = ["organizations"]);
+extension_sql_file!("../sql/install/20_presets.sql", name = "presets", requires = ["contacts"]);
 extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["presets"]);
 extension_sql_file!(
     "../sql/install/31_identity_functions.sql",
@@ -64,7 +68,15 @@ extension_sql_file!("../sql/install/67_audit_api.sql", name = "audit_api", requi
 extension_sql_file!("../sql/install/68_notes.sql", name = "notes", requires = ["audit_api"]);
 extension_sql_file!("../sql/install/69_rules_api.sql", name = "rules_api", requires = ["notes"]);
 extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["rules_api"]);
-extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["directory_triggers"], finalize);
+extension_sql_file!(
+    "../sql/install/71_directory_safety.sql",
+    name = "directory_safety",
+    requires = ["directory_triggers"]
+);
+extension_sql_file!("../sql/install/72_organizations.sql", name = "organizations_api", requires = ["directory_safety"]);
+extension_sql_file!("../sql/install/73_contacts.sql", name = "contacts_api", requires = ["organizations_api"]);
+extension_sql_file!("../sql/install/74_joining.sql", name = "joining", requires = ["contacts_api"]);
+extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["joining"], finalize);
 
 #[pg_guard]
 extern "C-unwind" fn _PG_init() {

@@ -6,7 +6,10 @@ CREATE TABLE leadguard.organization (
     key     text NOT NULL CONSTRAINT organization_key_unique UNIQUE CONSTRAINT organization_key_not_empty CHECK (key <> ''),
     name    text NOT NULL DEFAULT '',
     organization_view   boolean NOT NULL DEFAULT false,
-    archived_at         timestamptz
+    archived_at         timestamptz,
+    merged_into         bigint CONSTRAINT organization_merged_into_exists REFERENCES leadguard.organization DEFERRABLE
+                        CONSTRAINT organization_merged_into_another CHECK (merged_into <> id),
+    domain_roles        text NOT NULL DEFAULT 'guest_only' CONSTRAINT organization_domain_roles_known CHECK (domain_roles IN ('guest_only', 'any'))
 );
 COMMENT ON TABLE leadguard.organization IS
 'Tenants. Nothing crosses an organization. The row ''default'' is shipped and is the default of every org_id.';
@@ -14,6 +17,10 @@ COMMENT ON COLUMN leadguard.organization.organization_view IS
 'Whether roles that see their own records see those of the whole organization (the organization view).';
 COMMENT ON COLUMN leadguard.organization.archived_at IS
 'When the organization was deleted. Its members reach nothing.';
+COMMENT ON COLUMN leadguard.organization.merged_into IS
+'The organization to which leadguard.merge_organization moved everything. Members and teams may follow there with all that connects them.';
+COMMENT ON COLUMN leadguard.organization.domain_roles IS
+'What rules about e-mail domains may give. guest_only: those of partners and customers the role GUEST, or one of the organization of rank 0, and those of the own company anything else; any: anything.';
 
 INSERT INTO leadguard.organization (id, key, name) VALUES (1, 'default', 'Default organization');
 

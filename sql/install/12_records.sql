@@ -64,6 +64,7 @@ CREATE TABLE leadguard.record_grant (
     granted_at  timestamptz NOT NULL DEFAULT now(),
     until       timestamptz,
     retained    boolean NOT NULL DEFAULT false,
+    contact_id  bigint,
     CONSTRAINT record_grant_one_holder CHECK ((member_id IS NULL) <> (team_id IS NULL)),
     CONSTRAINT record_grant_team_kind CHECK (kind = 'share' OR member_id IS NOT NULL)
 );
@@ -72,7 +73,9 @@ CREATE UNIQUE INDEX record_grant_team_unique ON leadguard.record_grant (target, 
 CREATE INDEX record_grant_member_idx ON leadguard.record_grant (member_id, target) INCLUDE (record, level, until);
 CREATE INDEX record_grant_team_idx ON leadguard.record_grant (team_id, target) INCLUDE (record, level, until);
 COMMENT ON TABLE leadguard.record_grant IS
-'Access to single records: the record team, shares with members or teams, retained grants. Written by team_add, share and their counterparts.';
+'Access to single records: the record team, shares with members or teams, retained grants, and what contacts have. Written by team_add, share, contact_add and their counterparts.';
+COMMENT ON COLUMN leadguard.record_grant.contact_id IS
+'The contact by which the member has it. It follows the contact: its side, its removal, and what kind of member it is.';
 
 CREATE TABLE leadguard.table_grant (
     target      regclass NOT NULL CONSTRAINT table_grant_target_protected REFERENCES leadguard.protected_table ON DELETE CASCADE DEFERRABLE,
@@ -84,23 +87,12 @@ CREATE TABLE leadguard.table_grant (
 COMMENT ON TABLE leadguard.table_grant IS
 'Table and sequence privileges that leadguard itself granted to registered roles; unprotect takes exactly these back.';
 
-CREATE VIEW leadguard.protected AS
-    SELECT coalesce(p.concealed_by, p.target) AS target, p.preset,
-           jsonb_strip_nulls(jsonb_build_object('id', p.id_column, 'owner', p.owner_column, 'creator', p.creator_column,
-               'territory', p.territory_column, 'organization', p.organization_column,
-               'segment', p.segment_column, 'team', p.team_column, 'stage', p.stage_column, 'status', p.status_column,
-               'sensitive', p.sensitive_column, 'parent', p.parent_column,
-               'archived_at', p.archived_at_column, 'archived_by', p.archived_by_column)) AS columns,
-           o.key AS organization, p.force, p.protected_at, p.object, p.parent
-    FROM leadguard.protected_table p
-    JOIN leadguard.organization o ON o.id = p.org_id
-    -- For those who may read the table; a table dropped meanwhile is none.
-    WHERE has_table_privilege(coalesce(p.concealed_by, p.target), 'SELECT');
-COMMENT ON VIEW leadguard.protected IS 'The tables that leadguard secures, with preset and mapped columns.';
-
 -- Only source tables are dumped, without the shipped rows. The closures, dumped beside their sources,
 -- would break the restore: the triggers fill them.
-SELECT pg_catalog.pg_extension_config_dump('leadguard.organization', 'WHERE id <> 1');
+-- The shipped organization goes with a dump once somebody has set something in it; the restore puts that into the row
+-- that is there.
+SELECT pg_catalog.pg_extension_config_dump('leadguard.organization',
+    'WHERE id <> 1 OR name <> ''Default organization'' OR organization_view OR archived_at IS NOT NULL OR merged_into IS NOT NULL');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.organization_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.member', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.member_id_seq', '');

@@ -32,14 +32,6 @@ COMMENT ON COLUMN leadguard.erasure.erased_by IS 'The member, who may be gone si
 COMMENT ON TABLE leadguard.erasure IS
 'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody. Members with the capability audit read those of their organization.';
 
-CREATE VIEW leadguard.protected_children AS
-    SELECT c.target, c.parent, c.kind,
-           jsonb_strip_nulls(jsonb_build_object('id', c.id_column, 'parent', c.parent_column, 'content', c.content_column,
-               'author', c.author_column, 'created_at', c.time_column)) AS columns
-    FROM leadguard.protected_child c
-    WHERE has_table_privilege(c.target, 'SELECT');
-COMMENT ON VIEW leadguard.protected_children IS 'The tables of notes and tags that leadguard secures, with their parents and columns.';
-
 SELECT pg_catalog.pg_extension_config_dump('leadguard.protected_child', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.erasure', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.erasure_id_seq', '');

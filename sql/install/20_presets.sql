@@ -28,6 +28,8 @@ INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, def
      'Whether those who share the owner''s direct manager read his records.'),
     ('creator_keeps_edit', 'X21', false, '{on,off}', 'on',
      'Whether the creator of a record still changes it when somebody else owns it; off: he reads it.'),
+    ('owners_stay', 'X18', false, '{on,off}', 'on',
+     'Whether a member who owns records can neither be deleted nor deactivated before they are reassigned or archived.'),
     ('principals', 'X22', false, '{all,persons}', 'all',
      'Whether members of kind system reach the table.'),
     ('view_modes', 'X23', false, '{on,off}', 'off',
@@ -73,7 +75,10 @@ INSERT INTO leadguard.preset_rule (preset, role, path, action, effect) VALUES
     ('sales_hierarchy', '*', 'territory_ancestor', 'access', 'edit'),
     ('sales_hierarchy', '*', 'parent', 'access', 'read'),
     ('sales_hierarchy', '*', 'admin', 'access', 'full');
-INSERT INTO leadguard.preset_switch (preset, switch, value) VALUES ('sales_hierarchy', 'hierarchy', 'on');
+-- Managers reach what an inactive owner has, so that he may leave first.
+INSERT INTO leadguard.preset_switch (preset, switch, value) VALUES
+    ('sales_hierarchy', 'hierarchy', 'on'),
+    ('sales_hierarchy', 'owners_stay', 'off');
 
 -- four_role (000): governance of several teams.
 INSERT INTO leadguard.preset_rule (preset, role, path, action, effect) VALUES

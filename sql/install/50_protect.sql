@@ -27,7 +27,7 @@ RETURNS TABLE (step integer, kind text, statement text, reason text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'protect_as_wrapper';
 COMMENT ON FUNCTION leadguard.protect IS
-'Secures a table in the calling transaction and returns the steps; with dry_run it only returns them. id, owner, creator, territory, organization, archived_at, archived_by are names of columns (id: by default the primary key; the last two are added where missing, and make DELETE archive); org_key is the organization of a table without such a column; existing: refuse or restrictive; indexes: create, require or skip; force: the owner of the table obeys too. For the table''s owner and superusers (42501). 22023: a wrong argument or a column that cannot be mapped, 42703: no such column, 42809: not a table, 42710: protected already, 55000: policies or indexes in the way, 55P03: the table is busy, 0A000: an argument of a later version, or a server below the security floor.';
+'Secures a table in the calling transaction and returns the steps; with dry_run it only returns them. preset: four_role, decision_site, organization or sales_hierarchy; object: what the rows are (lead, campaign, deal, segment, account), for which a preset may have rules of their own. id, owner, creator, territory, organization, stage, status, sensitive, segment, archived_at, archived_by, team, parent_column are names of columns (id: by default the primary key; archived_at and archived_by are added where missing, and make DELETE archive; sensitive: boolean, or text for the reason); parent: the protected table that parent_column refers to; org_key is the organization of a table without such a column; existing: refuse or restrictive; indexes: create, require or skip; force: the owner of the table obeys too. For the table''s owner and superusers (42501). 22023: a wrong argument or a column that cannot be mapped, 42703: no such column, 42809: not a table, 42710: protected already, 55000: policies or indexes in the way, 55P03: the table is busy, 0A000: a server below the security floor.';
 
 CREATE FUNCTION leadguard.unprotect(target regclass, dry_run boolean DEFAULT false, archived text DEFAULT 'refuse')
 RETURNS TABLE (step integer, kind text, statement text, reason text)
@@ -303,6 +303,7 @@ BEGIN
         DELETE FROM leadguard.protected_child h WHERE h.target = ANY (gone) OR h.parent = ANY (gone);
         DELETE FROM leadguard.table_grant g WHERE g.target = ANY (gone) OR g.object = ANY (gone);
         DELETE FROM leadguard.record_grant g WHERE g.target = ANY (gone);
+        DELETE FROM leadguard.record_contact c WHERE c.target = ANY (gone);
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
         DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
     END IF;

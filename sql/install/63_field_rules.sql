@@ -1,6 +1,7 @@
 -- Setting and reading the rules about fields.
 
--- Who may know the rules of a table: who may read it and is of its organization, or may act as its owner.
+-- Who may know the registration and the rules of a table: who may read it and is of its organization, or may act as
+-- its owner.
 CREATE FUNCTION leadguard.reads_rules(target regclass, concealed_by regclass, org_id bigint, organization_column name)
     RETURNS boolean
     LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -12,6 +13,31 @@ CREATE FUNCTION leadguard.reads_rules(target regclass, concealed_by regclass, or
     $$;
 COMMENT ON FUNCTION leadguard.reads_rules(regclass, regclass, bigint, name) IS
 'Internal: whether the caller may know the rules about fields of a protected table, whose registration is given.';
+
+CREATE VIEW leadguard.protected WITH (security_barrier) AS
+    SELECT coalesce(p.concealed_by, p.target) AS target, p.preset,
+           jsonb_strip_nulls(jsonb_build_object('id', p.id_column, 'owner', p.owner_column, 'creator', p.creator_column,
+               'territory', p.territory_column, 'organization', p.organization_column,
+               'segment', p.segment_column, 'team', p.team_column, 'stage', p.stage_column, 'status', p.status_column,
+               'sensitive', p.sensitive_column, 'parent', p.parent_column,
+               'archived_at', p.archived_at_column, 'archived_by', p.archived_by_column)) AS columns,
+           -- Which of the organizations in a shared table registered it is no matter of the others.
+           CASE WHEN p.organization_column IS NULL OR p.org_id = leadguard.current_organization()
+                     OR leadguard.current_member() IS NULL THEN o.key END AS organization, p.force, p.protected_at, p.object, p.parent
+    FROM leadguard.protected_table p
+    JOIN leadguard.organization o ON o.id = p.org_id
+    -- A table dropped meanwhile is none.
+    WHERE leadguard.reads_rules(p.target, p.concealed_by, p.org_id, p.organization_column);
+COMMENT ON VIEW leadguard.protected IS 'The tables that leadguard secures, with preset and mapped columns. For members of the organization who may read the table, and its owner.';
+
+CREATE VIEW leadguard.protected_children WITH (security_barrier) AS
+    SELECT c.target, c.parent, c.kind,
+           jsonb_strip_nulls(jsonb_build_object('id', c.id_column, 'parent', c.parent_column, 'content', c.content_column,
+               'author', c.author_column, 'created_at', c.time_column)) AS columns
+    FROM leadguard.protected_child c
+    JOIN leadguard.protected_table p ON p.target = c.parent
+    WHERE leadguard.reads_rules(c.target, NULL, p.org_id, p.organization_column);
+COMMENT ON VIEW leadguard.protected_children IS 'The tables of notes and tags that leadguard secures, with their parents and columns.';
 
 CREATE VIEW leadguard.field_versions WITH (security_barrier) AS
     SELECT coalesce(p.concealed_by, p.target) AS target, v.version, v.state, v.note, m.key AS created_by, v.created_at,

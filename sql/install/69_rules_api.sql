@@ -1,6 +1,6 @@
 -- The rules of protected tables: reading them, changing them.
 
-CREATE VIEW leadguard.rules AS
+CREATE VIEW leadguard.rules WITH (security_barrier) AS
     SELECT coalesce(p.concealed_by, p.target) AS target, r.role, r.path, r.action, r.statuses, r.effect, r.origin
     FROM leadguard.protected_table p
     CROSS JOIN LATERAL (
@@ -13,11 +13,11 @@ CREATE VIEW leadguard.rules AS
         SELECT a.role, a.path, a.action, a.statuses, a.effect, 'table'
         FROM leadguard.access_rule a
         WHERE a.target = p.target) r
-    WHERE has_table_privilege(coalesce(p.concealed_by, p.target), 'SELECT');
+    WHERE leadguard.reads_rules(p.target, p.concealed_by, p.org_id, p.organization_column);
 COMMENT ON VIEW leadguard.rules IS
 'The rules of the protected tables that the caller may read: those of the preset, and those that leadguard.set_rule put in their place. What follows from them is in leadguard.access_matrix.';
 
-CREATE VIEW leadguard.switches AS
+CREATE VIEW leadguard.switches WITH (security_barrier) AS
     SELECT coalesce(p.concealed_by, p.target) AS target, s.name AS switch, s.role,
            coalesce(t.value, s.preset_value) AS value, s.preset_value AS preset_default, s.contradiction, s.choices, s.meaning
     FROM leadguard.protected_table p
@@ -41,7 +41,7 @@ CREATE VIEW leadguard.switches AS
         SELECT 'preset', '', 'X15', ARRAY['four_role', 'decision_site', 'organization', 'sales_hierarchy'],
                'The vocabulary of roles and the rules that the table starts from; leadguard.set_preset changes it.', p.preset) s
     LEFT JOIN leadguard.table_switch t ON t.target = p.target AND t.switch = s.name AND t.role = s.role
-    WHERE has_table_privilege(coalesce(p.concealed_by, p.target), 'SELECT');
+    WHERE leadguard.reads_rules(p.target, p.concealed_by, p.org_id, p.organization_column);
 COMMENT ON VIEW leadguard.switches IS
 'Every switch of the protected tables that the caller may read: its value, what the preset says, and the contradiction between the sources that it settles. leadguard.set_switch sets one.';
 

@@ -9,15 +9,30 @@ BEGIN
         OR (TG_OP <> 'TRUNCATE' AND TG_ARGV[0] = 'administer' AND leadguard.has_capability('administer')) THEN
         RETURN NULL;
     END IF;
+    -- Those who may write a part of it; which rows is decided by policies and directory_limits. A guest lists nobody, and
+    -- writes nobody.
+    IF (CASE TG_TABLE_NAME
+        WHEN 'member' THEN TG_OP <> 'TRUNCATE' AND NOT leadguard.is_guest() AND leadguard.has_capability('manage_members')
+        WHEN 'member_role' THEN TG_OP <> 'TRUNCATE' AND NOT leadguard.is_guest() AND (leadguard.has_capability('manage_members') OR leadguard.has_capability('manage_roles'))
+        WHEN 'team' THEN CASE TG_OP WHEN 'INSERT' THEN leadguard.has_capability('manage_teams') AND NOT leadguard.is_guest()
+                                    WHEN 'UPDATE' THEN EXISTS (SELECT FROM leadguard.owned_teams()) END
+        WHEN 'team_member' THEN TG_OP <> 'TRUNCATE' AND EXISTS (SELECT FROM leadguard.owned_teams())
+        WHEN 'organization' THEN TG_OP = 'UPDATE' AND (leadguard.has_capability('manage_organization') OR leadguard.has_capability('own_organization'))
+        WHEN 'member_setting' THEN TG_OP <> 'TRUNCATE' AND leadguard.current_member() IS NOT NULL AND NOT leadguard.is_analyst()
+        END) THEN
+        RETURN NULL;
+    END IF;
     RAISE EXCEPTION '% on leadguard.% refused', TG_OP, TG_TABLE_NAME
         USING ERRCODE = '42501',
-              HINT = CASE WHEN TG_ARGV[0] = 'administer'
-                          THEN 'A member with the capability administer writes the directory of his organization.'
-                          ELSE 'Only a superuser or the owner of the extension writes this table.' END;
+              HINT = CASE TG_ARGV[0]
+                     WHEN 'administer' THEN 'A member with the capability administer writes the directory of his organization.'
+                     WHEN 'organization' THEN 'Members with the capability manage_organization or own_organization change the settings of theirs.'
+                     WHEN 'own' THEN 'Members write their own settings; this session is none, or reads only.'
+                     ELSE 'Only a superuser or the owner of the extension writes this table.' END;
 END
 $$;
 COMMENT ON FUNCTION leadguard.directory_guard() IS
-'Trigger BEFORE STATEMENT of the directory tables: 42501 unless the caller owns the extension or, where allowed, has the capability administer.';
+'Trigger BEFORE STATEMENT of the directory tables: 42501 unless the caller owns the extension or, where allowed, has the capability administer or one that lets him write a part of the table.';
 
 DO $$
 DECLARE
@@ -27,7 +42,11 @@ BEGIN
         EXECUTE format('CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.%I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard(''administer'')', t);
     END LOOP;
-    FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
+    CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.organization
+        FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard('organization');
+    CREATE TRIGGER directory_00_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.member_setting
+        FOR EACH STATEMENT EXECUTE FUNCTION leadguard.directory_guard('own');
+    FOREACH t IN ARRAY ARRAY['login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
                              'member_closure', 'territory_closure', 'hierarchy_revision', 'secret',
                              'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
                              'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone', 'protected_child', 'erasure',
@@ -189,17 +208,21 @@ BEGIN
         END IF;
     WHEN 'member' THEN
         -- A member who changes organization leaves what connects him to the old one first.
+        -- In a merger all of it moves along.
         EXECUTE $q$SELECT n.key FROM new_rows n JOIN old_rows o ON o.id = n.id AND o.org_id <> n.org_id
-        WHERE EXISTS (SELECT FROM leadguard.territory t WHERE t.owner_id = n.id)
+        WHERE NOT EXISTS (SELECT FROM leadguard.organization s WHERE s.id = o.org_id AND s.merged_into = n.org_id)
+          AND (EXISTS (SELECT FROM leadguard.territory t WHERE t.owner_id = n.id)
            OR EXISTS (SELECT FROM leadguard.territory_member tm WHERE tm.member_id = n.id)
            OR EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.member_id = n.id)
            OR EXISTS (SELECT FROM leadguard.record_grant g WHERE g.member_id = n.id)
+           OR EXISTS (SELECT FROM leadguard.record_contact c WHERE c.member_id = n.id AND c.removed_at IS NULL)
            OR EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.name = mr.role
-                      WHERE mr.member_id = n.id AND r.org_id = o.org_id) LIMIT 1$q$ INTO culprit;
+                      WHERE mr.member_id = n.id AND r.org_id = o.org_id)) LIMIT 1$q$ INTO culprit;
     WHEN 'team' THEN
         EXECUTE $q$SELECT n.key FROM new_rows n JOIN old_rows o ON o.id = n.id AND o.org_id <> n.org_id
-        WHERE EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.team_id = n.id)
-           OR EXISTS (SELECT FROM leadguard.record_grant g WHERE g.team_id = n.id) LIMIT 1$q$ INTO culprit;
+        WHERE NOT EXISTS (SELECT FROM leadguard.organization s WHERE s.id = o.org_id AND s.merged_into = n.org_id)
+          AND (EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.team_id = n.id)
+           OR EXISTS (SELECT FROM leadguard.record_grant g WHERE g.team_id = n.id)) LIMIT 1$q$ INTO culprit;
     END CASE;
     IF culprit IS NOT NULL THEN
         RAISE EXCEPTION '% row of "%" connects two organizations', TG_TABLE_NAME, culprit
@@ -307,7 +330,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.keep_shipped() IS 'Trigger BEFORE ROW on shipped rows: 42501.';
-CREATE TRIGGER directory_05_shipped BEFORE UPDATE OR DELETE ON leadguard.organization
+CREATE TRIGGER directory_05_shipped_key BEFORE UPDATE ON leadguard.organization
+    FOR EACH ROW WHEN (old.id = 1 AND (new.id <> old.id OR new.key <> old.key)) EXECUTE FUNCTION leadguard.keep_shipped();
+CREATE TRIGGER directory_05_shipped BEFORE DELETE ON leadguard.organization
     FOR EACH ROW WHEN (old.id = 1) EXECUTE FUNCTION leadguard.keep_shipped();
 CREATE TRIGGER directory_05_shipped BEFORE UPDATE OR DELETE ON leadguard.role
     FOR EACH ROW WHEN (old.org_id IS NULL) EXECUTE FUNCTION leadguard.keep_shipped();
@@ -409,18 +434,3 @@ $$;
 COMMENT ON FUNCTION leadguard.follow_login_role() IS 'Trigger AFTER ROW of login_role: keeps role_binding equal to it.';
 CREATE TRIGGER directory_50_role AFTER INSERT OR UPDATE OR DELETE ON leadguard.login_role
     FOR EACH ROW EXECUTE FUNCTION leadguard.follow_login_role();
-
--- A replication role or session_replication_role must not leave the closures behind.
-DO $$
-DECLARE
-    item record;
-BEGIN
-    FOR item IN
-        SELECT t.tgrelid::regclass AS relation, t.tgname FROM pg_catalog.pg_trigger t
-        JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-        WHERE c.relnamespace = 'leadguard'::regnamespace AND NOT t.tgisinternal
-    LOOP
-        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', item.relation, item.tgname);
-    END LOOP;
-END
-$$;

@@ -53,7 +53,7 @@ BEGIN
                              'secret', 'audit_log', 'audit_log_default', 'audit_value',
                              'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
                              'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone', 'protected_child', 'erasure',
-                             'preset_rule', 'access_rule', 'access_switch', 'preset_switch', 'table_switch'] LOOP
+                             'preset_rule', 'access_rule', 'access_switch', 'preset_switch', 'table_switch', 'member_setting'] LOOP
         EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', t);
     END LOOP;
 END
@@ -74,6 +74,31 @@ CREATE POLICY own ON leadguard.member_scope FOR SELECT USING (member_id = (SELEC
 CREATE POLICY own ON leadguard.territory_member FOR SELECT USING (member_id = (SELECT leadguard.current_member()));
 CREATE POLICY own ON leadguard.team_member FOR SELECT USING (member_id = (SELECT leadguard.current_member()));
 
+-- Those who write a part of the directory: which rows. What they may do with them is decided by directory_limits.
+CREATE POLICY managed ON leadguard.member USING (
+    (SELECT leadguard.has_capability('manage_members') AND NOT leadguard.is_guest())
+    AND org_id = (SELECT leadguard.current_organization()));
+CREATE POLICY managed ON leadguard.member_role USING (
+    NOT (SELECT leadguard.is_guest())
+    AND ((SELECT leadguard.has_capability('manage_members')) OR (SELECT leadguard.has_capability('manage_roles')))
+    AND leadguard.in_my_organization('member', member_id));
+CREATE POLICY made ON leadguard.team FOR INSERT WITH CHECK (
+    (SELECT leadguard.has_capability('manage_teams')) AND org_id = (SELECT leadguard.current_organization())
+    AND NOT (SELECT leadguard.is_guest()));
+CREATE POLICY managed ON leadguard.team FOR UPDATE USING (id IN (SELECT leadguard.owned_teams()));
+CREATE POLICY managed ON leadguard.team_member USING (team_id IN (SELECT leadguard.owned_teams()));
+CREATE POLICY managed ON leadguard.organization FOR UPDATE USING (
+    id = (SELECT leadguard.current_organization())
+    AND ((SELECT leadguard.has_capability('manage_organization')) OR (SELECT leadguard.has_capability('own_organization'))));
+GRANT UPDATE (key, name, organization_view) ON leadguard.organization TO PUBLIC;
+
+CREATE POLICY own ON leadguard.member_setting USING (member_id = (SELECT leadguard.current_member()));
+CREATE POLICY administered ON leadguard.member_setting FOR SELECT USING (
+    (SELECT leadguard.has_capability('administer')) AND leadguard.in_my_organization('member', member_id));
+CREATE POLICY administered_delete ON leadguard.member_setting FOR DELETE USING (
+    (SELECT leadguard.has_capability('administer')) AND leadguard.in_my_organization('member', member_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON leadguard.member_setting TO PUBLIC;
+
 -- The audit is read through its root; its partitions have no policy and no grant of their own.
 CREATE POLICY audited ON leadguard.audit_log FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
@@ -86,7 +111,7 @@ CREATE POLICY audited ON leadguard.audit_value FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
 
 GRANT SELECT (id, org_id, key, name) ON leadguard.member TO PUBLIC;
-GRANT SELECT (id, key, name) ON leadguard.organization TO PUBLIC;
+GRANT SELECT (id, key, name, organization_view) ON leadguard.organization TO PUBLIC;
 GRANT SELECT ON leadguard.role, leadguard.member_role, leadguard.member_scope, leadguard.territory_member, leadguard.team_member TO PUBLIC;
 GRANT SELECT (id, org_id, key, name) ON leadguard.territory TO PUBLIC;
 GRANT SELECT (id, org_id, key, name) ON leadguard.team TO PUBLIC;
@@ -106,6 +131,15 @@ CREATE POLICY shipped ON leadguard.preset_rule FOR SELECT USING (true);
 CREATE POLICY shipped ON leadguard.access_switch FOR SELECT USING (true);
 CREATE POLICY shipped ON leadguard.preset_switch FOR SELECT USING (true);
 GRANT SELECT ON leadguard.preset_rule, leadguard.access_switch, leadguard.preset_switch, leadguard.rules, leadguard.switches TO PUBLIC;
+
+-- Contacts are read through functions that judge who reads the record. Rules about domains are for those who write them.
+ALTER TABLE leadguard.record_contact ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.contact_type ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.domain_rule ENABLE ROW LEVEL SECURITY;
+CREATE POLICY administered ON leadguard.domain_rule USING (
+    org_id = (SELECT leadguard.current_organization())
+    AND ((SELECT leadguard.has_capability('administer')) OR (SELECT leadguard.has_capability('manage_organization'))));
+GRANT SELECT, INSERT, UPDATE, DELETE ON leadguard.domain_rule TO PUBLIC;
 
 -- Functions: the list of those anyone may execute. All others are for the extension itself and its owner.
 GRANT EXECUTE ON FUNCTION
@@ -165,5 +199,12 @@ GRANT EXECUTE ON FUNCTION
     leadguard.set_switch(regclass, text, text, text), leadguard.reset_switch(regclass, text, text),
     leadguard.set_preset(regclass, text, text), leadguard.access_matrix(regclass), leadguard.member_rights(text),
     leadguard.mark_sensitive(regclass, text, text), leadguard.unmark_sensitive(regclass, text, text),
+    leadguard.own_rank(), leadguard.outranks_me(bigint), leadguard.may_give(bigint), leadguard.owned_teams(),
+    leadguard.would_command(bigint, bigint), leadguard.is_fresh_id(text, bigint),
+    leadguard.owned_records(text), leadguard.delete_organization(text, text), leadguard.merge_organization(text, text, text),
+    leadguard.contact_add(regclass, text, text, text, text, text), leadguard.contact_side(bigint, text),
+    leadguard.contact_remove(bigint, text), leadguard.contact_mark(bigint, text), leadguard.contact_unmark(bigint, text),
+    leadguard.contacts(regclass, text), leadguard.contact_history(regclass, text),
+    leadguard.invite(regclass, text, text, text, text, text, text, timestamptz), leadguard.invitations(), leadguard.role_for(text, text),
     leadguard.conceal, leadguard.reveal, leadguard.mask, leadguard.unmask, leadguard.col_state
 TO PUBLIC;

@@ -1,4 +1,4 @@
--- The recursive walk, independent of the way the triggers work.
+-- The recursive walk, independent of the way the triggers work; of organization $1, or of all.
 WITH RECURSIVE walk (ancestor_id, descendant_id, depth) AS (
     SELECT id, id, 0 FROM {table}
     UNION ALL
@@ -12,4 +12,7 @@ SELECT coalesce(r.ancestor_id, c.ancestor_id), coalesce(r.descendant_id, c.desce
 FROM real r
 FULL JOIN {closure} c ON c.ancestor_id = r.ancestor_id AND c.descendant_id = r.descendant_id
 WHERE c.depth IS DISTINCT FROM r.depth
+  AND ($1::bigint IS NULL
+       OR EXISTS (SELECT FROM {table} t
+                  WHERE t.id IN (r.ancestor_id, c.ancestor_id, r.descendant_id, c.descendant_id) AND t.org_id = $1))
 ORDER BY 1, 2

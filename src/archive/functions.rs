@@ -4,6 +4,7 @@ use super::because;
 use crate::approvals;
 use crate::audit::{self, Event};
 use crate::children;
+use crate::contacts;
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::{as_extension, set_local};
 use crate::ffi::sql::{self, Param, Sees};
@@ -149,6 +150,7 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
             &mut |_| {},
         );
     });
+    contacts::purge(target.table.target, &record.id);
     approvals::end(target.table.target, &record.id);
     audit::erase_values(target.table.target, &record.id);
     audit::event(&Event {

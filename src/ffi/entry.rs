@@ -77,6 +77,8 @@ entries! {
     pg_finfo_leadguard_guard_child_stored, leadguard_guard_child_stored => crate::children::guard::stored;
     pg_finfo_leadguard_forget_plans, leadguard_forget_plans => planner::plans::forget_everywhere;
     pg_finfo_leadguard_closure_lock, leadguard_closure_lock => crate::hierarchy::lock;
+    pg_finfo_leadguard_keep_holders, leadguard_keep_holders => crate::directory::keep_holders;
+    pg_finfo_leadguard_keep_owners, leadguard_keep_owners => crate::directory::keep_owners;
     pg_finfo_leadguard_field_matrix, leadguard_field_matrix => crate::rulebook::sheet::field_matrix;
     pg_finfo_leadguard_closure_maintain, leadguard_closure_maintain => crate::hierarchy::maintain;
 }

@@ -3,6 +3,7 @@
 //! append   rows put into the extension's own tables without a statement
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
 //! compat   differences between the server versions
+//! count    rows of protected tables counted by reading the tables
 //! delete   DELETEs that archive: what the executor counts and returns
 //! entries  how many rows an index has for a few values
 //! entry    the C symbols that the install script names
@@ -28,6 +29,7 @@
 pub(crate) mod append;
 pub(crate) mod call;
 mod compat;
+pub(crate) mod count;
 pub(crate) mod default;
 pub(crate) mod delete;
 mod entries;

@@ -4,6 +4,7 @@
 //! owner. The right is judged in the newest state, because these functions write. Retained grants (deal
 //! registrations) outlive everything but an administrator. Tests: tests/writes, tests/paths (grants, shares).
 
+mod invite;
 mod reassign;
 mod right;
 
@@ -18,7 +19,7 @@ use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-pub(crate) use right::Right;
+pub(crate) use right::{Right, writes};
 
 const TO_MEMBER: &str = concat!(
     include_str!("../../sql/query/give_values.sql"),
@@ -91,11 +92,16 @@ fn share(
     let right = Right::find("share", target, record, Rights::SHARE);
     let holder = Holder::one_of(member, team);
     let until = until.map(pg_sys::TimestampTz::from);
+    check_until(until);
+    let grant = Grant { kind: "share", level: parse_level(level), reason, until, retained: retained.unwrap_or(false) };
+    give(&right, holder, &grant);
+}
+
+/// 22023 for a share that ends before it begins.
+fn check_until(until: Option<pg_sys::TimestampTz>) {
     if until.is_some_and(|until| until <= session::statement_time()) {
         bad_argument("the share would end before it begins").hint("until must be in the future.").raise();
     }
-    let grant = Grant { kind: "share", level: parse_level(level), reason, until, retained: retained.unwrap_or(false) };
-    give(&right, holder, &grant);
 }
 
 /// Puts a member on the record team, or changes the level there. Who may call and errors: as share.

@@ -17,6 +17,7 @@ pub(crate) struct Right {
     pub record: Record,
     /// None for a superuser who is no member.
     pub member: Option<i64>,
+    pub guest: bool,
     /// May weaken and take away retained grants.
     pub administers: bool,
 }
@@ -25,28 +26,30 @@ impl Right {
     /// 42501 without the right, with one answer for a record that is not there and one the caller cannot
     /// read; 22023 for arguments that are wrong whatever the record.
     pub(crate) fn find(operation: &str, target: Option<Oid>, record: Option<&str>, needed: Rights) -> Right {
-        let subject = subject(Sees::Now);
         let shown = || target.map_or_else(|| "NULL".to_owned(), names::shown);
-        match &subject.member {
-            None if identity::is_superuser() => {}
-            None => errors::no_identity(operation, &shown()),
-            Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, &shown()),
-            Some(member) if member.level_cap == Some(Level::Read) => {
-                errors::view_only(operation, &shown(), &member.key)
-            }
-            Some(_) => {}
-        }
+        writes(operation, &shown);
         let target = Target::find(target, Sees::Now);
         let name = required(record, "the record");
-        let Some(record) = target.read(name, Sees::Now) else { no_such_record(&target, name) };
+        let shown = names::shown(target.table.target);
+        Right::seek(operation, target, name, needed).unwrap_or_else(|| errors::no_such_record(&shown, name))
+    }
+
+    /// As find, for whoever may write at all; None for a record that is not there and one that the caller cannot read.
+    pub(crate) fn seek(operation: &str, target: Target, record: &str, needed: Rights) -> Option<Right> {
+        let subject = subject(Sees::Now);
+        let record = target.read(record, Sees::Now)?;
         let right = Right {
             target,
             record,
             member: subject.member.as_ref().map(|m| m.id),
+            guest: subject.member.as_ref().is_some_and(|m| m.guest),
             administers: subject.member.is_none() || subject.has_capability("administer"),
         };
+        if right.rights().is_empty() {
+            return None;
+        }
         right.demand(operation, needed);
-        right
+        Some(right)
     }
 
     /// What the member may do with the record as it was read, in the newest state; everything for a superuser.
@@ -100,6 +103,18 @@ impl Right {
         as_extension(|| {
             sql::first_int(text, &[Param::Text(Some(key)), Param::Int(self.record.organization)], Sees::Now)
         })
+    }
+}
+
+/// 42501 for nobody and for logins that only read.
+pub(crate) fn writes(operation: &str, on: &dyn Fn() -> String) {
+    let subject = subject(Sees::Now);
+    match &subject.member {
+        None if identity::is_superuser() => {}
+        None => errors::no_identity(operation, &on()),
+        Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, &on()),
+        Some(member) if member.level_cap == Some(Level::Read) => errors::view_only(operation, &on(), &member.key),
+        Some(_) => {}
     }
 }
 

@@ -204,13 +204,29 @@ fn act_as(member_key: Option<&str>) -> i64 {
 fn active_member(key: &str) -> Option<i64> {
     let key = CString::new(key).ok()?;
     let table = scan::Table::open(c"member");
-    let (id, active) = (table.column(c"id"), table.column(c"active"));
+    let (id, active, org_id) = (table.column(c"id"), table.column(c"active"), table.column(c"org_id"));
     let mut member = None;
     table.scan(Some(c"member_key_unique"), &[(table.column(c"key"), Equal::Text(&key))], |row| {
-        member = row.int(id).filter(|_| row.bool(active));
+        member = row.int(id).zip(row.int(org_id)).filter(|_| row.bool(active));
         false
     });
-    member
+    member.filter(|(_, organization)| !is_archived(*organization)).map(|(id, _)| id)
+}
+
+/// Whether an organization was deleted; its members are nobody.
+fn is_archived(organization: i64) -> bool {
+    // Databases that are not updated yet archive no organizations.
+    if !crate::rules::load::are_there() {
+        return false;
+    }
+    let table = scan::Table::open(c"organization");
+    let (id, archived_at) = (table.column(c"id"), table.column(c"archived_at"));
+    let mut archived = true;
+    table.scan(Some(c"organization_pkey"), &[(id, Equal::Int(organization))], |row| {
+        archived = row.int(archived_at).is_some();
+        false
+    });
+    archived
 }
 
 /// A cursor or a running query must not go from one identity to another between two of its rows.

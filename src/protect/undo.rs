@@ -184,15 +184,13 @@ fn permissive_again(tree: &[Member], undo: &Undo) -> Vec<Step> {
 
 /// Shares and recorded privileges first: a table that is protected again must start without them.
 fn unregister(relation: &Relation) -> Vec<Step> {
-    let mut shares = 0;
-    as_extension(|| {
-        shares = sql::first_int(
-            "SELECT count(*) FROM leadguard.record_grant WHERE target = $1",
-            &[Param::Oid(relation.oid)],
-            Sees::Now,
-        )
-        .unwrap_or(0);
-    });
+    let count = |text| as_extension(|| sql::first_int(text, &[Param::Oid(relation.oid)], Sees::Now)).unwrap_or(0);
+    let shares = count("SELECT count(*) FROM leadguard.record_grant WHERE target = $1");
+    let contacts = if crate::contacts::exist() {
+        count("SELECT count(*) FROM leadguard.record_contact WHERE target = $1")
+    } else {
+        0
+    };
     let delete = |table: &str, reason: String| {
         let statement = format!("DELETE FROM leadguard.{table} WHERE target = {}::regclass", literal(&relation.name));
         Step::new("register", statement, reason).by_extension()
@@ -200,6 +198,9 @@ fn unregister(relation: &Relation) -> Vec<Step> {
     let mut steps = Vec::new();
     if shares > 0 {
         steps.push(delete("record_grant", format!("Forgets {shares} shares and record-team entries of its records.")));
+    }
+    if contacts > 0 {
+        steps.push(delete("record_contact", format!("Forgets {contacts} contacts of its records.")));
     }
     steps.push(delete("table_grant", "The privileges are taken back.".to_owned()));
     steps.push(delete("protected_table", "Forgets the mapping of the table.".to_owned()));

@@ -1,0 +1,167 @@
+//! A record never ends without an owner: a member who owns records is neither deleted nor deactivated, nor moved to
+//! another organization, before they are somebody else's or archived. Where the switch owners_stay is on.
+
+use crate::errors::{bad_argument, failure, refused};
+use crate::ffi::call::Call;
+use crate::ffi::count::{self, Gone, Having};
+use crate::ffi::session::{self, as_extension};
+use crate::ffi::snapshot;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::trigger::{Operation, TriggerCall, When};
+use crate::identity;
+use crate::model::value::ValueSet;
+use crate::names;
+use crate::questions::required;
+use crate::visibility;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::{Datum, Oid};
+use pgrx::{name, pg_extern};
+
+/// Members, or organizations, as columns of protected tables name them.
+#[derive(Default)]
+pub(super) struct Named {
+    pub ids: Vec<i64>,
+    pub keys: Vec<String>,
+}
+
+/// A protected table and what must be known of it to count its records.
+pub(super) struct Counted {
+    pub target: Oid,
+    /// The table as everybody calls it.
+    pub shown: Oid,
+    pub archived_at: Option<String>,
+}
+
+/// How many records of a table are not archived and name one of them in the column; all that are not archived without
+/// a column. In the newest state, whatever the caller sees.
+pub(super) fn unarchived(table: &Counted, column: Option<&str>, named: &Named) -> i64 {
+    let leaves = leaves(table.target);
+    let count = |having| {
+        let of = |leaf: &Oid| count::unarchived(*leaf, table.archived_at.as_deref(), having);
+        snapshot::with_latest(|| leaves.iter().map(of).sum::<Result<i64, Gone>>())
+    };
+    let counted = match column {
+        None => count(None),
+        Some(column) => match session::column_kind(table.target, column) {
+            None => Err(Gone(column.to_owned())),
+            Some(kind) => {
+                let values = if kind.is_int() {
+                    ValueSet::of_ids(named.ids.iter().copied())
+                } else {
+                    ValueSet::of_keys(named.keys.iter().map(String::as_str), kind)
+                };
+                count(Some(Having { column, kind, values: &values }))
+            }
+        },
+    };
+    counted.unwrap_or_else(|Gone(column)| {
+        failure("55000", format!("the mapped column \"{column}\" of {} is gone", names::shown(table.shown)))
+            .detail("Its records cannot be counted.")
+            .hint("A superuser protects the table anew, after leadguard.unprotect.")
+            .raise()
+    })
+}
+
+/// The table itself, or the partitions that hold its rows.
+fn leaves(table: Oid) -> Vec<Oid> {
+    let mut found = Vec::new();
+    sql::query(
+        "SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' \
+         AND (c.oid = $1 OR c.oid IN (SELECT t.relid FROM pg_partition_tree($1) t))",
+        &[Param::Oid(table)],
+        Sees::Now,
+        &mut |row| found.extend(row.oid(0)),
+    );
+    found
+}
+
+/// "3 records of crm.lead".
+pub(super) fn in_words(count: i64, what: &str) -> String {
+    format!("{count} {}", if count == 1 { what.to_owned() } else { what.replacen(' ', "s ", 1) })
+}
+
+/// Tables with an owner column; only those where owners stay, or all.
+fn tables(all: bool) -> Vec<(Counted, String)> {
+    let mut found = Vec::new();
+    sql::query(include_str!("../../sql/query/owned_tables.sql"), &[Param::Bool(all)], Sees::Now, &mut |row| {
+        if let (Some(target), Some(shown), Some(owner)) = (row.oid(0), row.oid(1), row.text(2)) {
+            found.push((Counted { target, shown, archived_at: row.text(3) }, owner));
+        }
+    });
+    found
+}
+
+/// AFTER STATEMENT of member.
+pub(crate) fn keep(call: &Call) -> Datum {
+    let trigger = TriggerCall::fired(call, When::AfterStatement);
+    let text = match trigger.operation() {
+        Operation::Update => include_str!("../../sql/query/owners_changed.sql"),
+        _ => "SELECT id, key FROM old_rows",
+    };
+    as_extension(|| {
+        let mut leaving = Named::default();
+        trigger.with_transition_tables(|| {
+            sql::query_once(text, &[], Sees::Now, &mut |row| {
+                leaving.ids.extend(row.int(0));
+                leaving.keys.extend(row.text(1));
+            })
+        });
+        if !leaving.ids.is_empty() {
+            refuse_owners(&leaving);
+        }
+    });
+    trigger.skip()
+}
+
+fn refuse_owners(leaving: &Named) {
+    let counts: Vec<String> = tables(false)
+        .iter()
+        .map(|(table, owner)| (unarchived(table, Some(owner), leaving), table.shown))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, shown)| in_words(count, &format!("record of {}", names::shown(shown))))
+        .collect();
+    if counts.is_empty() {
+        return;
+    }
+    let who = match leaving.keys.as_slice() {
+        [key] => format!("member \"{key}\" still owns records"),
+        _ => "members who would go still own records".to_owned(),
+    };
+    failure("23503", who)
+        .detail(format!("They own {}.", counts.join(", ")))
+        .hint(
+            "Hand them over with leadguard.reassign, or archive them; leadguard.owned_records(member) counts them. The \
+             switch owners_stay of a table lets owners leave.",
+        )
+        .raise()
+}
+
+type Owned = TableIterator<'static, (name!(target, Oid), name!(records, i64))>;
+
+/// How many unarchived records a member owns in each protected table. Errors: 42501, 22023.
+#[pg_extern(sql = false)]
+fn owned_records(member: Option<&str>) -> Owned {
+    let superuser = identity::is_superuser();
+    let subject = visibility::now();
+    let manages = subject.has_capability("administer") || subject.has_capability("manage_members");
+    if !superuser && !manages {
+        refused("owned_records refused").hint("It needs the capability administer or manage_members.").raise();
+    }
+    let key = required(member, "the member");
+    let organization = subject.member.as_ref().filter(|_| !superuser).map(|m| m.org_id);
+    let rows = as_extension(|| {
+        let id = sql::first_int(
+            "SELECT id FROM leadguard.member WHERE key = $1 AND ($2::bigint IS NULL OR org_id = $2)",
+            &[Param::Text(Some(key)), Param::Int(organization)],
+            Sees::Now,
+        );
+        let Some(id) = id else { bad_argument(format!("there is no member \"{key}\"")).raise() };
+        let named = Named { ids: vec![id], keys: vec![key.to_owned()] };
+        tables(true)
+            .iter()
+            .map(|(table, owner)| (table.shown, unarchived(table, Some(owner), &named)))
+            .filter(|(_, count)| *count > 0)
+            .collect::<Vec<_>>()
+    });
+    TableIterator::new(rows)
+}
