@@ -428,6 +428,9 @@ INSERT INTO leadguard.preset_switch (preset, switch, role, value) VALUES
     ('organization', 'visibility', 'Member', 'own'),
     ('organization', 'view_modes', '', 'on');
 
+-- So few rows that the views over them are quick; the planner would take them for many, and compile at length.
+ANALYZE leadguard.preset_rule, leadguard.access_switch, leadguard.preset_switch;
+
 -- The same for tables that map more than id, owner, territory and organization: the columns stand behind the names of
 -- what they are.
 CREATE FUNCTION leadguard.may_read_support(internal)
@@ -558,6 +561,16 @@ AS 'MODULE_PATHNAME', 'leadguard_visible_sensitive';
 
 COMMENT ON FUNCTION leadguard.visible_sensitive(regclass, "any", "any", "any") IS
 'Policy, in plans: whether the asking member sees the row although it is marked as sensitive: by rank, capability or as its owner (switches sensitive_rank, exempt_owner).';
+
+DROP FUNCTION leadguard.team_add(regclass, text, text, text);
+
+CREATE FUNCTION leadguard.team_add(target regclass, record text, member text, level text DEFAULT 'edit', reason text DEFAULT NULL)
+    RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'team_add_with_wrapper';
+
+COMMENT ON FUNCTION leadguard.team_add(regclass, text, text, text, text) IS
+'Puts a member (key) on the team of a record at level read, edit or full, or changes the level there; those above get the same. For members with level full on the record and superusers. Errors: 42501 no right, or no such record for the caller; 22023 unknown member, level or table.';
 
 DROP FUNCTION leadguard.protect(regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, regclass, text, text, text, text, boolean, boolean);
 -- Putting the protection on a table, and keeping it there when the table changes.
@@ -1922,7 +1935,7 @@ DECLARE
         'may_read_support', 'may_read', 'may_still_read', 'may_insert', 'visible_creator_support', 'visible_creator',
         'visible_creators', 'visible_segment_support', 'visible_segment', 'visible_segments', 'visible_team_support',
         'visible_team', 'visible_teams', 'visible_parent_support', 'visible_parent', 'visible_parents',
-        'hiding_support', 'visible_stage', 'visible_sensitive', 'protect', 'verify', 'set_rule', 'drop_rule',
+        'hiding_support', 'visible_stage', 'visible_sensitive', 'protect', 'team_add', 'verify', 'set_rule', 'drop_rule',
         'set_switch', 'reset_switch', 'set_preset', 'access_matrix', 'member_rights', 'mark_sensitive',
         'unmark_sensitive', 'own_rank', 'outranks_me', 'may_give', 'owned_teams', 'would_command', 'is_fresh_id',
         'directory_limits', 'own_new_team', 'keep_holders', 'refuse_truncate', 'keep_owners', 'owned_records',
@@ -1934,7 +1947,7 @@ DECLARE
     for_anyone text[] := ARRAY[
         'may_read', 'may_still_read', 'may_insert', 'visible_creator', 'visible_creators', 'visible_segment',
         'visible_segments', 'visible_team', 'visible_teams', 'visible_parent', 'visible_parents', 'visible_stage',
-        'visible_sensitive', 'protect', 'verify', 'set_rule', 'drop_rule', 'set_switch', 'reset_switch', 'set_preset',
+        'visible_sensitive', 'protect', 'team_add', 'verify', 'set_rule', 'drop_rule', 'set_switch', 'reset_switch', 'set_preset',
         'access_matrix', 'member_rights', 'mark_sensitive', 'unmark_sensitive', 'own_rank', 'outranks_me', 'may_give',
         'owned_teams', 'would_command', 'is_fresh_id', 'owned_records', 'delete_organization', 'merge_organization',
         'contact_add', 'contact_side', 'contact_remove', 'contact_mark', 'contact_unmark', 'contacts',

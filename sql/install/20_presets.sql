@@ -170,3 +170,6 @@ INSERT INTO leadguard.preset_switch (preset, switch, role, value) VALUES
     ('organization', 'visibility', 'Admin', 'all'),
     ('organization', 'visibility', 'Member', 'own'),
     ('organization', 'view_modes', '', 'on');
+
+-- So few rows that the views over them are quick; the planner would take them for many, and compile at length.
+ANALYZE leadguard.preset_rule, leadguard.access_switch, leadguard.preset_switch;

@@ -18,11 +18,11 @@ CREATE FUNCTION leadguard.unshare(target regclass, record text, member text DEFA
 COMMENT ON FUNCTION leadguard.unshare(regclass, text, text, text) IS
 'Takes back the shares of a record with a member or a team (keys; exactly one); true when there was one. Retained shares only for members with the capability administer and superusers. For members with level full on the record and superusers. Errors: 42501 no right, retained share, or no such record for the caller; 22023 unknown holder or table.';
 
-CREATE FUNCTION leadguard.team_add(target regclass, record text, member text, level text DEFAULT 'edit')
+CREATE FUNCTION leadguard.team_add(target regclass, record text, member text, level text DEFAULT 'edit', reason text DEFAULT NULL)
     RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'team_add_wrapper';
-COMMENT ON FUNCTION leadguard.team_add(regclass, text, text, text) IS
+    AS 'MODULE_PATHNAME', 'team_add_with_wrapper';
+COMMENT ON FUNCTION leadguard.team_add(regclass, text, text, text, text) IS
 'Puts a member (key) on the team of a record at level read, edit or full, or changes the level there; those above get the same. For members with level full on the record and superusers. Errors: 42501 no right, or no such record for the caller; 22023 unknown member, level or table.';
 
 CREATE FUNCTION leadguard.team_remove(target regclass, record text, member text)

@@ -167,7 +167,7 @@ GRANT EXECUTE ON FUNCTION
     leadguard.protect, leadguard.unprotect, leadguard.on_denied,
     leadguard.share(regclass, text, text, text, text, timestamptz, boolean, text),
     leadguard.unshare(regclass, text, text, text),
-    leadguard.team_add(regclass, text, text, text),
+    leadguard.team_add(regclass, text, text, text, text),
     leadguard.team_remove(regclass, text, text),
     leadguard.reassign(regclass, text, text, text, text),
     leadguard.can(text, regclass, text, text),

@@ -8,7 +8,7 @@ WITH member AS (
     JOIN leadguard.organization o ON o.id = m.org_id AND o.archived_at IS NULL
     WHERE m.org_id = $5 AND m.active AND ($6::bigint IS NULL OR m.id = $6)
 ), held AS (
-    -- A grant to a team is a grant to each of its members, or to whom its access setting names: never to guests.
+    -- A grant to a team is a grant to each of its members, or to whom its access setting names.
     SELECT g.id, g.kind, g.level, g.member_id, NULL::bigint AS team_id
     FROM leadguard.record_grant g
     WHERE g.target = $1 AND g.record = $2 AND g.member_id IS NOT NULL
@@ -18,8 +18,8 @@ WITH member AS (
     FROM leadguard.record_grant g
     JOIN leadguard.team t ON t.id = g.team_id
     JOIN leadguard.team_member tm ON tm.team_id = g.team_id
-    JOIN leadguard.member by_team ON by_team.id = tm.member_id
-    WHERE g.target = $1 AND g.record = $2 AND (NOT $12 OR (t.access = 'team' AND by_team.kind <> 'guest'))
+    JOIN leadguard.member holder ON holder.id = tm.member_id
+    WHERE g.target = $1 AND g.record = $2 AND (NOT $12 OR (t.access = 'team' AND holder.kind <> 'guest'))
       AND (g.until IS NULL OR g.until > statement_timestamp())
 ), staffed AS (
     -- Owner and members of the record's territory and of everything above it.
@@ -76,9 +76,9 @@ WITH member AS (
     UNION ALL
     SELECT m.id, 'team', NULL, m.id, NULL, t.id, NULL, 0
     FROM leadguard.team t
-    JOIN member m ON CASE t.access
+    JOIN member m ON m.kind <> 'guest' AND CASE t.access
         WHEN 'team' THEN EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.team_id = t.id AND tm.member_id = m.id)
-        WHEN 'organization' THEN m.kind <> 'guest' ELSE false END
+        WHEN 'organization' THEN true ELSE false END
     WHERE t.id = $9 AND t.org_id = $5
     UNION ALL
     SELECT m.id, 'parent', NULL, m.id, NULL, NULL, NULL, 0 FROM member m WHERE m.id = ANY ($11)

@@ -106,14 +106,26 @@ fn check_until(until: Option<pg_sys::TimestampTz>) {
 
 /// Puts a member on the record team, or changes the level there. Who may call and errors: as share.
 #[pg_extern(sql = false)]
-fn team_add(target: Option<Oid>, record: Option<&str>, member: Option<&str>, level: Option<&str>) {
+fn team_add_with(
+    target: Option<Oid>,
+    record: Option<&str>,
+    member: Option<&str>,
+    level: Option<&str>,
+    reason: Option<&str>,
+) {
     let right = Right::find("team_add", target, record, Rights::SHARE);
     let holder = Holder::Member(required(member, "the member"));
     give(
         &right,
         holder,
-        &Grant { kind: "record_team", level: parse_level(level), reason: None, until: None, retained: false },
+        &Grant { kind: "record_team", level: parse_level(level), reason, until: None, retained: false },
     );
+}
+
+/// The function of 0.1.0 to 0.3.0, until the extension is updated.
+#[pg_extern(sql = false)]
+fn team_add(target: Option<Oid>, record: Option<&str>, member: Option<&str>, level: Option<&str>) {
+    team_add_with(target, record, member, level, None);
 }
 
 fn give(right: &Right, holder: Holder, grant: &Grant) {
