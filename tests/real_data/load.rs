@@ -39,8 +39,8 @@ pub fn load(db: &Db, data: &Path) -> Vec<Person> {
         .collect()
 }
 
-/// Runs a script of pg_test_config as a user would, with psql.
-pub fn run(db: &Db, data: &Path, script: &str) {
+/// Runs a script of pg_test_config as a user would, with psql, and returns what it printed.
+pub fn run(db: &Db, data: &Path, script: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pg_test_config").join(script);
     let prefix = db.role("");
     let output = db
@@ -53,6 +53,7 @@ pub fn run(db: &Db, data: &Path, script: &str) {
         .output()
         .expect("psql starts");
     assert!(output.status.success(), "{}: {}", script.display(), String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Every column as text under the name that the file's first line gives it.

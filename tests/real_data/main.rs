@@ -3,6 +3,7 @@
 //! Skips with one line when the data is not there.
 
 mod load;
+mod presets;
 mod story;
 
 use leadguard_tests::{Client, Db, accepted, rows, scalar, shared_data};

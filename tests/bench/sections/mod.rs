@@ -11,6 +11,7 @@ mod partitions;
 mod planning;
 mod pooled;
 mod prepared;
+mod presets;
 mod sizes;
 mod switch;
 mod width;
@@ -25,12 +26,13 @@ pub struct Section {
     pub run: fn(&mut Bench) -> Result<()>,
 }
 
-pub const ALL: [Section; 18] = [
+pub const ALL: [Section; 19] = [
     Section { name: "answers", title: "all variants give everybody the same rows", run: answers::run },
     Section { name: "narrow", title: "members who see few rows", run: width::narrow },
     Section { name: "middle", title: "members who see a few percent", run: width::middle },
     Section { name: "everything", title: "the analyst, who sees everything by privilege", run: width::everything },
     Section { name: "wide", title: "members who see nearly everything by rule", run: width::wide },
+    Section { name: "presets", title: "the same queries under every preset, everything mapped", run: presets::run },
     Section { name: "sizes", title: "a rep's queries do not depend on the size of the table", run: sizes::run },
     Section { name: "estimates", title: "the planner's row estimates", run: estimates::run },
     Section { name: "planning", title: "planning time", run: planning::run },
