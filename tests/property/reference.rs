@@ -5,6 +5,7 @@ use crate::resolve::{self, Action, Rights, cap, grid, hard_deletes, outside};
 use crate::world::{Holder, Kind, Level, Record, Table, Until, Who, World};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 pub type Grid = BTreeMap<&'static str, Rights>;
 
@@ -31,7 +32,7 @@ fn named(world: &World, kind: Option<crate::world::Reference>, value: &Option<St
     if kind?.by_key() {
         world.members.iter().find(|(_, m)| m.key == *text).map(|(id, _)| *id)
     } else {
-        world.members.keys().copied().find(|id| id.to_string() == *text)
+        text.parse().ok().filter(|id| world.members.contains_key(id))
     }
 }
 
@@ -41,7 +42,7 @@ fn territory(world: &World, table: &Table, record: &Record) -> Option<i64> {
     if table.shape.territory?.by_key() {
         world.territories.iter().find(|(_, t)| t.org == record.org && t.key == *text).map(|(id, _)| *id)
     } else {
-        world.territories.keys().copied().find(|id| id.to_string() == *text)
+        text.parse().ok().filter(|id| world.territories.contains_key(id))
     }
 }
 
@@ -50,7 +51,7 @@ fn team(world: &World, table: &Table, record: &Record) -> Option<i64> {
     if table.shape.team?.by_key() {
         world.teams.iter().find(|(_, t)| t.org == record.org && t.key == *text).map(|(id, _)| *id)
     } else {
-        world.teams.keys().copied().find(|id| id.to_string() == *text)
+        text.parse().ok().filter(|id| world.teams.contains_key(id))
     }
 }
 
@@ -81,16 +82,16 @@ pub fn reaches_territory(world: &World, member: i64, territory: i64) -> bool {
 
 /// Members whom a grant to this holder means. In tables where teams say who reaches what is shared with them, that
 /// is not always their members.
-fn meant(world: &World, at: usize, holder: Holder) -> Vec<i64> {
+fn meant(world: &World, team_access: bool, holder: Holder) -> Vec<i64> {
     match holder {
         Holder::Member(m) => vec![m],
         Holder::Team(t) => {
             let team = &world.teams[&t];
             match team.access {
-                "organization" if world.on(at, "team_access") => {
+                "organization" if team_access => {
                     world.members_of(team.org).into_iter().filter(|m| world.members[m].kind != "guest").collect()
                 }
-                "own" if world.on(at, "team_access") => vec![],
+                "own" if team_access => vec![],
                 _ => team.members.iter().copied().collect(),
             }
         }
@@ -101,7 +102,7 @@ fn meant(world: &World, at: usize, holder: Holder) -> Vec<i64> {
 pub struct Eyes<'a> {
     world: &'a World,
     who: Who,
-    grids: RefCell<BTreeMap<(usize, Option<String>), Grid>>,
+    grids: RefCell<BTreeMap<(usize, Option<String>), Rc<Grid>>>,
 }
 
 impl<'a> Eyes<'a> {
@@ -109,12 +110,12 @@ impl<'a> Eyes<'a> {
         Eyes { world, who: who.into(), grids: RefCell::default() }
     }
 
-    fn grid(&self, at: usize, status: &Option<String>) -> Grid {
+    fn grid(&self, at: usize, status: &Option<String>) -> Rc<Grid> {
         let key = (at, status.clone());
         if let Some(found) = self.grids.borrow().get(&key) {
             return found.clone();
         }
-        let made = grid(self.world, self.who, at, status.as_deref());
+        let made = Rc::new(grid(self.world, self.who, at, status.as_deref()));
         self.grids.borrow_mut().insert(key, made.clone());
         made
     }
@@ -128,10 +129,10 @@ impl<'a> Eyes<'a> {
             let best = found.entry(path).or_insert(level);
             *best = level.max(*best);
         };
-        let depth = world.number(at, "manager_depth");
+        let (depth, hierarchy) = (world.number(at, "manager_depth"), world.on(at, "hierarchy"));
+        let team_access = world.on(at, "team_access");
         let manages = |other: i64| {
-            levels_above(world, me, other).is_some_and(|levels| depth == 0 || levels <= depth)
-                && world.on(at, "hierarchy")
+            hierarchy && levels_above(world, me, other).is_some_and(|levels| depth == 0 || levels <= depth)
         };
         if let Some(owner) = named(world, table.shape.owner, &record.owner) {
             if owner == me {
@@ -159,7 +160,7 @@ impl<'a> Eyes<'a> {
             }
         }
         for grant in table.grants.iter().filter(|g| Some(g.record.as_str()) == id && g.until != Until::Past) {
-            for holder in meant(world, at, grant.holder) {
+            for holder in meant(world, team_access, grant.holder) {
                 let (mine, above) = match grant.kind {
                     Kind::RecordTeam => ("record_team", Some("record_team_manager")),
                     Kind::Share => ("share", Some("share")),
@@ -208,11 +209,11 @@ impl<'a> Eyes<'a> {
 
     /// Every path of the member to a record as it is stored or would be, with what it gives.
     pub fn paths_of(&self, at: usize, id: Option<&str>, record: &Record) -> Grid {
-        let grid = self.grid(at, &record.status);
-        let limits = self.reach(at, id, record);
         if !self.stands(at, record) {
             return Grid::new();
         }
+        let grid = self.grid(at, &record.status);
+        let limits = self.reach(at, id, record);
         let found =
             limits.into_iter().filter_map(|(path, level)| Some((path, grid.get(path)?.and(Rights::level(level)))));
         found.filter(|(_, rights)| rights.has(Action::Read)).collect()

@@ -1,7 +1,7 @@
 //! What a member may do on each path of a table, from rules and switches: one question at a time, for one status, with
 //! a loop over all rules each time.
 
-use crate::rulebook::Rule;
+use crate::rulebook::Line;
 use crate::world::{Level, Table, Who, World};
 use std::collections::BTreeMap;
 
@@ -84,29 +84,47 @@ impl Rights {
 /// The value of the status column, or any value: whether there is one.
 pub type Status<'a> = Option<Option<&'a str>>;
 
-/// One table as one member meets it.
+/// The rules of a table, with the switches that it has one value of.
 pub struct Book<'a> {
     world: &'a World,
     table: &'a Table,
-    at: usize,
-    rules: Vec<Rule>,
+    rules: Vec<Line<'a>>,
+    hierarchy: bool,
+    manager_level: &'a str,
+    colleagues: bool,
+    admin: bool,
+    creator_keeps_edit: bool,
+    status_binds_owner: bool,
+    edit_implies_read: bool,
+    pub view_modes: bool,
+    organization_view: &'a str,
 }
 
 impl<'a> Book<'a> {
     pub fn of(world: &'a World, at: usize) -> Book<'a> {
         let table = &world.tables[at];
-        Book { world, table, at, rules: table.rulebook(&world.presets) }
+        Book {
+            world,
+            table,
+            rules: table.rulebook(&world.presets),
+            hierarchy: world.on(at, "hierarchy"),
+            manager_level: table.value(&world.presets, "manager_level", ""),
+            colleagues: world.on(at, "colleagues"),
+            admin: world.on(at, "admin"),
+            creator_keeps_edit: world.on(at, "creator_keeps_edit"),
+            status_binds_owner: world.on(at, "status_binds_owner"),
+            edit_implies_read: world.on(at, "edit_implies_read"),
+            view_modes: world.on(at, "view_modes"),
+            organization_view: table.value(&world.presets, "organization_view", ""),
+        }
     }
 
+    /// A switch that every role has its own value of.
     pub fn switch(&self, name: &str, role: &str) -> &str {
         self.table.value(&self.world.presets, name, role)
     }
 
-    fn on(&self, name: &str) -> bool {
-        self.world.on(self.at, name)
-    }
-
-    pub fn rules(&self) -> &[Rule] {
+    pub fn rules(&self) -> &[Line<'a>] {
         &self.rules
     }
 
@@ -120,7 +138,7 @@ impl<'a> Book<'a> {
             r.key.role == role
                 && r.key.path == path
                 && r.holds(status)
-                && match (r.key.action.as_str(), r.effect.as_str()) {
+                && match (r.key.action.as_str(), r.effect) {
                     ("access", "read") => action == Action::Read,
                     ("access", "edit") => action <= Action::Update,
                     ("access", "full") => true,
@@ -139,11 +157,11 @@ impl<'a> Book<'a> {
             _ => &[],
         };
         if !below.is_empty() {
-            if !self.on("hierarchy") {
+            if !self.hierarchy {
                 return false;
             }
             if !self.has_rows(role, path) {
-                let capped = match self.switch("manager_level", "") {
+                let capped = match self.manager_level {
                     "same" => true,
                     "read" => action == Action::Read,
                     "edit" => action <= Action::Update,
@@ -153,20 +171,20 @@ impl<'a> Book<'a> {
             }
         }
         if path == "colleague" {
-            return self.on("colleagues")
+            return self.colleagues
                 && if self.has_rows(role, path) {
                     self.rows(role, path, action, status)
                 } else {
                     action == Action::Read
                 };
         }
-        if path == "admin" && !self.on("admin") {
+        if path == "admin" && !self.admin {
             return false;
         }
-        if path == "created" && !self.on("creator_keeps_edit") && action != Action::Read {
+        if path == "created" && !self.creator_keeps_edit && action != Action::Read {
             return false;
         }
-        let bound = !(path == "own" || path == "created") || self.on("status_binds_owner");
+        let bound = !(path == "own" || path == "created") || self.status_binds_owner;
         self.rows(role, path, action, if bound { status } else { None })
     }
 
@@ -191,7 +209,7 @@ impl<'a> Book<'a> {
     /// `open`: the organization view of the member's organization.
     fn reads(&self, role: &str, path: &str, open: bool) -> bool {
         let given = self.given(role, path, Action::Read, None);
-        let open = match self.switch("organization_view", "") {
+        let open = match self.organization_view {
             "organization" => open,
             fixed => fixed == "on",
         };
@@ -204,7 +222,7 @@ impl<'a> Book<'a> {
 
     /// What one role gives on one path, before denials and caps.
     pub fn role(&self, role: &str, path: &str, open: bool, status: Status) -> Rights {
-        let implied = self.on("edit_implies_read") && self.updates(role, path, None);
+        let implied = self.edit_implies_read && self.updates(role, path, None);
         if !self.reads(role, path, open) && !implied {
             return Rights::default();
         }
@@ -260,7 +278,9 @@ pub fn names(world: &World, member: i64) -> Vec<&str> {
 pub fn outside(world: &World, who: Who, at: usize) -> bool {
     let (m, shape) = (&world.members[&who.member], &world.tables[at].shape);
     let foreign = !shape.org_column && shape.org != m.org;
-    foreign || !m.active || (m.kind == "system" && world.tables[at].value(&world.presets, "principals", "") == "persons")
+    foreign
+        || !m.active
+        || (m.kind == "system" && world.tables[at].value(&world.presets, "principals", "") == "persons")
 }
 
 /// The rights of a member on each path for rows of one status.
@@ -274,7 +294,7 @@ pub fn grid(world: &World, who: Who, at: usize, status: Option<&str>) -> BTreeMa
     let names = names(world, who.member);
     let cap = cap(world, who);
     for path in PATHS {
-        if who.personal && book.on("view_modes") && path != "own" && path != "created" {
+        if who.personal && book.view_modes && path != "own" && path != "created" {
             continue;
         }
         if path == "admin" && !world.has(who.member, "all_records") {

@@ -57,7 +57,7 @@ fn random_rule(rng: &mut StdRng, world: &World, at: usize) -> Rule {
             } else {
                 &["none", "allow", "deny"][..]
             };
-            return Rule { effect: effects.choose(rng).expect("effect").to_string(), ..rule };
+            return Rule { key: rule.key.clone(), effect: effects.choose(rng).expect("effect").to_string() };
         }
     }
     let role = role(rng, world);
@@ -101,14 +101,14 @@ fn verdict(world: &World, at: usize, rule: &Rule) -> Verdict {
         return Verdict::Works;
     }
     if !mapped(&table.shape, &key.path) {
-        return if rule.effect == "none" || rule.denies() { Verdict::Open } else { Verdict::Cannot };
+        return if rule.effect == "none" || rule.line().denies() { Verdict::Open } else { Verdict::Cannot };
     }
     if rule.effect == "none" {
         let others = book.rules().iter().any(|r| r.key.role == key.role && r.key.path == key.path);
         let takes_read = key.action == "access" || key.action == "read";
         return if others && takes_read { Verdict::Open } else { Verdict::Works };
     }
-    if rule.denies() || key.action == "access" || key.action == "read" {
+    if rule.line().denies() || key.action == "access" || key.action == "read" {
         return Verdict::Works;
     }
     let own = |role: &str| {

@@ -26,17 +26,8 @@ impl Rule {
         Rule { key, effect: effect.to_string() }
     }
 
-    pub fn denies(&self) -> bool {
-        self.effect == "deny"
-    }
-
-    /// `None` stands for any status: whether there is one under which the rule holds.
-    pub fn holds(&self, status: Option<Option<&str>>) -> bool {
-        self.key.statuses.is_empty()
-            || match status {
-                None => true,
-                Some(value) => value.is_some_and(|v| self.key.statuses.iter().any(|s| s == v)),
-            }
+    pub fn line(&self) -> Line<'_> {
+        Line { key: &self.key, effect: &self.effect }
     }
 }
 
@@ -54,14 +45,22 @@ pub struct Switch {
     pub default: String,
 }
 
+/// How a preset sets a switch.
+pub struct Value {
+    pub preset: String,
+    pub object: String,
+    pub switch: String,
+    pub role: String,
+    pub value: String,
+}
+
 /// The shipped rows.
 #[derive(Default)]
 pub struct Presets {
-    /// Preset, object, rule.
-    pub rules: Vec<(String, String, Rule)>,
+    /// By preset: object and rule.
+    pub rules: BTreeMap<String, Vec<(String, Rule)>>,
     pub switches: BTreeMap<String, Switch>,
-    /// Preset, object, switch and role, with the value.
-    pub values: BTreeMap<(String, String, String, String), String>,
+    pub values: Vec<Value>,
     pub roles: BTreeMap<String, Role>,
     /// The roles of each vocabulary.
     pub vocabulary: BTreeMap<String, Vec<String>>,
@@ -78,7 +77,7 @@ impl Presets {
             "SELECT preset, object, role, path, action, effect, array_to_string(statuses, ',') FROM leadguard.preset_rule",
         ) {
             let rule = Rule::new(&row[2], &row[3], &row[4], &row[5], &split(&row[6]));
-            presets.rules.push((row[0].clone(), row[1].clone(), rule));
+            presets.rules.entry(row[0].clone()).or_default().push((row[1].clone(), rule));
         }
         for row in rows(
             admin,
@@ -89,8 +88,8 @@ impl Presets {
             presets.switches.insert(row[0].clone(), switch);
         }
         for row in rows(admin, "SELECT preset, object, switch, role, value FROM leadguard.preset_switch") {
-            let [preset, object, switch, role, value] = &row[..] else { panic!("five columns") };
-            presets.values.insert((preset.clone(), object.clone(), switch.clone(), role.clone()), value.clone());
+            let [preset, object, switch, role, value] = <[String; 5]>::try_from(row).expect("five columns");
+            presets.values.push(Value { preset, object, switch, role, value });
         }
         for row in rows(
             admin,
@@ -116,34 +115,54 @@ fn split(list: &str) -> Vec<&str> {
     list.split(',').filter(|item| !item.is_empty()).collect()
 }
 
+/// A rule without a copy of it: the reference asks for them all the time.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    pub key: &'a Key,
+    pub effect: &'a str,
+}
+
+impl Line<'_> {
+    pub fn denies(&self) -> bool {
+        self.effect == "deny"
+    }
+
+    /// `None` stands for any status: whether there is one under which the rule holds.
+    pub fn holds(&self, status: Option<Option<&str>>) -> bool {
+        self.key.statuses.is_empty()
+            || match status {
+                None => true,
+                Some(value) => value.is_some_and(|v| self.key.statuses.iter().any(|s| s == v)),
+            }
+    }
+}
+
 impl Table {
     /// The preset's rules, with what the table puts in their place; `none` leaves nothing.
-    pub fn rulebook(&self, presets: &Presets) -> Vec<Rule> {
-        let mut found: Vec<Rule> = presets
-            .rules
+    pub fn rulebook<'a>(&'a self, presets: &'a Presets) -> Vec<Line<'a>> {
+        let shipped = presets.rules[&self.preset]
             .iter()
-            .filter(|(preset, object, _)| *preset == self.preset && (object == "*" || *object == self.object))
-            .map(|(_, _, rule)| rule.clone())
-            .filter(|rule| !self.rules.contains_key(&rule.key))
-            .collect();
-        for (key, effect) in self.rules.iter().filter(|(_, effect)| *effect != "none") {
-            found.push(Rule { key: key.clone(), effect: effect.clone() });
-        }
-        found
+            .filter(|(object, rule)| (object == "*" || *object == self.object) && !self.rules.contains_key(&rule.key))
+            .map(|(_, rule)| rule)
+            .map(|rule| Line { key: &rule.key, effect: &rule.effect });
+        let own = self.rules.iter().filter(|(_, effect)| *effect != "none").map(|(key, effect)| Line { key, effect });
+        shipped.chain(own).collect()
     }
 
     pub fn preset_value<'a>(&self, presets: &'a Presets, switch: &str, role: &str) -> &'a str {
         let value = |object: &str| {
-            let key = (self.preset.clone(), object.to_string(), switch.to_string(), role.to_string());
-            presets.values.get(&key).map(String::as_str)
+            let shipped = presets.values.iter();
+            let mut of_object = shipped.filter(|v| v.preset == self.preset && v.object == object);
+            of_object.find(|v| v.switch == switch && v.role == role).map(|v| v.value.as_str())
         };
         value(&self.object).or_else(|| value("*")).unwrap_or(&presets.switches[switch].default)
     }
 
     /// `role` is empty for a switch that has one value.
     pub fn value<'a>(&'a self, presets: &'a Presets, switch: &str, role: &str) -> &'a str {
-        match self.switches.get(&(switch.to_string(), role.to_string())) {
-            Some(value) => value,
+        let mut set = self.switches.iter();
+        match set.find(|((name, of), _)| name == switch && of == role) {
+            Some((_, value)) => value,
             None => self.preset_value(presets, switch, role),
         }
     }
