@@ -6,7 +6,7 @@ use crate::rulebook::{Presets, Role};
 use crate::world::*;
 use leadguard_tests::Db;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 const CEO: i64 = 1;
 const BOSS: i64 = 2;
@@ -19,13 +19,12 @@ const BELOW: i64 = 8;
 const STRANGER: i64 = 9;
 
 /// The presets as they are shipped.
-pub fn presets(name: &str) -> Arc<Presets> {
-    let db = Db::new(name);
-    let mut admin = db.admin();
-    Arc::new(Presets::read(&mut admin))
+pub fn presets() -> Arc<Presets> {
+    static SHIPPED: OnceLock<Arc<Presets>> = OnceLock::new();
+    SHIPPED.get_or_init(|| Arc::new(Presets::read(&mut Db::new("facts").admin()))).clone()
 }
 
-fn world(name: &str) -> World {
+pub fn world(presets: &Arc<Presets>) -> World {
     let managers = [
         (CEO, None),
         (BOSS, Some(CEO)),
@@ -63,7 +62,7 @@ fn world(name: &str) -> World {
     table.records.insert("a".to_string(), Record { org: 1, owner, territory, ..Record::default() });
     let auditor = Role { rank: 0, capabilities: BTreeSet::from(["all_records".to_string()]), cap: Some(Level::Read) };
     World {
-        presets: presets(name),
+        presets: presets.clone(),
         rich: false,
         open: BTreeSet::new(),
         roles: BTreeMap::from([((1, "auditor".to_string()), auditor)]),
@@ -92,7 +91,7 @@ fn levels(world: &World) -> Vec<(i64, Level)> {
 
 #[test]
 fn reference_union_of_hierarchy_and_territory() {
-    let mut w = world("facts_union");
+    let mut w = world(&presets());
     assert_eq!(
         levels(&w),
         [
@@ -121,7 +120,7 @@ fn reference_union_of_hierarchy_and_territory() {
 
 #[test]
 fn reference_grants_roles_and_expiry() {
-    let mut w = world("facts_grants");
+    let mut w = world(&presets());
     w.tables[0]
         .records
         .insert("a".to_string(), Record { org: 1, creator: Some("m7".to_string()), ..Record::default() });

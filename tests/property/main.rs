@@ -7,6 +7,7 @@ mod build;
 mod checks;
 mod edits;
 mod facts;
+mod facts_rules;
 mod generate;
 mod given;
 mod matrix;
