@@ -89,6 +89,9 @@ fn one_world(rng: &mut StdRng, db: &str, rich: bool, name: &str, round: &mut u32
             if rng.random_range(0..4) == 0 {
                 given::round(rng, &mut sessions, &mut world);
             }
+            if rich && rng.random_range(0..4) == 0 {
+                rule_edits::by_member(rng, &mut sessions, &mut world);
+            }
         }));
         if let Err(cause) = outcome {
             eprintln!("{name}, round {round}");

@@ -10,8 +10,8 @@ use leadguard_tests::rand::seq::IndexedRandom;
 use std::collections::BTreeSet;
 
 pub const CUSTOM: [&str; 3] = ["scout", "o'brien \"x\"", "Owner of all"];
-const CAPABILITIES: [&str; 7] =
-    ["all_records", "administer", "assign", "export", "see_sensitive", "hard_delete", "explain"];
+const CAPABILITIES: [&str; 8] =
+    ["all_records", "administer", "assign", "export", "see_sensitive", "hard_delete", "explain", "manage_rules"];
 pub const SEGMENTS: [&str; 3] = ["retail", "o'public", "1"];
 pub const STAGES: [&str; 4] = ["prospecting", "qualified", "won", "o'lost"];
 pub const STATUSES: [&str; 5] = ["draft", "scheduled", "paused", "active", "o'closed"];

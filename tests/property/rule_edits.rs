@@ -1,13 +1,17 @@
 //! Random changes of rules and switches, right ones and wrong ones. Where the words of set_rule leave open whether a
 //! rule can work, either answer is taken, and the reference follows it.
 
+use crate::checks::describe;
 use crate::edits::{Step, refusal, step};
 use crate::generate::{chance, pick};
+use crate::reference;
 use crate::resolve::{Action, Book, PATHS};
 use crate::rich::{self, STAGES, STATUSES};
 use crate::rulebook::{OBJECTS, PRESETS, Rule};
+use crate::sessions::Sessions;
 use crate::tally::met;
 use crate::world::*;
+use leadguard_tests::code;
 use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
@@ -134,15 +138,38 @@ pub fn arguments(rule: &Rule) -> String {
     format!("{}, {}, {}", literal(&key.role), literal(&key.path), literal(&key.action))
 }
 
-fn set_rule(rng: &mut StdRng, world: &mut World, at: usize) -> Vec<Step> {
-    let rule = random_rule(rng, world, at);
-    let sql = format!(
+fn set_rule_sql(world: &World, at: usize, rule: &Rule) -> String {
+    format!(
         "SELECT leadguard.set_rule({}, {}, {}, {})",
         literal(&world.tables[at].shape.name),
-        arguments(&rule),
+        arguments(rule),
         literal(&rule.effect),
         array(&rule.key.statuses)
-    );
+    )
+}
+
+/// A member sets a rule himself, which takes the capability and a table that his organization has to itself.
+pub fn by_member(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World) {
+    let (number, at) = (rng.random_range(0..LOGINS + ANALYSTS), rng.random_range(0..world.tables.len()));
+    let Some(who) = world.who(number) else { return };
+    let rule = random_rule(rng, world, at);
+    if verdict(world, at, &rule) != Verdict::Works {
+        return;
+    }
+    let (m, shape) = (&world.members[&who.member], &world.tables[at].shape);
+    let may = world.has(who.member, "manage_rules") && !shape.org_column && shape.org == m.org;
+    let expected = if may && reference::writes(world, Some(who)) { "ok" } else { "42501" };
+    let sql = set_rule_sql(world, at, &rule);
+    met(format!("set_rule by a member: {expected}"));
+    assert_eq!(code(&mut sessions.people[number], &sql), expected, "{sql}\n{}", describe(world, Some(who), at));
+    if expected == "ok" {
+        world.tables[at].rules.insert(rule.key, rule.effect);
+    }
+}
+
+fn set_rule(rng: &mut StdRng, world: &mut World, at: usize) -> Vec<Step> {
+    let rule = random_rule(rng, world, at);
+    let sql = set_rule_sql(world, at, &rule);
     let verdict = verdict(world, at, &rule);
     met(format!("set_rule: {verdict:?}"));
     if verdict == Verdict::Cannot {

@@ -45,7 +45,9 @@ const MUST_MEET: [&str; 27] = [
 ];
 
 /// And rich worlds beside it.
-const RICH_MUST_MEET: [&str; 24] = [
+const RICH_MUST_MEET: [&str; 26] = [
+    "set_rule by a member: ok",
+    "set_rule by a member: 42501",
     "decisive: created",
     "decisive: colleague",
     "decisive: contact",
