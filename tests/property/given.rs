@@ -31,7 +31,21 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World) {
     let mut after = world.clone();
     let changed = &mut after.tables[at];
     let allowed;
-    let sql = match rng.random_range(0..3) {
+    let sql = match rng.random_range(0..4) {
+        3 if table.shape.sensitive.is_some() => {
+            let mark = chance(rng, 60);
+            let value = match (mark, table.shape.sensitive) {
+                (true, Some("boolean")) => Some("t"),
+                (false, Some("boolean")) => Some("f"),
+                (mark, _) => Some("marked").filter(|_| mark),
+            };
+            changed.records.get_mut(&record).expect("record").sensitive = value.map(str::to_string);
+            // A record that he loses sight of by it stays marked all the same.
+            allowed = rights.has(Action::Update);
+            let name = if mark { "mark_sensitive" } else { "unmark_sensitive" };
+            met(format!("{name}: {allowed}"));
+            format!("SELECT leadguard.{name}({target}, {id}, 'marked')")
+        }
         0 if table.shape.owner.is_some() => {
             let Some(value) = world.owner_value(table, to) else { return };
             changed.records.get_mut(&record).expect("record").owner = Some(value);

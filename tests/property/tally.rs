@@ -45,7 +45,14 @@ const MUST_MEET: [&str; 27] = [
 ];
 
 /// And rich worlds beside it.
-const RICH_MUST_MEET: [&str; 26] = [
+const RICH_MUST_MEET: [&str; 33] = [
+    "mark_sensitive: true",
+    "mark_sensitive: false",
+    "unmark_sensitive: true",
+    "move team: 1",
+    "move segment: 1",
+    "move parent: 1",
+    "move creator: 42501",
     "set_rule by a member: ok",
     "set_rule by a member: 42501",
     "decisive: created",

@@ -2,7 +2,7 @@
 
 use crate::build::{insert, login};
 use crate::checks::describe;
-use crate::generate::{chance, pick};
+use crate::generate::{chance, pick, random_creator};
 use crate::reference::{self, Eyes};
 use crate::resolve::Action;
 use crate::rich;
@@ -100,36 +100,46 @@ fn hand_over(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     );
 }
 
-/// A plain UPDATE of what hides a record or conditions depend on: as any other value, but not out of one's own sight.
+/// A plain UPDATE of another column that leadguard knows. What hides a record or conditions depend on is a value as
+/// any other, only not out of one's own sight; what leads others to it takes the right to reassign; the creator stays.
 fn moves_on(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
     let table = &world.tables[at];
     let Some(who) = world.who(number).filter(|who| reference::writes(world, Some(*who))) else { return };
     let seen: Vec<String> = reference::visible(world, Some(who), at).into_iter().collect();
     let Some(id) = pick(rng, &seen) else { return };
-    let (mut fresh, mut new) = (table.records[&id].clone(), table.records[&id].clone());
+    let old = &table.records[&id];
+    let (mut fresh, mut new) = (old.clone(), old.clone());
     rich::record(rng, world, at, &mut fresh);
-    let (column, value) = match rng.random_range(0..3) {
-        0 if table.shape.stage => ("stage", fresh.stage),
-        1 if table.shape.status => ("status", fresh.status),
-        _ if table.shape.sensitive.is_some() => ("sensitive", fresh.sensitive),
-        _ => return,
+    fresh.creator = random_creator(rng, world, at, old.org);
+    let s = &table.shape;
+    let columns = [
+        (s.stage, "stage", &mut new.stage, fresh.stage),
+        (s.status, "status", &mut new.status, fresh.status),
+        (s.sensitive.is_some(), "sensitive", &mut new.sensitive, fresh.sensitive),
+        (s.team.is_some(), "team", &mut new.team, fresh.team),
+        (s.segment, "segment", &mut new.segment, fresh.segment),
+        (s.parent.is_some(), "parent", &mut new.parent, fresh.parent),
+        (s.creator.is_some(), "creator", &mut new.creator, fresh.creator),
+    ];
+    let (column, value, changed) = {
+        let mapped: Vec<_> = columns.into_iter().filter(|c| c.0).collect();
+        if mapped.is_empty() {
+            return;
+        }
+        let at = rng.random_range(0..mapped.len());
+        let (_, column, old, value) = mapped.into_iter().nth(at).expect("a column");
+        let changed = *old != value;
+        *old = value.clone();
+        (column, value, changed)
     };
-    match column {
-        "stage" => new.stage = value.clone(),
-        "status" => new.status = value.clone(),
-        _ => new.sensitive = value.clone(),
-    }
-    let sql = format!("UPDATE {} SET {column} = {} WHERE id = {}", table.shape.name, nullable(&value), literal(&id));
-    let expected = if reference::may_change(world, who, at, &id, &new, false) { "1" } else { "42501" };
+    let moved = changed && ["team", "segment", "parent"].contains(&column);
+    let allowed = reference::may_change(world, who, at, &id, &new, moved) && !(column == "creator" && changed);
+    let expected = if allowed { "1" } else { "42501" };
+    let sql = format!("UPDATE {} SET {column} = {} WHERE id = {}", s.name, nullable(&value), literal(&id));
     met(format!("move {column}: {expected}"));
-    assert_eq!(
-        probe(&mut sessions.people[number], &sql),
-        expected,
-        "{sql}\n{:?}\nby {}",
-        table.records[&id],
-        describe(world, Some(who), at)
-    );
+    let text = describe(world, Some(who), at);
+    assert_eq!(probe(&mut sessions.people[number], &sql), expected, "{sql}\n{old:?}\nby {text}");
 }
 
 fn holds(admin: &mut Client, leaf: &str, id: &str) -> bool {
