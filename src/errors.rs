@@ -58,6 +58,14 @@ pub(crate) fn bug(what: &str) -> ! {
     failure("XX000", format!("leadguard: {what}")).hint("This is a bug in leadguard, please report it.").raise()
 }
 
+/// A write for which no role of the member has a rule.
+pub(crate) fn no_rule(operation: &str, table: &str, member: &str, right: &str) -> ! {
+    refused(format!("{operation} on {table} refused for \"{member}\""))
+        .detail(format!("No role of the member gives the right to {right} in this table."))
+        .hint(format!("leadguard.access_matrix({}) shows which roles do.", crate::names::literal(table)))
+        .raise()
+}
+
 /// A write by a session without a member.
 pub(crate) fn no_identity(operation: &str, table: &str) -> ! {
     refused(format!("{operation} on {table} refused: this session is no member"))

@@ -1,12 +1,22 @@
 //! Settings. Nothing here grants access: identity and authority are never settings.
 
-use crate::ffi::session;
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use crate::ffi::{session, setting};
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 
 static MAX_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(64);
 static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 static SHOW_ARCHIVED: GucSetting<bool> = GucSetting::<bool>::new(true);
+static VIEW_MODE: GucSetting<ViewMode> = GucSetting::<ViewMode>::new(ViewMode::Organization);
 static ALLOW_UNPATCHED_SERVER: GucSetting<bool> = GucSetting::<bool>::new(false);
+
+/// Which records a session wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+pub(crate) enum ViewMode {
+    #[name = c"organization"]
+    Organization,
+    #[name = c"personal"]
+    Personal,
+}
 
 /// The longest chain of managers or parent territories. A chain of n needs n²/2 pairs.
 pub(crate) fn max_depth() -> i64 {
@@ -21,6 +31,12 @@ pub(crate) fn cache_bytes() -> usize {
 /// Whether archived rows are shown to those who may see them.
 pub(crate) fn show_archived() -> bool {
     SHOW_ARCHIVED.get()
+}
+
+/// Whether the session wants its own records only, in tables that know view modes. It narrows and never widens.
+#[inline]
+pub(crate) fn is_personal() -> bool {
+    VIEW_MODE.get() == ViewMode::Personal
 }
 
 pub(crate) fn allow_unpatched_server() -> bool {
@@ -55,6 +71,12 @@ pub(crate) fn register() {
         &SHOW_ARCHIVED,
         GucContext::Userset,
         GucFlags::default(),
+    );
+    setting::define_view_mode(
+        c"leadguard.view_mode",
+        c"Shows a session its own records only.",
+        c"personal: what the member owns or has created, in tables whose switch view_modes is on; organization: all that the rules give.",
+        &VIEW_MODE,
     );
     GucRegistry::define_bool_guc(
         c"leadguard.allow_unpatched_server",

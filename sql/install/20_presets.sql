@@ -2,10 +2,10 @@
 
 -- What can be switched: one switch for each point on which the presets contradict each other.
 INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, default_value, meaning) VALUES
-    ('visibility', 'X1', true, '{all,paths,scope,own,invited,none}', 'paths',
-     'Which paths show records to a role: all (every record of the organization), paths (every path but organization), scope (territory, segment, account set), own (own and created), invited (grants only).'),
-    ('edit', 'X2, X6', true, '{all,paths,scope,own,invited,none}', 'paths',
-     'On which paths a role may update; all: every record of the organization that it sees.'),
+    ('visibility', 'X1', true, '{rules,all,paths,scope,own,invited,none}', 'rules',
+     'Which paths show records to a role: as the rules say, all (every record of the organization), paths (every path but organization), scope (territory, segment, account set), own (own and created), invited (grants only).'),
+    ('edit', 'X2, X6', true, '{rules,all,paths,scope,own,invited,none}', 'rules',
+     'On which paths a role may update: as the rules say, or as with visibility; all: every record of the organization that it sees.'),
     ('delete_mode', 'X3', true, '{rules,none,soft,hard}', 'rules',
      'What DELETE is to a role: as the rules say, refused, archiving wherever it may update, or that and purge.'),
     ('edit_implies_read', 'X5', false, '{on,off}', 'off',

@@ -28,6 +28,30 @@ AS 'MODULE_PATHNAME', 'leadguard_acceptable';
 COMMENT ON FUNCTION leadguard.acceptable(regclass, "any", "any", "any", "any") IS
 'Policy of INSERT: whether the asking member may insert the row as it is about to be stored.';
 
+-- The same for tables that map more than id, owner, territory and organization: the columns stand behind the names of
+-- what they are.
+CREATE FUNCTION leadguard.may_read_support(internal)
+RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'leadguard_may_read_support';
+COMMENT ON FUNCTION leadguard.may_read_support(internal) IS 'Planner support of leadguard.may_read: the same condition as plans want it.';
+CREATE FUNCTION leadguard.may_read(target regclass, parts text, VARIADIC columns "any")
+RETURNS boolean LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE COST 10 SUPPORT leadguard.may_read_support
+AS 'MODULE_PATHNAME', 'leadguard_may_read';
+COMMENT ON FUNCTION leadguard.may_read(regclass, text, VARIADIC "any") IS
+'Policy: whether the asking member may read a row of a protected table, by paths and hiding rules. parts names what the columns are (id, owner, creator, territory, organization, segment, team, parent, stage, status, sensitive). False without identity. In the state that the statement sees.';
+
+CREATE FUNCTION leadguard.may_still_read(target regclass, parts text, VARIADIC columns "any")
+RETURNS boolean LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE COST 1000 SUPPORT leadguard.still_visible_support
+AS 'MODULE_PATHNAME', 'leadguard_may_still_read';
+COMMENT ON FUNCTION leadguard.may_still_read(regclass, text, VARIADIC "any") IS
+'Policy of UPDATE, DELETE and locking reads: the same in the newest state, so that a row which changed while the statement waited for it is judged by the rights of now.';
+
+CREATE FUNCTION leadguard.may_insert(target regclass, parts text, VARIADIC columns "any")
+RETURNS boolean LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE COST 1000
+AS 'MODULE_PATHNAME', 'leadguard_may_insert';
+COMMENT ON FUNCTION leadguard.may_insert(regclass, text, VARIADIC "any") IS
+'Policy of INSERT: whether the asking member may insert the row as it is about to be stored.';
+
 CREATE FUNCTION leadguard.mapped_support(internal)
 RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_mapped_support';

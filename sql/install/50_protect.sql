@@ -21,10 +21,11 @@ CREATE FUNCTION leadguard.protect(
     existing        text DEFAULT 'refuse',
     indexes         text DEFAULT 'create',
     force           boolean DEFAULT true,
-    dry_run         boolean DEFAULT false)
+    dry_run         boolean DEFAULT false,
+    object          text DEFAULT 'lead')
 RETURNS TABLE (step integer, kind text, statement text, reason text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'protect_wrapper';
+AS 'MODULE_PATHNAME', 'protect_as_wrapper';
 COMMENT ON FUNCTION leadguard.protect IS
 'Secures a table in the calling transaction and returns the steps; with dry_run it only returns them. id, owner, creator, territory, organization, archived_at, archived_by are names of columns (id: by default the primary key; the last two are added where missing, and make DELETE archive); org_key is the organization of a table without such a column; existing: refuse or restrictive; indexes: create, require or skip; force: the owner of the table obeys too. For the table''s owner and superusers (42501). 22023: a wrong argument or a column that cannot be mapped, 42703: no such column, 42809: not a table, 42710: protected already, 55000: policies or indexes in the way, 55P03: the table is busy, 0A000: an argument of a later version, or a server below the security floor.';
 
@@ -138,12 +139,19 @@ BEGIN
             territory_column = CASE WHEN p.territory_column = missing.name THEN item.name ELSE p.territory_column END,
             organization_column = CASE WHEN p.organization_column = missing.name THEN item.name ELSE p.organization_column END,
             archived_at_column = CASE WHEN p.archived_at_column = missing.name THEN item.name ELSE p.archived_at_column END,
-            archived_by_column = CASE WHEN p.archived_by_column = missing.name THEN item.name ELSE p.archived_by_column END
+            archived_by_column = CASE WHEN p.archived_by_column = missing.name THEN item.name ELSE p.archived_by_column END,
+            segment_column = CASE WHEN p.segment_column = missing.name THEN item.name ELSE p.segment_column END,
+            team_column = CASE WHEN p.team_column = missing.name THEN item.name ELSE p.team_column END,
+            parent_column = CASE WHEN p.parent_column = missing.name THEN item.name ELSE p.parent_column END,
+            stage_column = CASE WHEN p.stage_column = missing.name THEN item.name ELSE p.stage_column END,
+            status_column = CASE WHEN p.status_column = missing.name THEN item.name ELSE p.status_column END,
+            sensitive_column = CASE WHEN p.sensitive_column = missing.name THEN item.name ELSE p.sensitive_column END
         FROM (
             SELECT m.name
             FROM leadguard.protected_table q
             CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.owner_column, q.creator_column, q.territory_column, q.organization_column,
-                                               q.archived_at_column, q.archived_by_column]) AS m (name)
+                                               q.archived_at_column, q.archived_by_column, q.segment_column, q.team_column,
+                                               q.parent_column, q.stage_column, q.status_column, q.sensitive_column]) AS m (name)
             WHERE q.target = item.objid AND m.name IS NOT NULL
               AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
         ) missing

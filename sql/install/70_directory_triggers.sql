@@ -82,6 +82,10 @@ CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCA
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
 CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.team_member
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
+CREATE TRIGGER directory_10_revision BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.member_scope
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
+CREATE TRIGGER directory_11_revision BEFORE UPDATE OF kind ON leadguard.member
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.bump_revision('member');
 
 -- Login roles, protected tables and the rules about their fields have a revision of their own. Only what changes rows raises it: every change of a
 -- member and every DROP looks here, and most find nothing to do.
@@ -134,6 +138,20 @@ CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE ON leadguard.
     FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
 CREATE TRIGGER directory_61_plans AFTER TRUNCATE ON leadguard.role_binding
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_60_plans AFTER UPDATE ON leadguard.organization
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE ON leadguard.access_rule
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_61_plans AFTER TRUNCATE ON leadguard.access_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_60_plans AFTER INSERT OR UPDATE OR DELETE ON leadguard.table_switch
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_61_plans AFTER TRUNCATE ON leadguard.table_switch
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_60_plans AFTER UPDATE OF preset, object ON leadguard.protected_table
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
+CREATE TRIGGER directory_60_plans AFTER UPDATE OF kind, org_id ON leadguard.member
+    FOR EACH ROW EXECUTE FUNCTION leadguard.forget_plans();
 
 -- A trigger function keeps the plans of its first call; one made for a single changed row takes minutes for
 -- 50,000. Statements that join two transition tables are therefore EXECUTEd, and planned each time.

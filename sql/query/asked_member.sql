@@ -1,12 +1,5 @@
--- The member that a question is about, by key or by id, with what the roles say.
-SELECT m.id, m.key, m.org_id, m.active, m.kind = 'guest',
-       CASE WHEN bool_or(r.level_cap = 'read') THEN 'read' WHEN bool_or(r.level_cap = 'edit') THEN 'edit' END,
-       coalesce(bool_or('export' = ANY (r.capabilities)), false),
-       coalesce(bool_or('all_records' = ANY (r.capabilities)), false),
-       coalesce(bool_or('see_archived' = ANY (r.capabilities)), false),
-       coalesce(bool_or('hard_delete' = ANY (r.capabilities)), false)
+-- The member that a question is about, by key or by id.
+SELECT m.id, m.key, m.org_id, m.active AND o.archived_at IS NULL, m.kind, o.organization_view
 FROM leadguard.member m
-LEFT JOIN leadguard.member_role mr ON mr.member_id = m.id
-LEFT JOIN leadguard.role r ON r.id = mr.role_id
+JOIN leadguard.organization o ON o.id = m.org_id
 WHERE m.key = $1 OR m.id = $2
-GROUP BY m.id

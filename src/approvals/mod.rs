@@ -17,7 +17,7 @@ use crate::ffi::session::as_extension;
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::visibility::Table;
-use crate::visibility::subject::Member;
+use crate::visibility::Member;
 use pgrx::pg_sys::Oid;
 use used::Use;
 

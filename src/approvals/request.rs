@@ -8,11 +8,12 @@ use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::Mode;
 use crate::model::level::Level;
 use crate::names;
-use crate::questions::paths;
+use crate::model::rights::Rights;
+use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Record, Target};
 use crate::questions::required;
 use crate::rulebook::field::Columns;
-use crate::visibility::subject::{Member, Subject};
+use crate::visibility::{Member, Subject};
 use crate::visibility::{self};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
@@ -34,7 +35,7 @@ fn member<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
 /// The record, if the member reads it; row security may not apply to his role, the paths do.
 fn readable(target: &Target, record: &str, member: &Member) -> Option<Record> {
     let found = target.read(record, Sees::Now)?;
-    (paths::level_of(target, &found, member.id, Sees::Now) >= Level::Read).then_some(found)
+    paths::rights_of(target, &found, Whose::Member(member.id), Sees::Now).has(Rights::READ).then_some(found)
 }
 
 fn text<'a>(value: Option<&'a str>, what: &str) -> &'a str {

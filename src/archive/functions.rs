@@ -9,6 +9,7 @@ use crate::ffi::session::{as_extension, set_local};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::Right;
 use crate::guard::{self, Purpose, Sanction};
+use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::{Target, as_caller};
 use crate::questions::required;
@@ -31,7 +32,7 @@ fn right(operation: &'static str, target: Option<Oid>, record: Option<&str>) -> 
     // Who may see archived rows can restore them, whatever his session shows just now.
     as_caller(|| {
         set_local(c"leadguard.show_archived", c"on");
-        Right::find(operation, target, record)
+        Right::find(operation, target, record, Rights::ARCHIVE)
     })
 }
 
@@ -107,7 +108,7 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     let (at, _) = columns(&right.target.table);
     let (target, record) = (&right.target, &right.record);
     let subject = visibility::now();
-    if subject.member.is_some() && !subject.has_capability("hard_delete") {
+    if subject.member.is_some() && !subject.hard_deletes(&target.table) {
         refused(format!("purge of record {} of {} refused", record.id, names::shown(target.table.target)))
             .detail("It takes the capability hard_delete.")
             .hint("A data owner can do it.")

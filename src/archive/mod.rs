@@ -19,7 +19,7 @@ use crate::guard::{self, Purpose, Sanction};
 use crate::model::value::{Kind, parse_uuid};
 use crate::names;
 use crate::visibility::Table;
-use crate::visibility::subject::Member;
+use crate::visibility::Member;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::HashSet;

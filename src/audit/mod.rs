@@ -23,7 +23,7 @@ use crate::ffi::snapshot;
 use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::guard::{Purpose, Sanction};
 use crate::names;
-use crate::visibility::subject::Member;
+use crate::visibility::Member;
 use crate::visibility::{self, Table};
 use buffer::{About, Head};
 use pgrx::pg_sys::{Datum, Oid};

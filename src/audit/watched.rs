@@ -96,7 +96,8 @@ impl Watched {
             .filter(|attribute| !attribute.generated)
             .map(|attribute| {
                 let name = &attribute.name;
-                let part = if is(name, &table.owner_column) || is(name, &table.territory_column) {
+                let reach = [&table.owner_column, &table.territory_column, &table.team_column, &table.parent_column];
+                let part = if reach.into_iter().any(|column| is(name, column)) {
                     Part::Reach
                 } else if is(name, &table.archived_at_column) {
                     Part::ArchivedAt
@@ -178,6 +179,7 @@ impl Watched {
             Some(Purpose::Restore) => return "restore",
             Some(Purpose::Erase) => return "erase",
             Some(Purpose::Reassign) => return "reassign",
+            Some(Purpose::Mark) => return "mark_sensitive",
             Some(Purpose::Purge) | None => {}
         }
         let touched = |part| new.0.iter().find(|(place, _)| self.fields[*place].part == part);

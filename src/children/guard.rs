@@ -12,11 +12,12 @@ use crate::fields;
 use crate::guard::{Purpose, Sanction, sanctioned};
 use crate::identity::Mode;
 use crate::model::level::Level;
+use crate::model::rights::Rights;
 use crate::model::value::Value;
 use crate::names;
-use crate::questions::paths;
+use crate::questions::paths::{self, Whose};
 use crate::questions::record::Target;
-use crate::visibility::subject::Member;
+use crate::visibility::Member;
 use crate::visibility::{self, Subject};
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::RefCell;
@@ -103,7 +104,7 @@ struct Known {
     time: Option<Attribute>,
     id: Option<Column>,
     /// The parent that was judged last: rows of one record come together.
-    judged: RefCell<Option<(String, Rc<Level>)>>,
+    judged: RefCell<Option<(String, Rc<Rights>)>>,
 }
 
 impl Known {
@@ -133,29 +134,29 @@ impl Known {
                 .hint(format!("Give column \"{}\" the id of one.", self.parent.name))
                 .raise()
         };
-        let held = self.judged.borrow().as_ref().filter(|(of, _)| *of == record).map(|(_, level)| Rc::clone(level));
-        let level = held.unwrap_or_else(|| {
+        let held = self.judged.borrow().as_ref().filter(|(of, _)| *of == record).map(|(_, rights)| Rc::clone(rights));
+        let rights = held.unwrap_or_else(|| {
             let target = Target::find(Some(self.child.parent), Sees::Now);
-            let level = target
+            let rights = target
                 .read(&record, Sees::Now)
                 .filter(|found| !found.archived)
-                .map_or(Level::None, |found| paths::level_of(&target, &found, member.id, Sees::Now));
-            let level = Rc::new(level);
-            self.judged.replace(Some((record.clone(), Rc::clone(&level))));
-            level
+                .map_or(Rights::NONE, |found| paths::rights_of(&target, &found, Whose::Member(member.id), Sees::Now));
+            let rights = Rc::new(rights);
+            self.judged.replace(Some((record.clone(), Rc::clone(&rights))));
+            rights
         });
         let parent = names::shown(self.child.parent);
-        if *level == Level::None {
+        if rights.is_empty() {
             errors::no_such_record(&parent, &record);
         }
-        if *level < Level::Edit {
+        if !rights.has(Rights::UPDATE) {
             refused(format!(
                 "{} on {} refused for \"{}\"",
                 operation.name(),
                 names::shown(self.child.target),
                 member.key
             ))
-            .detail(format!("The level on record {record} of {parent} is {}; edit is needed.", level.name()))
+            .detail(format!("The level on record {record} of {parent} is {}; edit is needed.", rights.shown()))
             .hint(format!(
                 "leadguard.explain_access({}, {}) tells why.",
                 names::literal(&parent),
@@ -191,7 +192,7 @@ impl Known {
     }
 
     fn me<'a>(&self, member: &'a Member) -> Option<(Column, Value<'a>)> {
-        self.author.map(|column| (column, crate::guard::rules::named(member.id, &member.key, column.kind)))
+        self.author.map(|column| (column, member.named(column.kind)))
     }
 
     /// Whether the change is the one that the extension makes just now: the content of the note that is being erased

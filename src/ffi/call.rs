@@ -66,6 +66,20 @@ impl Call {
         }
     }
 
+    /// How many arguments the call has.
+    pub(crate) fn count(&self) -> usize {
+        // SAFETY: fcinfo is live.
+        unsafe { (*self.fcinfo).nargs as usize }
+    }
+
+    /// Whether an argument marks its row: true, or a text that says why.
+    pub(crate) fn is_marked(&self, index: usize) -> bool {
+        let Some(datum) = self.argument(index) else { return false };
+        // SAFETY: flinfo is live; the function returns InvalidOid where the expression is unknown.
+        let type_oid = unsafe { pg_sys::get_fn_expr_argtype((*self.fcinfo).flinfo, index as i32) };
+        is_mark(datum, type_oid)
+    }
+
     pub(crate) fn value(&self, index: usize, kind: Option<Kind>) -> Value<'_> {
         match (self.argument(index), kind) {
             (Some(datum), Some(kind)) => value_of(datum, kind),
@@ -169,6 +183,17 @@ pub(crate) fn kind_of(type_oid: pg_sys::Oid) -> Option<Kind> {
         pg_sys::TEXTOID | pg_sys::VARCHAROID => Some(Kind::Text),
         pg_sys::UUIDOID => Some(Kind::Uuid),
         _ => None,
+    }
+}
+
+/// Whether a value of a column of marks is one: true, or a text that is not empty. Of any other type every value is.
+pub(super) fn is_mark(datum: pg_sys::Datum, type_oid: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up.
+    match unsafe { pg_sys::getBaseType(type_oid) } {
+        pg_sys::BOOLOID => datum.value() as u8 != 0,
+        // SAFETY: the type says that it is a text.
+        pg_sys::TEXTOID | pg_sys::VARCHAROID => (unsafe { text_of(datum) }) != Some(""),
+        _ => true,
     }
 }
 

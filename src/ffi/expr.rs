@@ -2,7 +2,7 @@
 //!
 //! They live in the planner's memory context; an Expr is only used while the planner waits.
 
-use super::call::kind_of;
+use super::call::{kind_of, text_of};
 use crate::model::value::Kind;
 use pgrx::{pg_sys, pg_sys::Oid};
 use std::ffi::CStr;
@@ -63,6 +63,38 @@ impl Expr {
     pub(crate) fn relation(self) -> Option<Oid> {
         let constant = self.constant().filter(|c| !c.constisnull)?;
         Some(Oid::from_u32(constant.constvalue.value() as u32))
+    }
+
+    /// The value of a constant of type text.
+    pub(crate) fn text(self) -> Option<String> {
+        let constant = self.constant().filter(|c| !c.constisnull && c.consttype == pg_sys::TEXTOID)?;
+        // SAFETY: the constant is of type text.
+        unsafe { text_of(constant.constvalue) }.map(str::to_owned)
+    }
+
+    /// NULL, of the type that every "any" takes.
+    pub(crate) fn null() -> Expr {
+        null(pg_sys::INT8OID)
+    }
+
+    /// Whether a column of marks, boolean or text, marks no row.
+    pub(crate) fn is_no_mark(argument: Expr) -> Expr {
+        // SAFETY: a node of the planner.
+        if unsafe { pg_sys::getBaseType(pg_sys::exprType(argument.0)) } != pg_sys::BOOLOID {
+            return Expr::is_null(argument);
+        }
+        let test = pg_sys::BooleanTest {
+            xpr: pg_sys::Expr { type_: pg_sys::NodeTag::T_BooleanTest },
+            arg: argument.copy().0.cast(),
+            booltesttype: pg_sys::BoolTestType::IS_NOT_TRUE,
+            location: -1,
+        };
+        // SAFETY: a node like those that the parser makes, in the planner's memory.
+        unsafe {
+            let node = pg_sys::palloc0(size_of::<pg_sys::BooleanTest>()).cast::<pg_sys::BooleanTest>();
+            node.write(test);
+            Expr(node.cast())
+        }
     }
 
     pub(crate) fn kind(self) -> Option<Kind> {
@@ -145,12 +177,21 @@ pub(super) fn func(function: Oid, result: Oid, arguments: &[Expr], collation: Oi
 /// A function of the extension by its name and argument types. Found without asking for privileges: whoever
 /// plans may have none on the schema.
 pub(crate) fn function(name: &CStr, arguments: &[Oid]) -> Oid {
+    let found = function_if_any(name, arguments);
+    if found == pg_sys::InvalidOid {
+        crate::errors::bug("a function of the extension is missing; ALTER EXTENSION leadguard UPDATE");
+    }
+    found
+}
+
+/// The same where a database that is not updated may lack it.
+pub(crate) fn function_if_any(name: &CStr, arguments: &[Oid]) -> Oid {
     // SAFETY: a catalog look-up by a terminated name.
     let schema = unsafe { pg_sys::get_namespace_oid(c"leadguard".as_ptr(), false) };
     // SAFETY: as many types as announced.
     let types = unsafe { pg_sys::buildoidvector(arguments.as_ptr(), arguments.len() as i32) };
     // SAFETY: the keys are those of this cache: name, argument types, schema.
-    let found = unsafe {
+    unsafe {
         pg_sys::GetSysCacheOid(
             pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32,
             pg_sys::Anum_pg_proc_oid as i16,
@@ -159,11 +200,7 @@ pub(crate) fn function(name: &CStr, arguments: &[Oid]) -> Oid {
             pg_sys::Datum::from(schema),
             pg_sys::Datum::from(0usize),
         )
-    };
-    if found == pg_sys::InvalidOid {
-        crate::errors::bug("a function of the extension is missing; ALTER EXTENSION leadguard UPDATE");
     }
-    found
 }
 
 pub(super) fn expressions(list: *mut pg_sys::List) -> impl Iterator<Item = Expr> + Clone {

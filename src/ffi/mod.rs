@@ -14,6 +14,7 @@
 //! probe    the calls that run once for each row
 //! raise    errors with a SQLSTATE of our own
 //! row      all columns of a row: which differ, and what they say
+//! owner    working as the owner of a table
 //! rows     rows of a query as the result of a function
 //! scan     direct reads of the extension's own tables
 //! session  users, transactions, the switch to the extension's owner
@@ -34,6 +35,7 @@ mod entry;
 pub(crate) mod expr;
 pub(crate) mod index_cost;
 mod lookup;
+pub(crate) mod owner;
 mod partial;
 pub(crate) mod planner;
 pub(crate) mod policies;

@@ -42,11 +42,6 @@ fn nth(list: *mut pg_sys::List, index: usize) -> Option<Expr> {
 pub(crate) struct Simplify(*mut pg_sys::SupportRequestSimplify);
 
 impl Simplify {
-    pub(crate) fn function(&self) -> Oid {
-        // SAFETY: the request and its call are live.
-        unsafe { (*(*self.0).fcall).funcid }
-    }
-
     /// Whether the plan ends with the call that made it, in the state that is seen now.
     pub(crate) fn is_planned_once(&self) -> bool {
         // SAFETY: the query of the running planner, or null.

@@ -7,7 +7,12 @@ use std::ffi::CStr;
 /// Whether a policy is a call of a function that takes, after the table, these columns by the names that they have
 /// now (None stands for a NULL). None where row security is not enabled: only there the server has the policies at
 /// hand.
-pub(crate) fn reads_columns(table: Oid, policy: &CStr, expected: &[Option<&str>]) -> Option<bool> {
+pub(crate) fn reads_columns(
+    table: Oid,
+    policy: &CStr,
+    parts: Option<&str>,
+    expected: &[Option<&str>],
+) -> Option<bool> {
     // SAFETY: null for an unknown relation.
     let relation = unsafe { pg_sys::RelationIdGetRelation(table) };
     if relation.is_null() {
@@ -19,7 +24,7 @@ pub(crate) fn reads_columns(table: Oid, policy: &CStr, expected: &[Option<&str>]
             // SAFETY: an item of the list, with a terminated name.
             .find(|p| unsafe { CStr::from_ptr((**p).policy_name) } == policy)
             // SAFETY: as above.
-            .is_some_and(|p| unsafe { calls_with(relation, (*p).qual, expected) })
+            .is_some_and(|p| unsafe { calls_with(relation, (*p).qual, parts, expected) })
     });
     // SAFETY: opened above.
     unsafe { pg_sys::RelationClose(relation) };
@@ -28,12 +33,20 @@ pub(crate) fn reads_columns(table: Oid, policy: &CStr, expected: &[Option<&str>]
 
 /// # Safety
 /// The expression must be null or a policy of the open relation.
-unsafe fn calls_with(relation: pg_sys::Relation, qual: *mut pg_sys::Expr, expected: &[Option<&str>]) -> bool {
+unsafe fn calls_with(
+    relation: pg_sys::Relation,
+    qual: *mut pg_sys::Expr,
+    parts: Option<&str>,
+    expected: &[Option<&str>],
+) -> bool {
     // Beside the call there may be a condition about archived rows.
     let qual = Expr::new(qual.cast());
     let first = qual.conjuncts().next().unwrap_or(qual);
     let Some(arguments) = first.as_call() else { return false };
     let mut columns = arguments.skip(1);
+    if parts.is_some() && columns.next().and_then(Expr::text).as_deref() != parts {
+        return false;
+    }
     let is_expected = |expected: &Option<&str>| {
         let Some(argument) = columns.next() else { return false };
         let Some(expected) = expected else { return argument.is_null_constant() };

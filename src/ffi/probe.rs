@@ -10,7 +10,7 @@ use crate::identity;
 use crate::model::ids::IdSet;
 use crate::model::value::{Kind, ValueSet};
 use crate::visibility::arm::{Arm, Verdict};
-use crate::visibility::policy;
+use crate::visibility::{hiding, policy};
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 
@@ -153,6 +153,12 @@ macro_rules! probes {
 
 probes! {
     pg_finfo_leadguard_visible_owner, leadguard_visible_owner => |call| policy::arm(call, Arm::Owner);
+    pg_finfo_leadguard_visible_creator, leadguard_visible_creator => |call| policy::arm(call, Arm::Creator);
+    pg_finfo_leadguard_visible_segment, leadguard_visible_segment => |call| policy::arm(call, Arm::Segment);
+    pg_finfo_leadguard_visible_team, leadguard_visible_team => |call| policy::arm(call, Arm::Team);
+    pg_finfo_leadguard_visible_parent, leadguard_visible_parent => |call| policy::arm(call, Arm::Parent);
+    pg_finfo_leadguard_visible_stage, leadguard_visible_stage => hiding::stage;
+    pg_finfo_leadguard_visible_sensitive, leadguard_visible_sensitive => hiding::sensitive;
     pg_finfo_leadguard_visible_territory, leadguard_visible_territory => |call| policy::arm(call, Arm::Territory);
     pg_finfo_leadguard_visible_record, leadguard_visible_record => |call| policy::arm(call, Arm::Record);
     pg_finfo_leadguard_visible_admin, leadguard_visible_admin => |call| policy::arm(call, Arm::Admin);

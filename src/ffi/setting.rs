@@ -1,5 +1,6 @@
 //! Settings that only the extension writes.
 
+use pgrx::guc::GucEnum;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, pg_sys};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -79,4 +80,33 @@ unsafe extern "C-unwind" fn check(
     let is_empty = value.is_null() || unsafe { *value } == 0;
     // SAFETY: reads a backend variable.
     is_empty || WRITING.get() || unsafe { pg_sys::InitializingParallelWorker }
+}
+
+/// A setting that anybody changes, and that plans and call sites rest on.
+pub(crate) fn define_view_mode<T: GucEnum>(
+    name: &'static CStr,
+    short: &'static CStr,
+    long: &'static CStr,
+    setting: &'static GucSetting<T>,
+) {
+    // SAFETY: the hook has the type that an enum setting needs and lives as long as the backend.
+    unsafe {
+        GucRegistry::define_enum_guc_with_hooks(
+            name,
+            short,
+            long,
+            setting,
+            GucContext::Userset,
+            GucFlags::default(),
+            None,
+            Some(assign_view_mode),
+            None,
+        );
+    }
+}
+
+/// Never raises: it runs at the end of transactions, too.
+unsafe extern "C-unwind" fn assign_view_mode(_value: core::ffi::c_int, _extra: *mut core::ffi::c_void) {
+    crate::identity::view_changes();
+    crate::planner::plans::forget();
 }

@@ -1,6 +1,6 @@
 //! Trigger calls: which event, which rows, which transition tables.
 
-use super::call::{Call, datum_of, kind_of, value_of};
+use super::call::{Call, datum_of, is_mark, kind_of, value_of};
 use crate::model::value::{Kind, Value};
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -200,12 +200,31 @@ pub(crate) struct Column {
     pub kind: Kind,
 }
 
+/// A column whose values mark rows, or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    number: i32,
+    type_oid: pg_sys::Oid,
+}
+
 impl Row {
     pub(crate) fn column(&self, name: &str) -> Option<Column> {
+        let Mark { number, type_oid } = self.mark(name)?;
+        Some(Column { number, kind: kind_of(type_oid)? })
+    }
+
+    pub(crate) fn mark(&self, name: &str) -> Option<Mark> {
         // SAFETY: the descriptor belongs to the open relation, which outlives this pin.
         let descriptor = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(self.descriptor) };
         let found = descriptor.iter().find(|a| !a.attisdropped && a.name() == name)?;
-        Some(Column { number: i32::from(found.attnum), kind: kind_of(found.atttypid)? })
+        Some(Mark { number: i32::from(found.attnum), type_oid: found.atttypid })
+    }
+
+    pub(crate) fn is_marked(&self, mark: Mark) -> bool {
+        let mut is_null = false;
+        // SAFETY: tuple and descriptor belong together.
+        let datum = unsafe { pg_sys::heap_getattr(self.tuple, mark.number, self.descriptor, &mut is_null) };
+        !is_null && is_mark(datum, mark.type_oid)
     }
 
     pub(crate) fn value(&self, column: Column) -> Value<'_> {

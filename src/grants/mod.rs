@@ -12,6 +12,7 @@ use crate::errors::{bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::level::Level;
+use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
@@ -87,7 +88,7 @@ fn share(
     retained: Option<bool>,
     team: Option<&str>,
 ) {
-    let right = Right::find("share", target, record);
+    let right = Right::find("share", target, record, Rights::SHARE);
     let holder = Holder::one_of(member, team);
     let until = until.map(pg_sys::TimestampTz::from);
     if until.is_some_and(|until| until <= session::statement_time()) {
@@ -100,7 +101,7 @@ fn share(
 /// Puts a member on the record team, or changes the level there. Who may call and errors: as share.
 #[pg_extern(sql = false)]
 fn team_add(target: Option<Oid>, record: Option<&str>, member: Option<&str>, level: Option<&str>) {
-    let right = Right::find("team_add", target, record);
+    let right = Right::find("team_add", target, record, Rights::SHARE);
     let holder = Holder::Member(required(member, "the member"));
     give(
         &right,
@@ -110,6 +111,18 @@ fn team_add(target: Option<Oid>, record: Option<&str>, member: Option<&str>, lev
 }
 
 fn give(right: &Right, holder: Holder, grant: &Grant) {
+    if grant.reason.is_none_or(|reason| reason.trim().is_empty()) && right.target.table.rules.switches.reason_required {
+        bad_argument("the reason is missing")
+            .detail(format!("Access to records of {} is given on justified request (switch reason_required).", shown(right)))
+            .hint("Say why: reason => '...'.")
+            .raise();
+    }
+    // Nobody gives more than he has.
+    if !right.rights().has(Rights::of(grant.level)) {
+        refused(format!("level {} on record {} of {} refused", grant.level.name(), right.record.id, shown(right)))
+            .detail(format!("It is more than the giver has: {}.", right.rights().shown()))
+            .raise();
+    }
     let (text, member, team) = match holder {
         Holder::Member(key) => (TO_MEMBER, Some(right.active_member(key)), None),
         Holder::Team(key) => (TO_TEAM, None, Some(right.team(key))),
@@ -160,7 +173,7 @@ fn note(right: &Right, action: &'static str, reason: Option<&str>, detail: Strin
 /// capability administer and superusers. Needs level full, or a superuser. Errors: 42501, 22023.
 #[pg_extern(sql = false)]
 fn unshare(target: Option<Oid>, record: Option<&str>, member: Option<&str>, team: Option<&str>) -> bool {
-    let right = Right::find("unshare", target, record);
+    let right = Right::find("unshare", target, record, Rights::SHARE);
     let holder = Holder::one_of(member, team);
     let (member, team) = match holder {
         Holder::Member(key) => (Some(right.any_member(key)), None),
@@ -182,7 +195,7 @@ fn unshare(target: Option<Oid>, record: Option<&str>, member: Option<&str>, team
 /// superuser. Errors: 42501, 22023.
 #[pg_extern(sql = false)]
 fn team_remove(target: Option<Oid>, record: Option<&str>, member: Option<&str>) -> bool {
-    let right = Right::find("team_remove", target, record);
+    let right = Right::find("team_remove", target, record, Rights::SHARE);
     let key = required(member, "the member");
     let taken = take(&right, "record_team", Some(right.any_member(key)), None, false);
     if taken {

@@ -10,10 +10,10 @@ use crate::errors::bad_argument;
 use crate::ffi::raise;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::guard::{self, Purpose, Sanction};
-use crate::model::level::Level;
+use crate::model::rights::Rights;
 use crate::model::value::{Kind, parse_uuid};
 use crate::names;
-use crate::questions::paths;
+use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Column, Record};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
@@ -57,7 +57,7 @@ fn reassign(
     reason: Option<&str>,
 ) {
     for _ in 0..ATTEMPTS {
-        let right = Right::find("reassign", target, record);
+        let right = Right::find("reassign", target, record, Rights::REASSIGN);
         if owner.is_none() && territory.is_none() {
             bad_argument("either an owner or a territory must be named").raise();
         }
@@ -65,12 +65,12 @@ fn reassign(
         let territory =
             territory.map(|key| Move::checked(right.target.territory.as_ref(), "territory", right.territory(key), key));
         if update(&right, owner.as_ref(), territory.as_ref(), reason) {
-            right.demand_full("reassign");
+            right.demand("reassign", Rights::REASSIGN);
             tell_if_lost(&right, owner.as_ref(), territory.as_ref());
             return;
         }
     }
-    no_such_record(&Right::find("reassign", target, record).target, record.unwrap_or_default())
+    no_such_record(&Right::find("reassign", target, record, Rights::REASSIGN).target, record.unwrap_or_default())
 }
 
 /// False when there was nothing to update: the record changed or went since it was judged.
@@ -112,7 +112,7 @@ fn tell_if_lost(right: &Right, owner: Option<&Move>, territory: Option<&Move>) {
         territory: territory.map_or(right.record.territory, |m| Some(m.id)),
         ..right.record.clone()
     };
-    if paths::level_of(&right.target, &moved, member, Sees::Now) == Level::None {
+    if paths::rights_of(&right.target, &moved, Whose::Member(member), Sees::Now).is_empty() {
         let table = names::shown(right.target.table.target);
         raise::notice(&format!("record {} of {table} is no longer visible to you", right.record.id));
     }

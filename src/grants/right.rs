@@ -1,4 +1,4 @@
-//! The right to give a record away: level full on it, in the newest state, or a superuser who is no member.
+//! The right to give a record away, or to do something else to it, in the newest state, or a superuser who is no member.
 
 use crate::errors::{self, bad_argument, refused};
 use crate::ffi::session::as_extension;
@@ -6,7 +6,8 @@ use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
 use crate::model::level::Level;
 use crate::names;
-use crate::questions::paths;
+use crate::model::rights::Rights;
+use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Record, Target, subject};
 use crate::questions::required;
 use pgrx::pg_sys::Oid;
@@ -23,7 +24,7 @@ pub(crate) struct Right {
 impl Right {
     /// 42501 without the right, with one answer for a record that is not there and one the caller cannot
     /// read; 22023 for arguments that are wrong whatever the record.
-    pub(crate) fn find(operation: &str, target: Option<Oid>, record: Option<&str>) -> Right {
+    pub(crate) fn find(operation: &str, target: Option<Oid>, record: Option<&str>, needed: Rights) -> Right {
         let subject = subject(Sees::Now);
         let shown = || target.map_or_else(|| "NULL".to_owned(), names::shown);
         match &subject.member {
@@ -44,21 +45,27 @@ impl Right {
             member: subject.member.as_ref().map(|m| m.id),
             administers: subject.member.is_none() || subject.has_capability("administer"),
         };
-        right.demand_full(operation);
+        right.demand(operation, needed);
         right
     }
 
-    /// 42501 unless the member has level full on the record as it was read, in the newest state.
-    pub(super) fn demand_full(&self, operation: &str) {
-        let Some(member) = self.member else { return };
-        let level = paths::level_of(&self.target, &self.record, member, Sees::Now);
-        if level == Level::None {
+    /// What the member may do with the record as it was read, in the newest state; everything for a superuser.
+    pub(crate) fn rights(&self) -> Rights {
+        self.member.map_or(Rights::ALL, |member| {
+            paths::rights_of(&self.target, &self.record, Whose::Member(member), Sees::Now)
+        })
+    }
+
+    /// 42501 unless that includes what is needed.
+    pub(super) fn demand(&self, operation: &str, needed: Rights) {
+        let rights = self.rights();
+        if rights.is_empty() {
             no_such_record(&self.target, &self.record.id);
         }
-        if level < Level::Full {
+        if !rights.has(needed) {
             let (table, record) = (names::shown(self.target.table.target), &self.record.id);
             refused(format!("{operation} of record {record} of {table} refused"))
-                .detail(format!("The level on this record is {}; full is needed.", level.name()))
+                .detail(rights.lacks(needed))
                 .hint("The owner, those above and administrators have level full.")
                 .raise();
         }

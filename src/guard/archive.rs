@@ -14,7 +14,7 @@ use crate::ffi::session;
 use crate::ffi::trigger::{Row, TriggerCall};
 use crate::names;
 use crate::visibility::Table;
-use crate::visibility::subject::Member;
+use crate::visibility::Member;
 use pgrx::pg_sys::Datum;
 
 /// The columns that say that a row is archived, in the relation whose trigger runs.
@@ -56,7 +56,7 @@ pub(super) fn delete(write: &Write, old: &Row) -> Datum {
     }
     refuse_cascade(write.table, &record);
     let Some(archived) = &write.columns.archived else {
-        if write.table.is_of_old_database() || write.subject.has_capability("hard_delete") {
+        if write.table.is_of_old_database() || write.subject.hard_deletes(write.table) {
             demand_approval(write.member, write.table, "delete", &record);
             return write.trigger.pass();
         }

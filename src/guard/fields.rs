@@ -13,7 +13,7 @@ use crate::ffi::snapshot::{self, Fingerprint};
 use crate::ffi::trigger::Row;
 use crate::fields::{self, Rules};
 use crate::visibility;
-use crate::visibility::subject::Member;
+use crate::visibility::Member;
 use crate::visibility::{Subject, Table};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;

@@ -11,7 +11,7 @@ use crate::fields::{Access, Rules};
 use crate::masks::shown::{Paths, Shown};
 use crate::model::keys::{self, Change};
 use crate::names;
-use crate::visibility::subject::Member;
+use crate::visibility::{Member, Part};
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::OnceCell;
 
@@ -234,9 +234,10 @@ impl Judged {
 /// Whether the paths that clear a mask leave the column masked in this row. They are found when the first row asks.
 fn is_masked(write: &Write, row: &Row, column: &str, paths: &OnceCell<Paths>) -> bool {
     let mapped = write.columns.map(row);
-    let kinds = [mapped.id.1, mapped.owner.1, mapped.territory.1];
+    let deciding = [Part::Id, Part::Owner, Part::Territory];
+    let kinds = deciding.map(|part| mapped.get(part).1);
     let paths = paths.get_or_init(|| Paths::find(write.subject, &Some(write.table.clone()), column, kinds));
-    paths.of([mapped.id.0, mapped.owner.0, mapped.territory.0], kinds) != Shown::Clear
+    paths.of(deciding.map(|part| mapped.value(part)), kinds) != Shown::Clear
 }
 
 /// Whether the member cannot read some other column of this row in clear, or a key of it. For refusals.

@@ -27,12 +27,12 @@ use crate::audit::{self, Watched};
 use crate::errors::{self, refused};
 use crate::ffi::call::{self, Call};
 use crate::ffi::session;
-use crate::ffi::trigger::{Column, Operation, Row, TriggerCall, When};
+use crate::ffi::trigger::{Column, Mark, Operation, Row, TriggerCall, When};
 use crate::model::level::Level;
-use crate::model::value::Value;
+use crate::model::rights::Rights;
 use crate::names;
 use crate::visibility;
-use crate::visibility::subject::{Mapped, Subject, Table};
+use crate::visibility::{Mapped, Member, Part, Subject, Table};
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::OnceCell;
 use write::Write;
@@ -63,17 +63,31 @@ pub(crate) fn statement(call: &Call) -> Datum {
         return trigger.skip();
     }
     let Some(member) = &subject.member else { errors::no_identity(operation, &names::shown(relation)) };
-    if table.is_none() {
-        // A partition that was detached keeps this trigger and the policies, and loses the guards of its rows.
-        unregistered(relation);
-    }
+    // A partition that was detached keeps this trigger and the policies, and loses the guards of its rows.
+    let Some(registered) = table.as_ref() else { unregistered(relation) };
     if subject.mode == Some(crate::identity::Mode::Analyst) {
         errors::read_only_login(operation, &names::shown(relation));
     }
     if member.level_cap == Some(Level::Read) {
         errors::view_only(operation, &names::shown(relation), &member.key);
     }
+    if sanctioned(registered.target).is_none() {
+        refuse_without_any_right(&trigger, &subject, registered, member);
+    }
     trigger.skip()
+}
+
+/// A member whose roles give him on no path what the statement takes.
+fn refuse_without_any_right(trigger: &TriggerCall, subject: &Subject, table: &Table, member: &Member) {
+    let access = subject.access(table);
+    let (has, what) = match trigger.operation() {
+        Operation::Insert => (access.create, "create"),
+        Operation::Update => (access.at_most().has(Rights::UPDATE), "update"),
+        Operation::Delete | Operation::Truncate => (access.at_most().has(Rights::ARCHIVE), "archive"),
+    };
+    if !has && !session::is_following_a_foreign_key() {
+        errors::no_rule(trigger.operation().name(), &names::shown(trigger.relation()), &member.key, what);
+    }
 }
 
 fn unregistered(relation: Oid) -> ! {
@@ -89,6 +103,9 @@ struct Columns {
     creator: Option<Column>,
     territory: Option<Column>,
     organization: Option<Column>,
+    /// The others that rules look at.
+    others: Vec<(Part, Column)>,
+    sensitive: Option<Mark>,
     archived: Option<archive::Archived>,
     /// None where no rule about fields concerns the member.
     fields: Option<fields::Fields>,
@@ -106,6 +123,11 @@ impl Columns {
             creator: optional(&table.creator_column),
             territory: optional(&table.territory_column),
             organization: optional(&table.organization_column),
+            others: [Part::Segment, Part::Team, Part::Parent, Part::Stage, Part::Status]
+                .into_iter()
+                .filter_map(|part| Some((part, required(row, table.column(part)?, table))))
+                .collect(),
+            sensitive: table.column(Part::Sensitive).map(|name| required_mark(row, name, table)),
             archived: archive::Archived::find(row, table),
             fields: fields::Fields::of(subject, table, row),
             watched: OnceCell::new(),
@@ -117,29 +139,43 @@ impl Columns {
     }
 
     fn map<'a>(&self, row: &'a Row) -> Mapped<'a> {
-        let pair = |column: Option<Column>| match column {
-            Some(column) => (row.value(column), Some(column.kind)),
-            None => (Value::Null, None),
-        };
-        Mapped {
-            id: pair(Some(self.id)),
-            owner: pair(self.owner),
-            territory: pair(self.territory),
-            organization: pair(self.organization).0,
+        let mut mapped = Mapped::new();
+        let named = [
+            (Part::Id, Some(self.id)),
+            (Part::Owner, self.owner),
+            (Part::Creator, self.creator),
+            (Part::Territory, self.territory),
+            (Part::Organization, self.organization),
+        ];
+        let named = named.into_iter().filter_map(|(part, column)| Some((part, column?)));
+        for (part, column) in named.chain(self.others.iter().copied()) {
+            mapped.put(part, row.value(column), Some(column.kind));
         }
+        mapped.sensitive = self.sensitive.is_some_and(|mark| row.is_marked(mark));
+        mapped
+    }
+
+    fn other(&self, part: Part) -> Option<Column> {
+        self.others.iter().find(|(held, _)| *held == part).map(|(_, column)| *column)
     }
 }
 
 /// A renamed or retyped column fails closed.
 fn required(row: &Row, name: &str, table: &Table) -> Column {
-    row.column(name).unwrap_or_else(|| {
-        refused(format!(
-            "{} has no usable column \"{name}\" any more, on which its protection relies",
-            names::shown(table.target)
-        ))
-        .hint("Run leadguard.unprotect and leadguard.protect with the new column names.")
-        .raise()
-    })
+    row.column(name).unwrap_or_else(|| unusable(name, table))
+}
+
+fn required_mark(row: &Row, name: &str, table: &Table) -> Mark {
+    row.mark(name).unwrap_or_else(|| unusable(name, table))
+}
+
+fn unusable(name: &str, table: &Table) -> ! {
+    refused(format!(
+        "{} has no usable column \"{name}\" any more, on which its protection relies",
+        names::shown(table.target)
+    ))
+    .hint("Run leadguard.unprotect and leadguard.protect with the new column names.")
+    .raise()
 }
 
 /// BEFORE ROW: fills defaults of an INSERT and judges the change.

@@ -1,41 +1,69 @@
 //! Who may write which row. The triggers raise what these rules answer; the INSERT policy only asks.
 
 use crate::errors::{Failure, refused};
-use crate::model::level::Level;
-use crate::model::value::{Kind, Value, parse_uuid};
+use crate::model::access::Decides;
+use crate::model::rights::Rights;
+use crate::model::value::{Kind, Value};
 use crate::visibility::listed::List;
-use crate::visibility::subject::{Mapped, Subject, Table};
+use crate::visibility::{Mapped, Part, Subject, Table};
 
 /// The rules of INSERT (requirement O13, contract section 8).
 pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(), Failure> {
     let Some(member) = &subject.member else { return Err(refused("this session is no member")) };
-    if member.level_cap == Some(Level::Read) {
+    if !subject.access(table).create {
         return Err(refused(format!("\"{}\" may not insert", member.key)));
     }
-    if !subject.same_organization(member, table, &row.organization) {
+    if !subject.same_organization(member, table, &row.value(Part::Organization)) {
         return Err(refused("the row belongs to another organization")
             .hint("Leave the organization column empty; it is filled in."));
     }
     let assigns = subject.has_capability("assign");
-    if let (owner, Some(kind)) = row.owner
-        && owner != Value::Null
-        && owner != named(member.id, &member.key, kind)
+    if let Some((owner, kind)) = row.held(Part::Owner)
+        && owner != member.named(kind)
         && !((assigns || subject.owners(kind).contains(&owner)) && subject.lists(List::ActiveMembers, &owner, kind))
     {
         return Err(refused("the owner of a new row must be the inserting member or somebody active below")
             .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
     }
-    if let (territory, Some(kind)) = row.territory
-        && territory != Value::Null
-        && !subject.territories(kind).contains(&territory)
+    if let Some((territory, kind)) = row.held(Part::Territory)
+        && !reaches_territory(subject, table, &territory, kind)
         && !(assigns && subject.lists(List::Territories, &territory, kind))
     {
         return Err(refused("the territory of a new row must be one that the inserting member reaches, or empty")
             .hint("Leave the territory empty, then move the row with leadguard.reassign."));
     }
+    team(subject, row)?;
+    parent(subject, table, row, assigns)?;
     if !assigns && !subject.reads(table, row) {
         return Err(refused("the new row would not be readable for the inserting member")
             .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
+    }
+    Ok(())
+}
+
+/// By the hierarchies, or as a scope.
+fn reaches_territory(subject: &Subject, table: &Table, territory: &Value, kind: Kind) -> bool {
+    subject.territories(kind).contains(territory)
+        || subject.read_set(table, Decides::Territory, kind).contains(territory)
+}
+
+fn team(subject: &Subject, row: &Mapped) -> Result<(), Failure> {
+    match row.held(Part::Team) {
+        Some((team, kind)) if !subject.lists(List::Teams, &team, kind) => {
+            Err(refused("the team is none of the organization"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whoever reads the parent may read the row: only who does puts it there.
+fn parent(subject: &Subject, table: &Table, row: &Mapped, assigns: bool) -> Result<(), Failure> {
+    if let Some((parent, kind)) = row.held(Part::Parent)
+        && !assigns
+        && !subject.reads_parent(table, &parent, kind)
+    {
+        return Err(refused("the row would belong to a record that is not visible to its writer")
+            .hint("Leave it empty, or have somebody who sees both put it there."));
     }
     Ok(())
 }
@@ -46,13 +74,21 @@ pub(crate) struct Changed {
     pub fixed: bool,
     pub owner: bool,
     pub territory: bool,
+    pub team: bool,
+    pub parent: bool,
 }
 
-/// The rules of UPDATE once the level on the old row is known to be edit or more.
+impl Changed {
+    fn moves(self) -> bool {
+        self.owner || self.territory || self.team || self.parent
+    }
+}
+
+/// The rules of UPDATE once the right to update the old row is known.
 pub(crate) fn update(
     subject: &Subject,
     table: &Table,
-    level: Level,
+    rights: Rights,
     changed: Changed,
     new: &Mapped,
 ) -> Result<(), Failure> {
@@ -60,36 +96,36 @@ pub(crate) fn update(
     if changed.fixed {
         return Err(refused("id, creator and organization of a row cannot change"));
     }
-    if (changed.owner || changed.territory) && level < Level::Full {
+    if changed.moves() && !rights.has(Rights::REASSIGN) {
         return Err(refused(format!("\"{}\" may edit the row but not move it", member.key))
-            .detail("Owner and territory move with level full: the owner, those above, an administrator."));
+            .detail("Owner, territory, team and parent move with level full: the owner, those above, an administrator."));
     }
     if changed.owner
-        && let (owner, Some(kind)) = new.owner
-        && owner != Value::Null
+        && let Some((owner, kind)) = new.held(Part::Owner)
         && !subject.lists(List::ActiveMembers, &owner, kind)
     {
         return Err(refused("the new owner is no active member of the organization"));
     }
     if changed.territory
-        && let (territory, Some(kind)) = new.territory
-        && territory != Value::Null
+        && let Some((territory, kind)) = new.held(Part::Territory)
         && !subject.lists(List::Territories, &territory, kind)
     {
         return Err(refused("the new territory is none of the organization"));
     }
+    if changed.team {
+        team(subject, new)?;
+    }
+    if changed.parent {
+        parent(subject, table, new, false)?;
+    }
     if !subject.reads(table, new) {
-        return Err(refused("the changed row would no longer be readable for the writing member")
-            .hint("Hand a record over with leadguard.reassign."));
+        return Err(refused("the changed row would no longer be readable for the writing member").hint(
+            if subject.would_read(table, new) {
+                "Mark a record with leadguard.mark_sensitive; who sees the next stage moves it there."
+            } else {
+                "Hand a record over with leadguard.reassign."
+            },
+        ));
     }
     Ok(())
-}
-
-/// A member or organization as a column of `kind` names it.
-pub(crate) fn named(id: i64, key: &str, kind: Kind) -> Value<'_> {
-    match kind {
-        Kind::Text => Value::Text(key),
-        Kind::Uuid => parse_uuid(key).map_or(Value::Text(key), Value::Uuid),
-        _ => Value::Int(id),
-    }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Restore,
     Purge,
     Erase,
+    /// Marks a record as sensitive, or takes the mark away.
+    Mark,
 }
 
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! One row being written by a member.
 
 use super::moving::{self, origin};
-use super::rules::{self, Changed, named};
+use super::rules::{self, Changed};
 use super::sanction::Purpose;
 use super::{Columns, archive, sanction};
 use crate::audit;
@@ -9,11 +9,12 @@ use crate::errors::{self, refused};
 use crate::ffi::session;
 use crate::ffi::snapshot::{self, Fingerprint};
 use crate::ffi::trigger::{Column, Row, TriggerCall};
-use crate::model::level::Level;
+use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value};
 use crate::names;
 use crate::visibility;
-use crate::visibility::subject::{Member, Subject, Table};
+use crate::visibility::member::named;
+use crate::visibility::{Mapped, Member, Part, Subject, Table};
 use pgrx::pg_sys::Datum;
 use std::cell::OnceCell;
 
@@ -72,7 +73,7 @@ impl Write<'_> {
         let mut changes = Vec::new();
         for column in [self.columns.owner, self.columns.creator].into_iter().flatten() {
             if new.value(column) == Value::Null {
-                changes.push((column, self.me(column.kind)));
+                changes.push((column, self.member.named(column.kind)));
             }
         }
         if let Some(column) = self.columns.organization
@@ -92,17 +93,13 @@ impl Write<'_> {
         filled
     }
 
-    fn me(&self, kind: Kind) -> Value<'_> {
-        named(self.member.id, &self.member.key, kind)
-    }
-
     fn is_self(&self, value: &Value, kind: Kind) -> bool {
-        *value == self.me(kind)
+        *value == self.member.named(kind)
     }
 
     pub(super) fn update(&self) -> Datum {
         let (old, new) = (self.trigger.old(), self.trigger.new_row());
-        let level = self.level(&old);
+        let rights = self.rights(&old);
         let differs = |column: Option<Column>| column.is_some_and(|c| old.value(c) != new.value(c));
         let changed = Changed {
             fixed: differs(Some(self.columns.id))
@@ -110,17 +107,19 @@ impl Write<'_> {
                 || differs(self.columns.organization),
             owner: differs(self.columns.owner),
             territory: differs(self.columns.territory),
+            team: differs(self.columns.other(Part::Team)),
+            parent: differs(self.columns.other(Part::Parent)),
         };
         let id = old.value(self.columns.id);
         let sanction = sanction::carried_out(self.table.target, &id).filter(|_| !changed.fixed);
         archive::check_update(self, &old, &new, sanction.as_ref());
         let purpose = sanction.as_ref().map(|s| s.purpose);
-        let needed = if purpose == Some(Purpose::Restore) { Level::Full } else { Level::Edit };
-        if matches!(purpose, None | Some(Purpose::Restore)) && level < needed {
-            return self.denied(&old, level, needed);
+        let needed = if purpose == Some(Purpose::Restore) { Rights::ARCHIVE } else { Rights::UPDATE };
+        if matches!(purpose, None | Some(Purpose::Restore)) && !rights.has(needed) {
+            return self.denied(&old, rights, needed);
         }
-        if purpose != Some(Purpose::Reassign)
-            && let Err(failure) = rules::update(self.subject, self.table, level, changed, &self.columns.map(&new))
+        if !matches!(purpose, Some(Purpose::Reassign | Purpose::Mark))
+            && let Err(failure) = rules::update(self.subject, self.table, rights, changed, &self.columns.map(&new))
         {
             failure.raise();
         }
@@ -152,9 +151,9 @@ impl Write<'_> {
             }
             return self.trigger.pass();
         }
-        let level = self.level(&old);
-        if level < Level::Full {
-            return self.denied(&old, level, Level::Full);
+        let rights = self.rights(&old);
+        if !rights.has(Rights::ARCHIVE) {
+            return self.denied(&old, rights, Rights::ARCHIVE);
         }
         let answer = archive::delete(self, &old);
         if self.table.has_old_shape() && answer.value() != 0 {
@@ -182,13 +181,13 @@ impl Write<'_> {
     }
 
     /// A row the member can see but not write; one he cannot see (a cascade) is as good as absent.
-    pub(super) fn denied(&self, row: &Row, level: Level, needed: Level) -> Datum {
+    pub(super) fn denied(&self, row: &Row, rights: Rights, needed: Rights) -> Datum {
         // A foreign key takes for granted that what it asks for is done.
         if self.table.skip_denied && self.before && !session::is_following_a_foreign_key() {
             return self.trigger.skip();
         }
         let table = self.table.shown();
-        if level == Level::None {
+        if rights.is_empty() {
             refused(format!("{} on {table} meets a row that is not visible", self.trigger.operation().name())).raise();
         }
         let record = row.text(self.columns.id);
@@ -197,20 +196,29 @@ impl Write<'_> {
             self.trigger.operation().name(),
             self.member.key
         ))
-        .detail(format!("The level on this record is {}; {} is needed.", level.name(), needed.name()))
+        .detail(rights.lacks(needed))
         .hint(format!("leadguard.explain_access({}, {}) tells why.", names::literal(&table), names::literal(&record)))
         .raise()
     }
 
-    /// The level in the state that the statement sees, or in the newest one if that is lower: a statement that
+    /// The rights in the state that the statement sees, as far as they hold in the newest one: a statement that
     /// waited, or an old transaction, must not write with rights that are gone.
-    pub(super) fn level(&self, row: &Row) -> Level {
+    pub(super) fn rights(&self, row: &Row) -> Rights {
         let mapped = self.columns.map(row);
-        let level = self.subject.level(self.table, &mapped);
-        if level == Level::None || self.newer().is_none() {
-            return level;
+        let rights = self.subject.rights(self.table, &mapped);
+        if rights.is_empty() || self.newer().is_none() {
+            return rights;
         }
-        level.min(visibility::now().level(self.table, &mapped))
+        rights & self.newest_rights(&mapped)
+    }
+
+    /// By the rules of now, too.
+    fn newest_rights(&self, row: &Mapped) -> Rights {
+        let now = visibility::now();
+        match now.table(self.table.target).as_ref() {
+            Some(table) => now.rights(table, row),
+            None => Rights::NONE,
+        }
     }
 
     /// The newest state, where it is another than the statement's.

@@ -80,6 +80,11 @@ fn set_acting(acting: Option<Acting>) {
     SERIAL.fetch_add(1, Ordering::Relaxed);
 }
 
+/// The session wants to see other records than before: nothing resolved before is used after.
+pub(crate) fn view_changes() {
+    SERIAL.fetch_add(1, Ordering::Relaxed);
+}
+
 pub(crate) fn mark_hierarchy_touched() {
     HIERARCHY_TOUCHED.set(true);
 }

@@ -6,13 +6,14 @@
 use crate::errors::bug;
 use crate::ffi::call::{self, Call};
 use crate::ffi::scan::attribute_number;
-use crate::ffi::session::{self, as_extension};
+use crate::ffi::session;
 use crate::ffi::shown::Site;
 use crate::ffi::snapshot;
-use crate::ffi::sql::{self, Param, Sees};
 use crate::fields;
+use crate::model::path::Path;
 use crate::model::value::{Kind, Value, ValueSet};
-use crate::visibility::subject::{self, Member, Subject, Table};
+use crate::visibility::sets::Which;
+use crate::visibility::{Subject, Table, subject};
 use pgrx::pg_sys::Datum;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -51,18 +52,9 @@ pub(crate) struct Paths {
     pub territories: Option<Rc<ValueSet>>,
     /// Whether grants on single records clear, too. They are read only for a row that nothing else decides.
     pub asks_records: bool,
-    grants: Granted,
-    records: OnceCell<ValueSet>,
-}
-
-/// Which grants clear.
-#[derive(Default)]
-struct Granted {
-    target: u32,
-    member: i64,
-    team: bool,
-    team_below: bool,
-    share: bool,
+    /// Whose, and on which paths.
+    grants: Option<(Rc<Subject>, Table, Vec<Path>)>,
+    records: OnceCell<Rc<ValueSet>>,
 }
 
 impl Paths {
@@ -72,7 +64,7 @@ impl Paths {
             owners: None,
             territories: None,
             asks_records: false,
-            grants: Granted::default(),
+            grants: None,
             records: OnceCell::new(),
         }
     }
@@ -93,68 +85,49 @@ impl Paths {
         }
         match rules.masks.iter().find(|mask| mask.column.name == column) {
             None => Paths::always(Shown::Clear),
-            Some(mask) => Paths::clear_for(subject, member, table, &mask.clear_for, kinds),
+            Some(mask) => Paths::clear_for(subject, table, &mask.clear_for, kinds),
         }
     }
 
     fn clear_for(
         subject: &Subject,
-        member: &Member,
         table: &Table,
         clear_for: &[String],
         [id, owner, territory]: [Option<Kind>; 3],
     ) -> Paths {
-        let names = |path: &str| clear_for.iter().any(|held| held == path);
-        if names("admin") && subject.has_all_records() {
+        // A path that the rules of the table close clears nothing either.
+        let access = subject.access(table);
+        let clears = |path: &Path| access.reads(*path) && clear_for.iter().any(|held| held == path.name());
+        let of = |paths: &[Path]| -> Vec<Path> { paths.iter().copied().filter(clears).collect() };
+        if clears(&Path::Admin) || clears(&Path::Organization) {
             return Paths::always(Shown::Clear);
         }
-        let owners = owner.and_then(|kind| match (names("own"), names("manager")) {
-            (true, true) => Some(subject.owners(kind)),
-            (true, false) => Some(Rc::new(own(member, kind))),
-            (false, true) => Some(Rc::new(subject.owners(kind).without(&[&own(member, kind)]))),
-            (false, false) => None,
-        });
-        let by_territory = ["territory", "territory_ancestor", "territory_manager"].into_iter().any(names);
-        let grants = Granted {
-            target: table.target.to_u32(),
-            member: member.id,
-            team: names("record_team"),
-            team_below: names("record_team_manager"),
-            share: names("share"),
-        };
+        let owners = of(&[Path::Own, Path::Manager, Path::Colleague]);
+        let territories = of(&[Path::Territory, Path::TerritoryAncestor, Path::TerritoryManager, Path::Scope]);
+        let grants = of(&[Path::RecordTeam, Path::RecordTeamManager, Path::Share, Path::Contact]);
+        let asks_records = id.is_some() && !grants.is_empty();
         Paths {
             always: None,
-            owners,
-            territories: territory.filter(|_| by_territory).map(|kind| subject.territories(kind)),
-            asks_records: id.is_some() && (grants.team || grants.team_below || grants.share),
-            grants,
+            owners: owner
+                .filter(|_| !owners.is_empty())
+                .map(|kind| subject.set(Which::members(&owners, &access), kind)),
+            territories: territory
+                .filter(|_| !territories.is_empty())
+                .map(|kind| subject.set(Which::territories(&territories, &access, table.target), kind)),
+            asks_records,
+            grants: asks_records.then(|| (subject::statement(), table.clone(), grants)),
             records: OnceCell::new(),
         }
     }
 
     pub(crate) fn loaded_records(&self) -> Option<&ValueSet> {
-        self.records.get()
+        self.records.get().map(Rc::as_ref)
     }
 
     fn records(&self, kind: Kind) -> &ValueSet {
-        self.records.get_or_init(|| {
-            let grants = &self.grants;
-            let mut found = Vec::new();
-            as_extension(|| {
-                sql::query(
-                    include_str!("../../sql/query/mask_records.sql"),
-                    &[
-                        Param::Oid(grants.target.into()),
-                        Param::Int(Some(grants.member)),
-                        Param::Bool(grants.team),
-                        Param::Bool(grants.team_below),
-                        Param::Bool(grants.share),
-                    ],
-                    Sees::Statement,
-                    &mut |row| found.extend(row.text(0)),
-                )
-            });
-            ValueSet::of_records(found.iter().map(String::as_str), kind)
+        self.records.get_or_init(|| match &self.grants {
+            Some((subject, table, paths)) => subject.granted_on(table, kind, paths),
+            None => Rc::new(ValueSet::of_ids([])),
         })
     }
 
@@ -174,11 +147,6 @@ impl Paths {
 pub(super) fn is_unbound(table: &Table) -> bool {
     session::bypasses_row_security(session::session_role())
         || (!table.force && session::owns_relation(table.target, session::session_role()))
-}
-
-/// The member alone, as an owner column of this kind names him.
-fn own(member: &Member, kind: Kind) -> ValueSet {
-    if kind.is_int() { ValueSet::of_ids([member.id]) } else { ValueSet::of_keys([member.key.as_str()], kind) }
 }
 
 /// (target, column, id, owner, territory, organization) to 'c', 'm' or 'n': the guarded way of ffi::shown.

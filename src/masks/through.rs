@@ -17,7 +17,7 @@ use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::names::{self, quote};
 use crate::questions::record::as_caller;
 use crate::visibility;
-use crate::visibility::subject::Table;
+use crate::visibility::Table;
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::RefCell;
 use std::collections::HashSet;

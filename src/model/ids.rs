@@ -35,10 +35,6 @@ impl IdSet {
         self.small.len() + self.large.len() as u64
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.small.is_empty() && self.large.is_empty()
-    }
-
     /// All ids in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
         let (negative, positive) = self.large.split_at(self.large.partition_point(|id| *id < 0));

@@ -28,11 +28,6 @@ impl Level {
             Level::Full => "full",
         }
     }
-
-    /// A role such as view_only caps every level.
-    pub fn capped(self, cap: Option<Level>) -> Level {
-        cap.map_or(self, |cap| self.min(cap))
-    }
 }
 
 /// What a member wants to do with a record.
@@ -69,16 +64,6 @@ impl Action {
     pub fn leaves_as_it_is(self) -> bool {
         matches!(self, Action::Read | Action::Export | Action::Share)
     }
-
-    /// The level on the record that the action needs.
-    pub fn needs(self) -> Level {
-        match self {
-            Action::Create => Level::None,
-            Action::Read | Action::Export => Level::Read,
-            Action::Update => Level::Edit,
-            Action::Archive | Action::Delete | Action::Share | Action::Reassign => Level::Full,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -86,10 +71,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_ordered_and_capped() {
+    fn levels_are_ordered() {
         assert!(Level::None < Level::Read && Level::Read < Level::Edit && Level::Edit < Level::Full);
-        assert_eq!(Level::Full.capped(Some(Level::Read)), Level::Read);
-        assert_eq!(Level::None.capped(Some(Level::Read)), Level::None);
-        assert_eq!(Level::Edit.capped(None), Level::Edit);
+        for level in [Level::Read, Level::Edit, Level::Full] {
+            assert_eq!(Level::parse(level.name()), Some(level));
+        }
     }
 }

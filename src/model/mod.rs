@@ -1,5 +1,6 @@
 //! Algorithms and values. No Postgres, no SQL, no unsafe: tested by plain `cargo test`.
 
+pub mod access;
 pub mod digest;
 pub mod estimate;
 pub mod forest;
@@ -8,5 +9,8 @@ pub mod jsonb;
 pub mod keys;
 pub mod level;
 pub mod matrix;
+pub mod path;
+pub mod rights;
+pub mod rules;
 pub mod spreadsheet;
 pub mod value;

@@ -138,17 +138,17 @@ impl ValueSet {
         self.len() == 0
     }
 
-    /// The values that none of the others has.
-    pub fn without(&self, others: &[&ValueSet]) -> ValueSet {
-        let stays = |value: &Value| !others.iter().any(|other| other.contains(value));
-        match self {
-            ValueSet::Ids(ids) => ValueSet::of_ids(ids.iter().filter(|id| stays(&Value::Int(*id)))),
-            ValueSet::Texts(texts) => {
-                ValueSet::Texts(texts.iter().filter(|text| stays(&Value::Text(text))).cloned().collect())
-            }
-            ValueSet::Uuids(uuids) => {
-                ValueSet::Uuids(uuids.iter().filter(|bytes| stays(&Value::Uuid(**bytes))).copied().collect())
-            }
+    /// What any of the sets has, for a column of `kind`.
+    pub fn union<'a>(sets: impl IntoIterator<Item = &'a ValueSet>, kind: Kind) -> ValueSet {
+        let values = sets.into_iter().flat_map(ValueSet::values);
+        match kind {
+            Kind::Text => ValueSet::Texts(
+                values.filter_map(|value| if let Value::Text(text) = value { Some(Box::from(text)) } else { None }).collect(),
+            ),
+            Kind::Uuid => ValueSet::Uuids(
+                values.filter_map(|value| if let Value::Uuid(bytes) = value { Some(bytes) } else { None }).collect(),
+            ),
+            _ => ValueSet::of_ids(values.filter_map(|value| if let Value::Int(id) = value { Some(id) } else { None })),
         }
     }
 

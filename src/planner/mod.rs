@@ -9,7 +9,7 @@
 pub(crate) mod plans;
 
 use crate::ffi::call::Call;
-use crate::ffi::expr::{Expr, function};
+use crate::ffi::expr::{Expr, function, function_if_any};
 use crate::ffi::planner::{self as ffi, Request, no_answer};
 use crate::ffi::session;
 use crate::ffi::snapshot;
@@ -17,20 +17,35 @@ use crate::ffi::statistics::{Place, Spot};
 use crate::model::estimate;
 use crate::model::value::{Kind, ValueSet};
 use crate::visibility::arm::{self, Arm};
-use crate::visibility::{self, Subject, Table};
+use crate::visibility::policy;
+use crate::visibility::{self, Part, Subject, Table};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::rc::Rc;
 
-const ARMS: [Arm; 5] = [Arm::Owner, Arm::Territory, Arm::Record, Arm::Admin, Arm::Organization];
+const ARMS: [Arm; 9] = [
+    Arm::Owner,
+    Arm::Creator,
+    Arm::Territory,
+    Arm::Segment,
+    Arm::Team,
+    Arm::Parent,
+    Arm::Record,
+    Arm::Admin,
+    Arm::Organization,
+];
 
 impl Arm {
     /// The function of the policy.
     fn function(self) -> &'static CStr {
         match self {
             Arm::Owner => c"visible_owner",
+            Arm::Creator => c"visible_creator",
             Arm::Territory => c"visible_territory",
+            Arm::Segment => c"visible_segment",
+            Arm::Team => c"visible_team",
+            Arm::Parent => c"visible_parent",
             Arm::Record => c"visible_record",
             Arm::Admin => c"visible_admin",
             Arm::Organization => c"visible_organization",
@@ -41,7 +56,11 @@ impl Arm {
     fn set(self) -> Option<&'static CStr> {
         match self {
             Arm::Owner => Some(c"visible_owners"),
+            Arm::Creator => Some(c"visible_creators"),
             Arm::Territory => Some(c"visible_territories"),
+            Arm::Segment => Some(c"visible_segments"),
+            Arm::Team => Some(c"visible_teams"),
+            Arm::Parent => Some(c"visible_parents"),
             Arm::Record => Some(c"visible_records"),
             Arm::Organization => Some(c"visible_organizations"),
             Arm::Admin => None,
@@ -51,7 +70,7 @@ impl Arm {
     /// In built-in operators: a call, the look at the call site, a probe of the set.
     fn cost(self) -> f64 {
         match self {
-            Arm::Owner | Arm::Territory => 2.5,
+            Arm::Owner | Arm::Creator | Arm::Territory | Arm::Segment | Arm::Team | Arm::Parent => 2.5,
             Arm::Record => 4.0, // sometimes it has to ask the index on grants
             Arm::Admin | Arm::Organization => 1.0,
         }
@@ -59,7 +78,7 @@ impl Arm {
 
     /// Whether its set may be large.
     pub(crate) fn has_set(self) -> bool {
-        matches!(self, Arm::Owner | Arm::Territory | Arm::Record)
+        !matches!(self, Arm::Admin | Arm::Organization)
     }
 
     fn number(self) -> usize {
@@ -67,39 +86,42 @@ impl Arm {
     }
 }
 
-/// The OIDs of the functions, looked up again when the extension is a new one or functions changed: an update
-/// of the extension that is rolled back takes its functions with it, and leaves `visible`.
+/// The OIDs of the functions, looked up again when functions changed: an update of the extension that is rolled back
+/// takes its functions with it. Those that a database which is not updated lacks are none.
 #[derive(Clone, Copy, Default)]
 struct Functions {
-    visible: Oid,
-    /// `CHANGES` when they were looked up.
+    /// `CHANGES` when they were looked up; 0: never.
     changes: u64,
     /// How the plan cache knows the gate and the arm that every OR has: every plan has one of them.
     hashes: [u32; 2],
     all: Oid,
-    arms: [Oid; 5],
+    arms: [Oid; ARMS.len()],
+    stage: Oid,
+    sensitive: Oid,
 }
 
 thread_local! {
     static FUNCTIONS: Cell<Functions> = Cell::new(Functions::default());
     /// How often functions of the database changed.
-    static CHANGES: Cell<u64> = const { Cell::new(0) };
+    static CHANGES: Cell<u64> = const { Cell::new(1) };
 }
 
 pub(crate) fn watch_functions() {
     session::on_function_change(|| CHANGES.set(CHANGES.get().wrapping_add(1)));
 }
 
-fn functions(visible: Oid) -> Functions {
+fn functions() -> Functions {
     let known = FUNCTIONS.get();
     let changes = CHANGES.get();
-    if known.visible == visible && known.changes == changes {
+    if known.changes == changes {
         return known;
     }
     let all = function(c"visible_all", &[pg_sys::REGCLASSOID]);
-    let arms = ARMS.map(|arm| function(arm.function(), &[pg_sys::REGCLASSOID, pg_sys::ANYOID]));
+    let arms = ARMS.map(|arm| function_if_any(arm.function(), &[pg_sys::REGCLASSOID, pg_sys::ANYOID]));
     let hashes = [all, arms[Arm::Record.number()]].map(session::plan_cache_hash);
-    let found = Functions { visible, changes, hashes, all, arms };
+    let hiding = |name, columns| function_if_any(name, &[&[pg_sys::REGCLASSOID], &[pg_sys::ANYOID; 3][..columns]].concat());
+    let (stage, sensitive) = (hiding(c"visible_stage", 2), hiding(c"visible_sensitive", 3));
+    let found = Functions { changes, hashes, all, arms, stage, sensitive };
     FUNCTIONS.set(found);
     found
 }
@@ -107,7 +129,7 @@ fn functions(visible: Oid) -> Functions {
 /// Has every plan of this backend that a policy shaped made anew at its next use.
 fn forget_plans() {
     let known = FUNCTIONS.get();
-    if known.visible != pg_sys::InvalidOid {
+    if known.changes != 0 {
         known.hashes.into_iter().for_each(session::forget_plans);
         if known.changes + 2 == CHANGES.get() {
             // Only what was just said counted as a change of functions.
@@ -138,15 +160,30 @@ pub(crate) fn mapped(call: &Call) -> Datum {
 
 /// Support function of leadguard.visible(target, id, owner, territory, organization).
 pub(crate) fn visible(call: &Call) -> Datum {
+    simplified(call, |request| {
+        let plain = [Part::Id, Part::Owner, Part::Territory, Part::Organization];
+        plain.into_iter().zip(1..).filter_map(|(part, index)| Some((part, request.argument(index)?))).collect()
+    })
+}
+
+/// Support function of leadguard.may_read(target, names of parts, a column for each).
+pub(crate) fn may_read(call: &Call) -> Datum {
+    simplified(call, |request| {
+        let names = request.argument(1).and_then(Expr::text).unwrap_or_default();
+        policy::parts(&names).into_iter().zip(2..).filter_map(|(part, index)| Some((part, request.argument(index)?))).collect()
+    })
+}
+
+fn simplified(call: &Call, columns: impl FnOnce(&ffi::Simplify) -> Vec<(Part, Expr)>) -> Datum {
     match ffi::request(call) {
         Request::Simplify(request) => {
-            let arguments = [0, 1, 2, 3, 4].map(|index| request.argument(index));
-            let [Some(target), Some(id), Some(owner), Some(territory), Some(organization)] = arguments else {
-                return no_answer();
-            };
+            let columns = columns(&request);
+            let column = |part: Part| columns.iter().find(|(held, _)| *held == part).map(|(_, column)| *column);
+            let (Some(target), Some(id)) = (request.argument(0), column(Part::Id)) else { return no_answer() };
             let (once, at_hand) = (request.is_planned_once(), request.is_at_hand(id));
-            let policy = Policy { target, id, owner, territory, organization, once, at_hand };
-            policy.simplified(&functions(request.function())).map_or_else(no_answer, Expr::answer)
+            let columns = columns.into_iter().filter(|(_, column)| !column.is_null_constant()).collect();
+            let policy = Policy { target, id, columns, once, at_hand };
+            policy.simplified(&functions()).map_or_else(no_answer, Expr::answer)
         }
         // As it stands it is only in plans that have their row.
         Request::Selectivity(request) => request.answer(1.0),
@@ -158,14 +195,17 @@ pub(crate) fn visible(call: &Call) -> Datum {
 struct Policy {
     target: Expr,
     id: Expr,
-    owner: Expr,
-    territory: Expr,
-    organization: Expr,
+    /// The mapped ones.
+    columns: Vec<(Part, Expr)>,
     once: bool,
     at_hand: bool,
 }
 
 impl Policy {
+    fn column(&self, part: Part) -> Option<Expr> {
+        self.columns.iter().find(|(held, _)| *held == part).map(|(_, column)| *column)
+    }
+
     fn simplified(&self, functions: &Functions) -> Option<Expr> {
         let target = self.target.relation()?;
         let subject = planning()?;
@@ -173,28 +213,32 @@ impl Policy {
         let table = subject.table(target);
         plans::planned_by(&subject);
         let arm = |arm: Arm, column: Expr| Expr::call(functions.arms[arm.number()], &[self.target, column]);
-        let paths = if may_claim_all(&subject, &table) {
+        if may_claim_all(&subject, &table) {
             // A plan that cannot outlive this state needs no gate, which would keep other predicates from indexes.
-            if self.once { Expr::always() } else { Expr::call(functions.all, &[self.target]) }
-        } else if self.at_hand {
+            let all = if self.once { Expr::always() } else { Expr::call(functions.all, &[self.target]) };
+            let organization = self.column(Part::Organization).map(|column| arm(Arm::Organization, column));
+            return Some(organization.map_or(all, |organization| Expr::and(&[organization, all])));
+        }
+        if self.at_hand {
             // One call for one row: no index is asked for, and the plan fits every member.
             return None;
-        } else {
-            let mut arms = Vec::new();
-            for (path, column) in [(Arm::Owner, self.owner), (Arm::Territory, self.territory)] {
-                if !column.is_null_constant() {
-                    arms.push(arm(path, column));
-                }
-            }
-            arms.push(arm(Arm::Record, self.id));
-            arms.push(arm(Arm::Admin, self.id));
-            Expr::or(&arms)
-        };
-        Some(if self.organization.is_null_constant() {
-            paths
-        } else {
-            Expr::and(&[arm(Arm::Organization, self.organization), paths])
-        })
+        }
+        let of_columns = Arm::OF_COLUMNS.into_iter().filter_map(|of| Some(arm(of, self.column(of.part())?)));
+        let paths: Vec<Expr> = of_columns.chain([arm(Arm::Record, self.id), arm(Arm::Admin, self.id)]).collect();
+        let mut conditions: Vec<Expr> = self.column(Part::Organization).map(|c| arm(Arm::Organization, c)).into_iter().collect();
+        conditions.push(Expr::or(&paths));
+        if let Some(stage) = self.column(Part::Stage) {
+            conditions.push(Expr::call(functions.stage, &[self.target, stage, self.id]));
+        }
+        if let Some(mark) = self.column(Part::Sensitive) {
+            let owner = self.column(Part::Owner).unwrap_or_else(Expr::null);
+            // Most rows are not marked, and need no call.
+            conditions.push(Expr::or(&[
+                Expr::is_no_mark(mark),
+                Expr::call(functions.sensitive, &[self.target, mark, self.id, owner]),
+            ]));
+        }
+        Some(if let [one] = conditions.as_slice() { *one } else { Expr::and(&conditions) })
     }
 }
 
@@ -220,6 +264,15 @@ pub(crate) fn gate(call: &Call) -> Datum {
     match ffi::request(call) {
         Request::Selectivity(request) => request.answer(1.0),
         Request::Cost(request) => request.answer(1.0),
+        _ => no_answer(),
+    }
+}
+
+/// Support function of the hiding rules: most rows are hidden from nobody.
+pub(crate) fn hiding(call: &Call) -> Datum {
+    match ffi::request(call) {
+        Request::Selectivity(request) => request.answer(0.9),
+        Request::Cost(request) => request.answer(2.0),
         _ => no_answer(),
     }
 }
@@ -302,11 +355,11 @@ fn find_demand(place: &Place, arm: Arm, target: Expr, column: Expr) -> Option<De
     }
     match arm {
         Arm::Admin => {
-            let all = subject.has_all_records();
+            let all = table.as_ref().as_ref().is_some_and(|table| subject.access(table).reads_everything());
             Some(Demand { values: 1.0, share: if all { 1.0 } else { 0.0 } })
         }
         Arm::Record => {
-            let granted = subject.granted_estimate(target, kind);
+            let granted = subject.granted_estimate(table.as_ref().as_ref()?, kind);
             let rows = place.table_rows(column)?;
             Some(Demand { values: granted, share: (granted / rows).min(1.0) })
         }

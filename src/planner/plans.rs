@@ -10,17 +10,19 @@ use crate::ffi::scan;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot;
 use crate::ffi::trigger::TriggerCall;
-use crate::visibility::Subject;
+use crate::guc;
+use crate::identity::Mode;
+use crate::visibility::{Member, Subject};
 use pgrx::pg_sys::Datum;
 use std::cell::Cell;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// About how much a member sees. Nobody has no width: any plan shows him nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Width {
-    /// By privilege: plans are gates.
-    All,
-    /// By how many owners and territories, in powers of ten.
-    Magnitude(u32),
+    /// What decides in which tables he sees everything, where plans are gates; and how many owners and territories he
+    /// reaches, in powers of ten.
+    Of { standing: u64, magnitude: u32 },
     /// Plans of several widths may be kept.
     Mixed,
 }
@@ -32,11 +34,24 @@ thread_local! {
 }
 
 fn width(subject: &Subject) -> Option<Width> {
-    subject.member.as_ref()?;
-    if subject.has_all_records() {
-        return Some(Width::All);
+    let member = subject.member.as_ref()?;
+    let standing = standing(member, subject.mode);
+    if subject.has_capability("all_records") {
+        return Some(Width::Of { standing, magnitude: 0 });
     }
-    Some(Width::Magnitude(subject.reached().max(1).ilog10()))
+    Some(Width::Of { standing, magnitude: subject.reached().max(1).ilog10() })
+}
+
+/// Everything of a member that the rules of a table look at.
+fn standing(member: &Member, mode: Option<Mode>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let mut roles: Vec<&str> = member.roles.iter().map(String::as_str).collect();
+    roles.sort_unstable();
+    let mut capabilities: Vec<&str> = member.capabilities.iter().map(String::as_str).collect();
+    capabilities.sort_unstable();
+    (roles, capabilities, member.rank, member.guest, member.system, member.organization_view).hash(&mut hasher);
+    (mode == Some(Mode::Analyst), guc::is_personal()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A member is about to work: plans made for another width are not for him.

@@ -9,7 +9,8 @@ use super::step::{self, Step};
 use super::undo::Undo;
 use crate::errors::{bad_argument, failure};
 use crate::names::{literal, quote};
-use crate::visibility::subject::SHAPE;
+use crate::rules;
+use crate::visibility::table::SHAPE;
 use pgrx::pg_sys::Oid;
 
 const AT_TYPE: &str = "timestamp with time zone";
@@ -111,7 +112,7 @@ pub(super) fn set(target: Oid, (at, by): (String, Option<String>), attribution: 
     let mut steps = patience;
     steps.extend(added(&relation, &columns, &entry.mapping, &mut entry.undo));
     steps.push(registration(&relation, &entry, attribution));
-    let protection = Protection::new(&relation.name, &entry.mapping, entry.force);
+    let protection = Protection::new(&relation.name, &entry.mapping, entry.force, rules::use_creator(target));
     for member in &tree {
         for policy in render::POLICIES.iter().filter(|policy| member.has_policy(policy)) {
             let statement = format!("DROP POLICY {policy} ON {}", member.name);

@@ -28,6 +28,12 @@ pub(super) struct Names {
     pub creator: Option<String>,
     pub territory: Option<String>,
     pub organization: Option<String>,
+    pub segment: Option<String>,
+    pub team: Option<String>,
+    pub parent: Option<String>,
+    pub stage: Option<String>,
+    pub status: Option<String>,
+    pub sensitive: Option<String>,
     pub archived_at: Option<String>,
     pub archived_by: Option<String>,
 }
@@ -36,6 +42,9 @@ pub(super) struct Names {
 pub(super) struct Request {
     pub target: Oid,
     pub preset: String,
+    pub object: String,
+    /// The protected table that the parent column refers to.
+    pub parent: Option<Oid>,
     pub names: Names,
     pub org_key: String,
     pub existing: Existing,
@@ -44,18 +53,24 @@ pub(super) struct Request {
     pub dry_run: bool,
 }
 
+/// The one that needs no roles, and that databases know which hold no rules yet.
 pub(super) const PRESET: &str = "sales_hierarchy";
-const LATER_PRESETS: [&str; 3] = ["four_role", "decision_site", "organization"];
+const PRESETS: [&str; 4] = ["four_role", "decision_site", "organization", PRESET];
+const OBJECTS: [&str; 5] = ["lead", "campaign", "deal", "segment", "account"];
 
-pub(super) fn preset(given: Option<String>) -> String {
+pub(crate) fn preset(given: Option<&str>) -> String {
+    one_of("preset", given, &PRESETS)
+}
+
+/// What the rows of a table are.
+pub(crate) fn object(given: Option<&str>) -> String {
+    one_of("object", given, &OBJECTS)
+}
+
+fn one_of(argument: &str, given: Option<&str>, known: &[&str]) -> String {
     match given {
-        Some(preset) if preset == PRESET => preset,
-        Some(preset) if LATER_PRESETS.contains(&preset.as_str()) => {
-            failure(NOT_YET, format!("preset \"{preset}\" is not available in this version"))
-                .hint(format!("The preset of this version is {PRESET}."))
-                .raise()
-        }
-        other => unknown("preset", other.as_deref(), PRESET),
+        Some(value) if known.contains(&value) => value.to_owned(),
+        other => unknown(argument, other, &known.join(", ")),
     }
 }
 
@@ -100,11 +115,12 @@ pub(super) fn unknown(argument: &str, given: Option<&str>, choices: &str) -> ! {
     bad_argument(message).hint(format!("Possible values: {choices}.")).raise()
 }
 
-/// Refuses arguments whose feature this version does not have, so that nobody believes in a rule that is not there.
-pub(super) fn refuse_later(arguments: &[(&str, bool)]) {
+/// Refuses arguments of rules that a database does not hold before its update, so that nobody believes in one.
+pub(super) fn refuse_unknown_to_database(arguments: &[(&str, bool)]) {
     if let Some((argument, _)) = arguments.iter().find(|(_, given)| *given) {
-        failure(NOT_YET, format!("argument \"{argument}\" is not available in this version"))
-            .hint("Leave it out; the rule it stands for comes with a later version of leadguard.")
+        failure("55000", format!("argument \"{argument}\" is not known to this database yet"))
+            .detail("The extension in this database is older than its library.")
+            .hint("Run ALTER EXTENSION leadguard UPDATE first.")
             .raise();
     }
 }

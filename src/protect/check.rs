@@ -5,6 +5,8 @@ use super::arguments::Names;
 use super::inspect::{self, Column, Relation};
 use crate::errors::{REFUSED, bad_argument, failure};
 use crate::ffi::session;
+use crate::visibility::Part;
+use crate::visibility::mapping::Form;
 use pgrx::pg_sys::Oid;
 
 const WRONG_KIND: &str = "42809";
@@ -18,7 +20,36 @@ pub(super) struct Mapping {
     pub creator: Option<String>,
     pub territory: Option<String>,
     pub organization: Option<String>,
+    pub segment: Option<String>,
+    pub team: Option<String>,
+    pub parent: Option<String>,
+    pub stage: Option<String>,
+    pub status: Option<String>,
+    pub sensitive: Option<String>,
     pub archive: Option<Archive>,
+}
+
+impl Mapping {
+    pub(super) fn column(&self, part: Part) -> Option<&String> {
+        match part {
+            Part::Id => Some(&self.id),
+            Part::Owner => self.owner.as_ref(),
+            Part::Creator => self.creator.as_ref(),
+            Part::Territory => self.territory.as_ref(),
+            Part::Organization => self.organization.as_ref(),
+            Part::Segment => self.segment.as_ref(),
+            Part::Team => self.team.as_ref(),
+            Part::Parent => self.parent.as_ref(),
+            Part::Stage => self.stage.as_ref(),
+            Part::Status => self.status.as_ref(),
+            Part::Sensitive => self.sensitive.as_ref(),
+        }
+    }
+
+    /// The columns as the policies name them.
+    pub(super) fn form(&self, uses_creator: bool) -> Form {
+        Form::of(|part| self.column(part).cloned(), uses_creator)
+    }
 }
 
 /// The columns that say that a row is archived.
@@ -97,10 +128,31 @@ pub(super) fn mapping(relation: &Relation, columns: &[Column], names: &Names) ->
         creator: mapped(relation, columns, "creator", &names.creator),
         territory: mapped(relation, columns, "territory", &names.territory),
         organization: mapped(relation, columns, "organization", &names.organization),
+        segment: mapped(relation, columns, "segment", &names.segment),
+        team: mapped(relation, columns, "team", &names.team),
+        parent: mapped(relation, columns, "parent_column", &names.parent),
+        stage: mapped(relation, columns, "stage", &names.stage),
+        status: mapped(relation, columns, "status", &names.status),
+        sensitive: names.sensitive.as_ref().map(|name| mark(relation, columns, name)),
         archive: archive::columns(relation, columns, names.archived_at.as_deref(), names.archived_by.as_deref()),
     };
     distinct(&mapping);
     mapping
+}
+
+/// A column that marks sensitive rows: yes or no, or the reason.
+fn mark(relation: &Relation, columns: &[Column], name: &str) -> String {
+    let column = present(relation, columns, "sensitive", name);
+    if !["boolean", "text"].contains(&column.type_name.as_str()) {
+        bad_argument(format!(
+            "column \"{name}\" of {} has type {}, which cannot mark sensitive rows",
+            relation.name, column.type_name
+        ))
+        .hint("Supported are boolean, and text for the reason.")
+        .raise();
+    }
+    refuse_generated(relation, column, "sensitive");
+    name.to_owned()
 }
 
 fn mapped(relation: &Relation, columns: &[Column], part: &str, name: &Option<String>) -> Option<String> {
@@ -108,12 +160,7 @@ fn mapped(relation: &Relation, columns: &[Column], part: &str, name: &Option<Str
 }
 
 pub(super) fn supported<'a>(relation: &Relation, columns: &'a [Column], part: &str, name: &str) -> &'a Column {
-    let Some(column) = columns.iter().find(|c| c.name == name) else {
-        failure(NO_COLUMN, format!("column \"{name}\" of {} does not exist", relation.name))
-            .detail(format!("It is mapped as {part}."))
-            .hint("Names are taken as they are, in upper and lower case.")
-            .raise()
-    };
+    let column = present(relation, columns, part, name);
     if column.kind.is_none() {
         bad_argument(format!(
             "column \"{name}\" of {} has type {}, which cannot be mapped as {part}",
@@ -122,13 +169,27 @@ pub(super) fn supported<'a>(relation: &Relation, columns: &'a [Column], part: &s
         .hint("Supported are smallint, integer, bigint, text, varchar, uuid and domains over them.")
         .raise();
     }
+    refuse_generated(relation, column, part);
+    column
+}
+
+fn present<'a>(relation: &Relation, columns: &'a [Column], part: &str, name: &str) -> &'a Column {
+    columns.iter().find(|c| c.name == name).unwrap_or_else(|| {
+        failure(NO_COLUMN, format!("column \"{name}\" of {} does not exist", relation.name))
+            .detail(format!("It is mapped as {part}."))
+            .hint("Names are taken as they are, in upper and lower case.")
+            .raise()
+    })
+}
+
+fn refuse_generated(relation: &Relation, column: &Column, part: &str) {
     if column.generated {
+        let name = &column.name;
         bad_argument(format!("column \"{name}\" of {} is generated and cannot be mapped as {part}", relation.name))
             .detail("Its value is computed after the guards have looked at the row.")
             .hint("Map the column it is computed from.")
             .raise();
     }
-    column
 }
 
 fn id_column<'a>(relation: &Relation, columns: &'a [Column], name: Option<&str>) -> &'a Column {
@@ -155,18 +216,15 @@ fn id_column<'a>(relation: &Relation, columns: &'a [Column], name: Option<&str>)
 /// One column for two meanings would let a rule about the one decide about the other.
 pub(super) fn distinct(mapping: &Mapping) {
     let archive = mapping.archive.as_ref();
-    let all = [
-        ("archived_at", archive.map(|a| &a.at)),
-        ("archived_by", archive.and_then(|a| a.by.as_ref())),
-        ("id", Some(&mapping.id)),
-        ("owner", mapping.owner.as_ref()),
-        ("creator", mapping.creator.as_ref()),
-        ("territory", mapping.territory.as_ref()),
-        ("organization", mapping.organization.as_ref()),
-    ];
+    let archived = [("archived_at", archive.map(|a| &a.at)), ("archived_by", archive.and_then(|a| a.by.as_ref()))];
+    let parts = Part::ALL.into_iter().map(|part| (part.name(), mapping.column(part)));
+    let all: Vec<(&str, Option<&String>)> = archived.into_iter().chain(parts).collect();
     for (index, (part, column)) in all.iter().enumerate() {
         let twin = all[..index].iter().find(|(_, other)| column.is_some() && other == column);
-        if let (Some(column), Some((other, _))) = (column, twin) {
+        // A sales stage may be the status that conditions name.
+        if let (Some(column), Some((other, _))) = (column, twin)
+            && (*other, *part) != ("stage", "status")
+        {
             bad_argument(format!("column \"{column}\" is mapped both as {other} and as {part}"))
                 .hint("Map each column once.")
                 .raise();

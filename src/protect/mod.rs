@@ -9,8 +9,10 @@
 //! grants_on_tables  privileges of registered login roles
 //! inspect           what the catalogs say
 //! mask              which columns that view masks
+//! parent            the table that it belongs to
 //! partitions        partitions that come later
 //! plan              the steps of protect and unprotect
+//! policies          columns that rules begin or cease to ask for
 //! ready             what must hold before that view takes the name
 //! purge             archived rows that go with the protection
 //! registry          the row of leadguard.protected_table
@@ -24,7 +26,7 @@
 //! anywhere takes all of it back. Invariant tests: tests/writes.
 
 mod archive;
-mod arguments;
+pub(crate) mod arguments;
 mod check;
 mod child;
 mod conceal;
@@ -32,8 +34,10 @@ mod generated;
 mod grants_on_tables;
 mod inspect;
 mod mask;
+mod parent;
 mod partitions;
 mod plan;
+mod policies;
 mod purge;
 mod ready;
 mod registry;
@@ -44,11 +48,12 @@ mod view;
 mod view_grants;
 
 use crate::audit::{self, Event};
-use crate::errors::failure;
 use crate::ffi::session;
+use crate::rules;
 use crate::visibility;
 use arguments::{Names, Request};
 use pgrx::pg_sys::Oid;
+pub(crate) use policies::{follow_rules, owned_table};
 use step::Steps;
 
 /// Writes down that a table will be secured in another way; a refusal takes it back. Before the change: the table has
@@ -69,13 +74,88 @@ fn named(parts: &[(&str, Option<&str>)]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Secures a table. Its owner or a superuser; 42501 for others, 22023 and 0A000 for arguments, 42809 for what
-/// is no table, 42703 for a missing column, 55000 for policies or indexes in the way, 42710 when it is protected.
+/// Secures a table. Its owner or a superuser; 42501 for others, 22023 for arguments, 42809 for what is no table, 42703
+/// for a missing column, 55000 for policies or indexes in the way, 42710 when it is protected.
 #[allow(clippy::too_many_arguments)] // The argument list is public surface.
+#[pgrx::pg_extern(sql = false)]
+fn protect_as(
+    target: Option<Oid>,
+    preset: Option<&str>,
+    id: Option<String>,
+    owner: Option<String>,
+    creator: Option<String>,
+    territory: Option<String>,
+    organization: Option<String>,
+    stage: Option<String>,
+    status: Option<String>,
+    sensitive: Option<String>,
+    segment: Option<String>,
+    archived_at: Option<String>,
+    archived_by: Option<String>,
+    team: Option<String>,
+    parent: Option<Oid>,
+    parent_column: Option<String>,
+    org_key: Option<String>,
+    existing: Option<String>,
+    indexes: Option<String>,
+    force: Option<bool>,
+    dry_run: Option<bool>,
+    object: Option<&str>,
+) -> Steps {
+    arguments::refuse_unpatched_server();
+    if !rules::load::are_there() {
+        arguments::refuse_unknown_to_database(&[
+            ("preset", preset != Some(arguments::PRESET)),
+            ("stage", stage.is_some()),
+            ("status", status.is_some()),
+            ("sensitive", sensitive.is_some()),
+            ("segment", segment.is_some()),
+            ("team", team.is_some()),
+            ("parent", parent.is_some()),
+            ("parent_column", parent_column.is_some()),
+            ("archived_at", archived_at.is_some() && !session::is_updated()),
+        ]);
+    }
+    let names = Names {
+        id,
+        owner,
+        creator,
+        territory,
+        organization,
+        segment,
+        team,
+        parent: parent_column,
+        stage,
+        status,
+        sensitive,
+        archived_at,
+        archived_by,
+    };
+    let request = Request {
+        target: arguments::required("target", target),
+        preset: arguments::preset(preset),
+        object: arguments::object(object),
+        parent: parent.map(conceal::resolved),
+        names,
+        org_key: arguments::required("org_key", org_key),
+        existing: arguments::existing(existing.as_deref()),
+        indexes: arguments::indexes(indexes.as_deref()),
+        force: arguments::required("force", force),
+        dry_run: arguments::required("dry_run", dry_run),
+    };
+    let steps = plan::pinned(|| plan::secure(&request));
+    if !request.dry_run {
+        protected(&request);
+    }
+    step::listed(steps, request.dry_run)
+}
+
+/// The same as 0.1 to 0.3 declare it.
+#[allow(clippy::too_many_arguments)]
 #[pgrx::pg_extern(sql = false)]
 fn protect(
     target: Option<Oid>,
-    preset: Option<String>,
+    preset: Option<&str>,
     id: Option<String>,
     owner: Option<String>,
     creator: Option<String>,
@@ -96,47 +176,48 @@ fn protect(
     force: Option<bool>,
     dry_run: Option<bool>,
 ) -> Steps {
-    arguments::refuse_unpatched_server();
-    arguments::refuse_later(&[
-        ("stage", stage.is_some()),
-        ("status", status.is_some()),
-        ("sensitive", sensitive.is_some()),
-        ("segment", segment.is_some()),
-        ("team", team.is_some()),
-        ("parent", parent.is_some()),
-        ("parent_column", parent_column.is_some()),
-    ]);
-    if archived_at.is_some() && !session::is_updated() {
-        failure("55000", "the extension in this database is older than its library, and knows no archive".to_owned())
-            .hint("Run ALTER EXTENSION leadguard UPDATE first.")
-            .raise();
-    }
-    let request = Request {
-        target: arguments::required("target", target),
-        preset: arguments::preset(preset),
-        names: Names { id, owner, creator, territory, organization, archived_at, archived_by },
-        org_key: arguments::required("org_key", org_key),
-        existing: arguments::existing(existing.as_deref()),
-        indexes: arguments::indexes(indexes.as_deref()),
-        force: arguments::required("force", force),
-        dry_run: arguments::required("dry_run", dry_run),
-    };
-    let steps = plan::pinned(|| plan::secure(&request));
-    if !request.dry_run {
-        protected(&request);
-    }
-    step::listed(steps, request.dry_run)
+    protect_as(
+        target,
+        preset,
+        id,
+        owner,
+        creator,
+        territory,
+        organization,
+        stage,
+        status,
+        sensitive,
+        segment,
+        archived_at,
+        archived_by,
+        team,
+        parent,
+        parent_column,
+        org_key,
+        existing,
+        indexes,
+        force,
+        dry_run,
+        Some("lead"),
+    )
 }
 
 /// The same for a new table, which only now is one of an organization.
 fn protected(request: &Request) {
     let names = &request.names;
     let detail = named(&[
+        ("preset", Some(request.preset.as_str())),
         ("id", names.id.as_deref()),
         ("owner", names.owner.as_deref()),
         ("territory", names.territory.as_deref()),
         ("creator", names.creator.as_deref()),
         ("organization", names.organization.as_deref()),
+        ("segment", names.segment.as_deref()),
+        ("team", names.team.as_deref()),
+        ("parent", names.parent.as_deref()),
+        ("stage", names.stage.as_deref()),
+        ("status", names.status.as_deref()),
+        ("sensitive", names.sensitive.as_deref()),
         ("archived_at", names.archived_at.as_deref()),
         ("archived_by", names.archived_by.as_deref()),
     ]);

@@ -8,6 +8,7 @@ use super::render::Protection;
 use super::step;
 use crate::errors::failure;
 use crate::ffi::session::as_extension;
+use crate::rules;
 use pgrx::pg_sys::Oid;
 
 /// Puts the protection of a partitioned table on those of its partitions that lack it. Called by the event
@@ -26,20 +27,15 @@ fn extend_protection(root: Oid) {
         plan::refuse_taken_names(&partitions);
         let columns = inspect::columns(root);
         let mapping = &entry.mapping;
-        let names = [
-            Some(&mapping.id),
-            mapping.owner.as_ref(),
-            mapping.territory.as_ref(),
-            mapping.organization.as_ref(),
-            mapping.archive.as_ref().map(|archive| &archive.at),
-        ];
-        if let Some(gone) = names.into_iter().flatten().find(|name| !columns.iter().any(|c| c.name == **name)) {
+        let form = mapping.form(rules::use_creator(root));
+        let archived_at = mapping.archive.as_ref().map(|archive| &archive.at);
+        if let Some(gone) = form.columns.iter().flatten().chain(archived_at).find(|name| !columns.iter().any(|c| c.name == **name)) {
             failure("55000", format!("the mapped column \"{gone}\" of {} is gone", relation.name))
                 .detail("New partitions cannot be protected without it.")
                 .hint(format!("Protect {} anew, after leadguard.unprotect.", relation.name))
                 .raise();
         }
-        let protection = Protection::new(&relation.name, mapping, entry.force);
+        let protection = Protection::new(&relation.name, mapping, entry.force, rules::use_creator(root));
         let known = entry.undo.partitions.len();
         for partition in &partitions {
             entry.undo.remember(partition);

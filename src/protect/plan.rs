@@ -6,6 +6,7 @@ use super::check::{self, Mapping};
 use super::child;
 use super::grants_on_tables::{self, Roles};
 use super::inspect::{self, Column, Member, Policy, Relation};
+use super::parent;
 use super::purge::Purge;
 use super::registry;
 use super::render::{self, Protection};
@@ -15,8 +16,10 @@ use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity;
-use crate::names::{literal, quote};
-use crate::visibility::{self, subject::SHAPE};
+use crate::names::{self, literal, quote};
+use crate::rules;
+use crate::visibility::mapping::Form;
+use crate::visibility::{self, Part, table::SHAPE};
 use pgrx::pg_sys::Oid;
 
 /// Not in the state that protect needs; the caller can change that.
@@ -36,6 +39,8 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
     require_organization(&relation, &request.org_key);
     let columns = inspect::columns(request.target);
     let mapping = check::mapping(&relation, &columns, &request.names);
+    let uses_creator = rules::preset_uses_creator(&request.preset, &request.object);
+    parent::require(request, &relation, &columns, &mapping);
     let tree = inspect::tree(request.target);
     refuse_foreign_partitions(&tree);
     refuse_taken_names(&tree);
@@ -44,9 +49,9 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
     undo.foreign_schema = !grants_on_tables::may_grant_usage(&relation.schema);
     let conversion = conversion(&tree, request.existing, &mut undo);
     let archive = archive::added(&relation, &columns, &mapping, &mut undo);
-    let indexes = indexes(request, &relation, &columns, &mapping, &mut undo);
+    let indexes = indexes(request, &relation, &columns, &mapping.form(uses_creator), &mut undo);
     let by_hand_first = request.dry_run && indexes.iter().any(|i| i.by_hand.is_some());
-    let protection = Protection::new(&relation.name, &mapping, request.force);
+    let protection = Protection::new(&relation.name, &mapping, request.force, uses_creator);
 
     // CREATE INDEX CONCURRENTLY is not possible inside the transaction that the other steps are best run in.
     let mut steps = if by_hand_first { [indexes, patience].concat() } else { [patience, indexes].concat() };
@@ -179,13 +184,12 @@ fn indexes(
     request: &Request,
     relation: &Relation,
     columns: &[Column],
-    mapping: &Mapping,
+    form: &Form,
     undo: &mut Undo,
 ) -> Vec<Step> {
-    let wanted = [mapping.owner.as_deref(), mapping.territory.as_deref()];
     let lacking: Vec<&str> = columns
         .iter()
-        .filter(|c| !c.indexed && wanted.contains(&Some(c.name.as_str())))
+        .filter(|c| !c.indexed && form.searched().contains(&c.name.as_str()))
         .map(|c| c.name.as_str())
         .collect();
     match request.indexes {
@@ -252,6 +256,17 @@ fn index_name(relation: &Relation, column: &str, chosen: &[String]) -> String {
 fn register(request: &Request, relation: &Relation, mapping: &Mapping, undo: &Undo) -> Step {
     let column = |name: &Option<String>| name.as_deref().map_or("NULL".to_owned(), literal);
     // A database that is not updated has no such columns.
+    let parts = [Part::Segment, Part::Team, Part::Parent, Part::Stage, Part::Status, Part::Sensitive];
+    let (rule_columns, rules) = if rules::load::are_there() {
+        let parent = request.parent.map_or("NULL".to_owned(), |parent| format!("{}::regclass", literal(&names::shown(parent))));
+        let columns = parts.map(|part| column(&mapping.column(part).cloned())).join(", ");
+        (
+            "object, parent, segment_column, team_column, parent_column, stage_column, status_column, sensitive_column, ",
+            format!("{}, {parent}, {columns}, ", literal(&request.object)),
+        )
+    } else {
+        ("", String::new())
+    };
     let (later_columns, later) = if session::is_updated() {
         let at = column(&mapping.archive.as_ref().map(|archive| archive.at.clone()));
         let by = column(&mapping.archive.as_ref().and_then(|archive| archive.by.clone()));
@@ -261,8 +276,8 @@ fn register(request: &Request, relation: &Relation, mapping: &Mapping, undo: &Un
     };
     let statement = format!(
         "INSERT INTO leadguard.protected_table (target, preset, org_id, id_column, owner_column, creator_column, \
-         territory_column, organization_column, {later_columns}force, undo) \
-         VALUES ({}::regclass, {}, (SELECT id FROM leadguard.organization WHERE key = {}), {}, {}, {}, {}, {}, {later}{}, {}::jsonb)",
+         territory_column, organization_column, {later_columns}{rule_columns}force, undo) \
+         VALUES ({}::regclass, {}, (SELECT id FROM leadguard.organization WHERE key = {}), {}, {}, {}, {}, {}, {later}{rules}{}, {}::jsonb)",
         literal(&relation.name),
         literal(&request.preset),
         literal(&request.org_key),

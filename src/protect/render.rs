@@ -31,6 +31,8 @@ pub(super) const TRIGGERS: [&str; 4] = [STATEMENT_TRIGGER, ROW_TRIGGER, STORED_T
 pub(super) struct Protection {
     mapped: String,
     mapped_id: String,
+    /// What reads, reads again and inserts: three functions of the same arguments.
+    functions: [&'static str; 3],
     arguments: String,
     /// Beside visible, for a table with an archive.
     unarchived: String,
@@ -38,12 +40,10 @@ pub(super) struct Protection {
 }
 
 impl Protection {
-    /// `target` is the qualified name of the table.
-    pub(super) fn new(target: &str, mapping: &Mapping, force: bool) -> Protection {
-        let column = |name: &Option<String>| name.as_deref().map(quote);
+    /// `target` is the qualified name of the table. `uses_creator`: some rule asks who created a row.
+    pub(super) fn new(target: &str, mapping: &Mapping, force: bool, uses_creator: bool) -> Protection {
         let id = quote(&mapping.id);
-        let (owner, territory, organization) =
-            (column(&mapping.owner), column(&mapping.territory), column(&mapping.organization));
+        let form = mapping.form(uses_creator);
         let target = format!("{}::regclass", literal(target));
         let mapped_id = format!("leadguard.mapped({id})");
         // The table itself too: a partition that was detached loses the restrictive policies, which name the
@@ -51,17 +51,19 @@ impl Protection {
         let archived = mapping.archive.as_ref().map(|archive| quote(&archive.at));
         let unarchived =
             archived.as_ref().map(|at| format!(" AND leadguard.unarchived({target}, {id}, {at})")).unwrap_or_default();
-        let mapped =
-            [Some(&target), Some(&id), owner.as_ref(), territory.as_ref(), organization.as_ref(), archived.as_ref()]
-                .into_iter()
-                .flatten()
-                .map(|c| format!("leadguard.mapped({c})"))
-                .collect::<Vec<_>>()
-                .join(" AND ");
-        let or_null = |name: Option<String>| name.unwrap_or_else(|| "NULL::bigint".to_owned());
-        let arguments =
-            format!("{target}, {id}, {}, {}, {}", or_null(owner), or_null(territory), or_null(organization));
-        Protection { mapped, mapped_id, arguments, unarchived, force }
+        let columns = form.columns.iter().flatten().map(|column| quote(column));
+        let mapped = std::iter::once(target.clone())
+            .chain(columns)
+            .chain(archived)
+            .map(|c| format!("leadguard.mapped({c})"))
+            .collect::<Vec<_>>()
+            .join(" AND ");
+        let functions = match form.parts {
+            None => ["visible", "still_visible", "acceptable"],
+            Some(_) => ["may_read", "may_still_read", "may_insert"],
+        };
+        let arguments = format!("{target}, {}", form.arguments());
+        Protection { mapped, mapped_id, functions, arguments, unarchived, force }
     }
 
     /// The policies that the relation lacks.
@@ -76,26 +78,39 @@ impl Protection {
             .collect()
     }
 
+    /// The statements that put other columns into policies that are there.
+    pub(super) fn altered(&self, member: &Member) -> Vec<Step> {
+        let present = POLICIES.iter().filter(|policy| member.has_policy(policy));
+        present
+            .map(|policy| {
+                let clauses = self.clauses(policy);
+                let clauses = &clauses[clauses.find("TO PUBLIC").unwrap_or_default()..];
+                Step::new("policy", format!("ALTER POLICY {policy} ON {} {clauses}", member.name), about_policy(policy))
+            })
+            .collect()
+    }
+
     fn clauses(&self, policy: &str) -> String {
         let Protection { mapped, mapped_id, arguments, unarchived, .. } = self;
+        let [reads, reads_again, inserts] = self.functions;
         match policy {
             "leadguard_select" => {
-                format!("AS RESTRICTIVE FOR SELECT TO PUBLIC USING (leadguard.visible({arguments}){unarchived})")
+                format!("AS RESTRICTIVE FOR SELECT TO PUBLIC USING (leadguard.{reads}({arguments}){unarchived})")
             }
             "leadguard_insert" => {
-                format!("AS RESTRICTIVE FOR INSERT TO PUBLIC WITH CHECK (leadguard.acceptable({arguments}))")
+                format!("AS RESTRICTIVE FOR INSERT TO PUBLIC WITH CHECK (leadguard.{inserts}({arguments}))")
             }
             "leadguard_update" => {
-                format!("AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (leadguard.visible({arguments}){unarchived})")
+                format!("AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (leadguard.{reads}({arguments}){unarchived})")
             }
             "leadguard_delete" => {
-                format!("AS RESTRICTIVE FOR DELETE TO PUBLIC USING (leadguard.visible({arguments}){unarchived})")
+                format!("AS RESTRICTIVE FOR DELETE TO PUBLIC USING (leadguard.{reads}({arguments}){unarchived})")
             }
             "leadguard_z_recheck_update" => format!(
-                "AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (leadguard.still_visible({arguments})) WITH CHECK ({mapped_id})"
+                "AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (leadguard.{reads_again}({arguments})) WITH CHECK ({mapped_id})"
             ),
             "leadguard_z_recheck_delete" => {
-                format!("AS RESTRICTIVE FOR DELETE TO PUBLIC USING (leadguard.still_visible({arguments}))")
+                format!("AS RESTRICTIVE FOR DELETE TO PUBLIC USING (leadguard.{reads_again}({arguments}))")
             }
             _ => format!("AS PERMISSIVE FOR ALL TO PUBLIC USING ({mapped}) WITH CHECK ({mapped})"),
         }
@@ -183,7 +198,7 @@ pub(super) fn comments(name: &str) -> Vec<Step> {
 fn about_policy(policy: &str) -> &'static str {
     match policy {
         "leadguard_select" => {
-            "Members see the rows that the hierarchies, the record team and shares give them, archived ones by a capability."
+            "Members see the rows that the rules of the table give them by one path or another, archived ones by a capability."
         }
         "leadguard_insert" => "A new row must be one that the inserting member may create.",
         "leadguard_update" => "An UPDATE meets only rows that the member sees; the guards judge the level.",

@@ -1,15 +1,18 @@
 //! Who asks, and about whom he may ask: about himself anybody; about another the members above, an
 //! administrator of the same organization, a superuser.
 
-use super::paths;
+use super::paths::{self, Whose};
 use super::record::{Record, Target, subject};
+use super::standing::{self, Roles, Standing, counted};
 use crate::errors::{bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
+use crate::guc;
 use crate::model::level::{Action, Level};
-use crate::visibility::Table;
-use crate::visibility::subject::Member;
+use crate::model::rights::Rights;
+use crate::rules;
+use crate::visibility::{Member, Table};
 
 pub(crate) struct Asker {
     /// None for a superuser who is no member.
@@ -25,31 +28,19 @@ pub(crate) struct About {
     pub key: String,
     pub org_id: i64,
     pub active: bool,
-    pub guest: bool,
-    pub cap: Option<Level>,
-    pub exports: bool,
-    pub all_records: bool,
-    pub sees_archived: bool,
-    pub hard_deletes: bool,
+    pub kind: String,
+    pub organization_view: bool,
+    pub roles: Roles,
     /// The question is about the asking login itself, which is registered as an analyst.
     pub analyst: bool,
+    /// The same, in a session that wants its own records only.
+    pub personal: bool,
 }
 
 impl About {
-    /// Whether a level on the record, already capped by the roles, suffices.
-    pub(crate) fn may(&self, action: Action, level: Level, table: &Table, archived: bool) -> bool {
-        level != Level::None
-            && self.counted(level) >= action.needs()
-            && (action != Action::Export || self.exports)
-            && (!archived || self.sees_archived && action.leaves_as_it_is())
-            && (action != Action::Archive || table.archives())
-            // Without an archive DELETE deletes for good.
-            && (action != Action::Delete || table.archives() || self.hard_deletes)
-    }
-
-    /// An analyst login reads, whatever its member may do.
-    pub(crate) fn counted(&self, level: Level) -> Level {
-        level.capped(self.analyst.then_some(Level::Read))
+    /// Whether rights on the record, already capped by the roles, suffice.
+    pub(crate) fn may(&self, action: Action, rights: Rights, table: &Table, archived: bool) -> bool {
+        suffices(action, counted(rights, self.analyst), &Standing::about(table, self), table, archived)
     }
 
     pub(crate) fn may_create(&self, table: &Table) -> bool {
@@ -63,12 +54,25 @@ impl About {
             Some("the table belongs to another organization")
         } else if self.analyst {
             Some("this login is registered as an analyst and only reads")
-        } else if self.cap == Some(Level::Read) {
+        } else if self.roles.level_cap() == Some(Level::Read) {
             Some("a role caps every level at read")
+        } else if !Standing::about(table, self).access.create {
+            Some("no rule of the member's roles allows to create")
         } else {
             None
         }
     }
+}
+
+/// Whether rights on a record suffice for an action.
+pub(crate) fn suffices(action: Action, rights: Rights, standing: &Standing, table: &Table, archived: bool) -> bool {
+    rights.has(Rights::READ)
+        && rights.has(Rights::for_action(action))
+        && (action != Action::Export || standing.exports)
+        && (!archived || standing.sees_archived && action.leaves_as_it_is())
+        && (action != Action::Archive || table.archives())
+        // Without an archive DELETE deletes for good.
+        && (action != Action::Delete || table.archives() || standing.hard_deletes)
 }
 
 impl Asker {
@@ -106,7 +110,7 @@ impl Asker {
     pub(crate) fn about(&self, key: Option<&str>) -> Option<About> {
         let Some(key) = key else {
             let mut own = find_member(None, Some(self.id()?))?;
-            own.analyst = self.analyst;
+            self.in_person(&mut own);
             return Some(own);
         };
         let Some(mut about) = find_member(Some(key), None) else {
@@ -116,11 +120,16 @@ impl Asker {
             not_yours(key)
         };
         if self.id() == Some(about.id) {
-            about.analyst = self.analyst;
+            self.in_person(&mut about);
         } else if !self.may_ask_about(&about) {
             not_yours(key);
         }
         Some(about)
+    }
+
+    fn in_person(&self, own: &mut About) {
+        own.analyst = self.analyst;
+        own.personal = guc::is_personal();
     }
 
     fn may_ask_about(&self, about: &About) -> bool {
@@ -144,8 +153,8 @@ impl Asker {
             return Some(found);
         }
         // Row security may not apply to the role (BYPASSRLS, an owner without force); the paths do.
-        let level = paths::level_of(target, &found, self.id()?, Sees::Statement);
-        (level >= Level::Read).then_some(found)
+        let own = self.about(None)?;
+        paths::rights_of(target, &found, Whose::About(&own), Sees::Statement).has(Rights::READ).then_some(found)
     }
 
     /// Whose rows who_can shows: None for everybody's.
@@ -155,7 +164,7 @@ impl Asker {
         }
         let mut ids = Vec::new();
         let Some(own) = self.about(None) else { return Some(ids) };
-        if own.guest {
+        if own.kind == "guest" {
             return Some(vec![own.id]);
         }
         as_extension(|| {
@@ -179,29 +188,29 @@ fn not_yours(key: &str) -> ! {
 
 fn find_member(key: Option<&str>, id: Option<i64>) -> Option<About> {
     let mut found = None;
+    let text = if rules::load::are_there() {
+        include_str!("../../sql/query/asked_member.sql")
+    } else {
+        include_str!("../../sql/query/asked_member_before_rules.sql")
+    };
     as_extension(|| {
-        sql::query(
-            include_str!("../../sql/query/asked_member.sql"),
-            &[Param::Text(key), Param::Int(id)],
-            Sees::Statement,
-            &mut |row| {
-                if let (Some(id), Some(key), Some(org_id)) = (row.int(0), row.text(1), row.int(2)) {
-                    found = Some(About {
-                        id,
-                        key,
-                        org_id,
-                        active: row.bool(3),
-                        guest: row.bool(4),
-                        cap: row.text(5).as_deref().and_then(Level::parse),
-                        exports: row.bool(6),
-                        all_records: row.bool(7),
-                        sees_archived: row.bool(8),
-                        hard_deletes: row.bool(9),
-                        analyst: false,
-                    });
-                }
-            },
-        )
+        sql::query(text, &[Param::Text(key), Param::Int(id)], Sees::Statement, &mut |row| {
+            if let (Some(id), Some(key), Some(org_id), Some(kind)) = (row.int(0), row.text(1), row.int(2), row.text(4)) {
+                found = Some(About {
+                    id,
+                    key,
+                    org_id,
+                    active: row.bool(3),
+                    kind,
+                    organization_view: row.bool(5),
+                    roles: Roles::default(),
+                    analyst: false,
+                    personal: false,
+                });
+            }
+        })
     });
-    found
+    let mut about = found?;
+    about.roles = standing::roles(about.org_id, Some(about.id), Sees::Statement).remove(&about.id).unwrap_or_default();
+    Some(about)
 }

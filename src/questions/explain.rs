@@ -1,11 +1,14 @@
 //! Why, and why not: every path by which a member reaches a record, with the people on it.
 
 use super::asker::{About, Asker};
-use super::paths::{Path, Reached};
+use super::paths::{self, Reached};
+use super::standing::{Standing, counted};
 use super::record::{Record, Target};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::model::level::{Action, Level};
+use crate::model::level::Action;
+use crate::model::path::Path;
+use crate::model::rights::Rights;
 use std::cmp::Reverse;
 
 /// One row of explain_access.
@@ -37,24 +40,27 @@ pub(crate) fn record(
 ) -> Vec<Line> {
     let mut paths = paths;
     paths.sort_by_key(|r| Reverse((r.strength(), Reverse((r.through, r.territory)))));
-    let allowed = paths
-        .first()
-        .is_some_and(|best| about.may(action, best.level, &target.table, found.is_some_and(|f| f.archived)));
+    let sum = paths.iter().fold(Rights::NONE, |sum, reached| sum | reached.rights);
+    let allowed = about.may(action, sum, &target.table, found.is_some_and(|f| f.archived));
+    // The strongest path decides, or the first that gives what the action takes.
+    let needed = Rights::for_action(action);
+    let decisive = paths.iter().position(|reached| reached.rights.has(needed)).filter(|_| allowed);
     let mut lines: Vec<Line> = Vec::new();
     for (index, reached) in paths.iter().enumerate() {
-        let level = about.counted(reached.level);
+        let rights = counted(reached.rights, about.analyst);
         lines.push(Line {
             path: reached.path.name().to_owned(),
             via: found.map(|record| via(asker, reached, record)),
-            level: Some(level.name()),
-            decisive: allowed && index == 0,
-            detail: Some(detail(asker, reached, level)),
+            level: Some(rights.level().name()),
+            decisive: decisive == Some(index),
+            detail: Some(detail(asker, reached, rights)),
         });
     }
     if allowed {
         return lines;
     }
-    for path in Path::ALL.into_iter().filter(|p| p.exists_in(target)) {
+    let standing = Standing::about(&target.table, about);
+    for path in Path::ALL.into_iter().filter(|path| is_tried(*path, target, &standing)) {
         if !paths.iter().any(|r| r.path == path) {
             lines.push(Line::reason(
                 path.name(),
@@ -65,32 +71,43 @@ pub(crate) fn record(
     if found.is_some_and(|record| record.organization != Some(about.org_id)) {
         lines.push(Line::reason("organization", "the record belongs to another organization"));
     }
-    lines.extend(obstacles(about, &paths, action));
-    lines.extend(around_the_archive(about, target, found, &paths, action));
+    lines.extend(obstacles(about, &standing, &paths, action));
+    lines.extend(around_the_archive(about, &standing, target, found, &paths, action));
     lines
 }
 
-/// What stands in the way of a level that would suffice.
+/// Of paths that the rules give the member nothing on, nothing is said; but everybody may wonder about the privilege.
+fn is_tried(path: Path, target: &Target, standing: &Standing) -> bool {
+    let given = standing.uncapped.reads(path) || (path == Path::Admin && target.table.rules.switches.admin);
+    given && path != Path::Contact && paths::exists_in(path, target)
+}
+
+fn sum(paths: &[Reached], of: impl Fn(&Reached) -> Rights) -> Rights {
+    paths.iter().fold(Rights::NONE, |sum, reached| sum | of(reached))
+}
+
+/// What stands in the way of rights that would suffice.
 fn around_the_archive(
     about: &About,
+    standing: &Standing,
     target: &Target,
     found: Option<&Record>,
     paths: &[Reached],
     action: Action,
 ) -> Option<Line> {
-    let counted = paths.iter().map(|r| about.counted(r.level)).max().unwrap_or_default();
-    let record = found.filter(|_| counted != Level::None && counted >= action.needs())?;
+    let rights = counted(sum(paths, |reached| reached.rights), about.analyst);
+    let record = found.filter(|_| !rights.is_empty() && rights.has(Rights::for_action(action)))?;
     let has_archive = target.table.archived_at_column.is_some();
     if record.archived && !action.leaves_as_it_is() {
         return Some(Line::reason("archived", "the record is archived; leadguard.restore takes it back"));
     }
-    if record.archived && !about.sees_archived {
+    if record.archived && !standing.sees_archived {
         let why = "the record is archived, and no role of the member has the capability see_archived";
         return Some(Line::reason("archived", why));
     }
     match action {
         Action::Archive if !has_archive => Some(Line::reason("archive", "the table has no archive")),
-        Action::Delete if !has_archive && !about.hard_deletes => {
+        Action::Delete if !has_archive && !standing.hard_deletes => {
             let why = "the table has no archive, and no role of the member has the capability hard_delete";
             Some(Line::reason("capability", why))
         }
@@ -99,18 +116,26 @@ fn around_the_archive(
 }
 
 /// What stands in the way although a path is there.
-fn obstacles(about: &About, paths: &[Reached], action: Action) -> Vec<Line> {
+fn obstacles(about: &About, standing: &Standing, paths: &[Reached], action: Action) -> Vec<Line> {
     let mut lines = Vec::new();
-    let given = paths.iter().map(|r| r.given).max().unwrap_or_default();
-    let counted = paths.iter().map(|r| r.level).max().unwrap_or_default();
-    if given >= action.needs() && counted < action.needs() {
-        lines.push(Line::reason("role", format!("a role of the member caps every level at {}", counted.name())));
+    let needed = Rights::for_action(action);
+    let given = sum(paths, |reached| reached.given);
+    let rights = sum(paths, |reached| reached.rights);
+    if let Some(hidden) = paths.iter().find_map(|reached| reached.hidden) {
+        lines.push(Line::reason(hidden, hiding(hidden)));
+    } else if given.has(needed) && !rights.has(needed) {
+        lines.push(Line::reason("role", format!("a role of the member caps every level at {}", rights.level().name())));
+    } else if !paths.is_empty() && !given.has(needed) {
+        lines.push(Line::reason("rules", format!("the rules give {}; {} is needed", given.shown(), needed.names())));
     }
-    if counted >= action.needs() && about.counted(counted) < action.needs() {
+    if rights.has(needed) && !counted(rights, about.analyst).has(needed) {
         lines.push(Line::reason("login", "this login is registered as an analyst and only reads"));
     }
-    if action == Action::Export && counted >= Level::Read && !about.exports {
+    if action == Action::Export && rights.has(Rights::READ) && !standing.exports {
         lines.push(Line::reason("capability", "no role of the member has the capability export"));
+    }
+    if about.active && standing.uncapped.is_nothing() {
+        lines.push(Line::reason("role", "no role of the member has a rule in this table"));
     }
     if !about.active {
         lines.push(Line::reason("member", "the member is not active"));
@@ -118,15 +143,23 @@ fn obstacles(about: &About, paths: &[Reached], action: Action) -> Vec<Line> {
     lines
 }
 
+fn hiding(rule: &str) -> &'static str {
+    match rule {
+        "stage" => "a role of the member does not see records of this stage",
+        _ => "the record is sensitive, and the member has neither the rank nor the capability see_sensitive",
+    }
+}
+
 /// The answer about inserting, which is not about a record.
 pub(crate) fn creation(about: &About, target: &Target) -> Vec<Line> {
     if let Some(why) = about.why_not_create(&target.table) {
         return vec![Line::reason(Path::Own.name(), why)];
     }
+    let own = Standing::about(&target.table, about).access.on(Path::Own).at_most();
     vec![Line {
         path: Path::Own.name().to_owned(),
         via: Some(about.key.clone()),
-        level: Some(about.counted(Level::Full).capped(about.cap).name()),
+        level: Some(counted(own, about.analyst).level().name()),
         decisive: true,
         detail: Some("who inserts a record without naming an owner owns it".to_owned()),
     }]
@@ -163,7 +196,7 @@ fn names(text: &'static str, params: &[Param]) -> String {
     names.join(" > ")
 }
 
-fn detail(asker: &Asker, reached: &Reached, level: Level) -> String {
+fn detail(asker: &Asker, reached: &Reached, rights: Rights) -> String {
     let mut text = match reached.path {
         Path::Own => "owns the record".to_owned(),
         Path::Manager => "stands above the owner".to_owned(),
@@ -172,6 +205,13 @@ fn detail(asker: &Asker, reached: &Reached, level: Level) -> String {
         Path::Territory => "owns or belongs to the territory of the record".to_owned(),
         Path::TerritoryAncestor => "owns or belongs to a territory above the one of the record".to_owned(),
         Path::TerritoryManager => "stands above the owner or a member of such a territory".to_owned(),
+        Path::Created => "created the record".to_owned(),
+        Path::Colleague => "has the same manager as the owner".to_owned(),
+        Path::Contact => "is a contact of the record".to_owned(),
+        Path::Scope => "the record is in the scope of the member".to_owned(),
+        Path::Team => "the team of the record is open to the member".to_owned(),
+        Path::Parent => "reads the record that this one belongs to".to_owned(),
+        Path::Organization => "the rules give every record of the organization".to_owned(),
         Path::Share if reached.through == reached.member => "holds a share".to_owned(),
         Path::Share => "stands above the holder of a share".to_owned(),
         Path::Admin => "a role of the member has the capability all_records".to_owned(),
@@ -187,8 +227,11 @@ fn detail(asker: &Asker, reached: &Reached, level: Level) -> String {
     {
         text.push_str(&format!(" ({reason})"));
     }
-    if level < reached.given {
-        text.push_str(&format!("; gives {}, capped at {}", reached.given.name(), level.name()));
+    if reached.hidden.is_none() && rights != reached.given {
+        text.push_str(&format!("; gives {}, capped at {}", reached.given.shown(), rights.shown()));
+    }
+    if rights != Rights::of(rights.level()) {
+        text.push_str(&format!("; gives {}", rights.names()));
     }
     text
 }
@@ -204,6 +247,13 @@ fn tried(path: Path) -> &'static str {
         Path::TerritoryAncestor => "neither owns nor belongs to a territory above the one of the record",
         Path::TerritoryManager => "does not stand above the owner or a member of such a territory",
         Path::Share => "holds no share and stands above no holder of one",
+        Path::Created => "did not create the record",
+        Path::Colleague => "does not have the same manager as the owner",
+        Path::Contact => "is no contact of the record",
+        Path::Scope => "the record is in no scope of the member",
+        Path::Team => "the record belongs to no team that is open to the member",
+        Path::Parent => "does not read the record that this one belongs to",
+        Path::Organization => "the record belongs to another organization",
         Path::Admin => "no role of the member has the capability all_records",
     }
 }

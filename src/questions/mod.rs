@@ -4,6 +4,7 @@
 //! paths    every path to one record, from one query
 //! asker    who asks, and about whom he may ask
 //! reach    everything one member reaches in a table
+//! standing what the rules come to for somebody
 //! explain  the paths in words
 //! fields   which fields of a table a member may write
 //!
@@ -16,17 +17,21 @@ mod fields;
 pub(crate) mod paths;
 mod reach;
 pub(crate) mod record;
+pub(crate) mod standing;
 
 use crate::errors::bad_argument;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::level::{Action, Level};
+use crate::model::path::Path;
+use crate::model::rights::Rights;
 use asker::Asker;
-use paths::{Path, Reached};
+use paths::{Reached, Whose};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::Oid;
 use pgrx::{name, pg_extern};
 use record::{Record, Target};
+use standing::{Person, Roles, Standing};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
@@ -56,7 +61,12 @@ fn can(action: Option<&str>, target: Option<Oid>, record: Option<&str>, member: 
     }
     let Some(found) = asker.read(&target, required(record, "the record")) else { return false };
     let Some(about) = about else { return true };
-    about.may(action, paths::level_of(&target, &found, about.id, Sees::Statement), &target.table, found.archived)
+    about.may(
+        action,
+        paths::rights_of(&target, &found, Whose::About(&about), Sees::Statement),
+        &target.table,
+        found.archived,
+    )
 }
 
 type Explanation = TableIterator<
@@ -88,7 +98,7 @@ fn explain_access(
         let found = asker.read(&target, required(record, "the record"));
         let paths = found
             .as_ref()
-            .map(|found| paths::reached(&target, found, Some(about.id), Sees::Statement))
+            .map(|found| paths::reached(&target, found, Whose::About(&about), Sees::Statement))
             .unwrap_or_default();
         explain::record(&asker, &about, &target, found.as_ref(), paths, action)
     };
@@ -117,7 +127,7 @@ fn who_can(action: Option<&str>, target: Option<Oid>, record: Option<&str>) -> M
         let found = asker.read(&target, required(record, "the record"));
         found
             .map(|found| {
-                strongest(&asker, action, &target, &found, paths::reached(&target, &found, None, Sees::Statement))
+                strongest(&asker, action, &target, &found, paths::reached(&target, &found, Whose::Everybody, Sees::Statement))
             })
             .unwrap_or_default()
     };
@@ -126,7 +136,7 @@ fn who_can(action: Option<&str>, target: Option<Oid>, record: Option<&str>) -> M
     )
 }
 
-/// The strongest path of every member whom the asking one may know and whose level suffices.
+/// The strongest path of every member whom the asking one may know and whose rights suffice.
 fn strongest(
     asker: &Asker,
     action: Action,
@@ -134,23 +144,30 @@ fn strongest(
     record: &Record,
     paths: Vec<Reached>,
 ) -> Vec<(String, Level, Path)> {
-    let archives = target.table.archives();
     let listable: Option<HashSet<i64>> = asker.listable().map(HashSet::from_iter);
-    let mut best: HashMap<i64, Reached> = HashMap::new();
+    let mut best: HashMap<i64, (Reached, Rights)> = HashMap::new();
     for reached in paths {
-        let enough = reached.level >= action.needs()
-            && (action != Action::Export || reached.exports)
-            && (!record.archived || reached.sees_archived && action.leaves_as_it_is())
-            && (action != Action::Archive || archives)
-            && (action != Action::Delete || archives || reached.hard_deletes);
-        if !enough || listable.as_ref().is_some_and(|ids| !ids.contains(&reached.member)) {
+        if reached.rights.is_empty() || listable.as_ref().is_some_and(|ids| !ids.contains(&reached.member)) {
             continue;
         }
-        if best.get(&reached.member).is_none_or(|held| held.strength() < reached.strength()) {
-            best.insert(reached.member, reached);
+        let rights = reached.rights;
+        match best.get_mut(&reached.member) {
+            Some((held, sum)) => {
+                *sum |= rights;
+                if held.strength() < reached.strength() {
+                    *held = reached;
+                }
+            }
+            None => {
+                best.insert(reached.member, (reached, rights));
+            }
         }
     }
-    let mut rows: Vec<_> = best.into_values().map(|r| (r.key, r.level, r.path)).collect();
+    let enough = |(reached, rights): &(Reached, Rights)| {
+        asker::suffices(action, *rights, &reached.standing, &target.table, record.archived)
+    };
+    let mut rows: Vec<_> =
+        best.into_values().filter(enough).map(|(r, rights)| (r.key, rights.level(), r.path)).collect();
     rows.sort_by(|(a, x, p), (b, y, q)| (Reverse(x), p, a).cmp(&(Reverse(y), q, b)));
     rows
 }
@@ -162,24 +179,35 @@ fn creators(asker: &Asker, target: &Target) -> Vec<(String, Level, Path)> {
     if own.is_some_and(|own| of_table.is_some_and(|org| org != own.org_id)) {
         return Vec::new();
     }
-    let guest = asker.about(None).is_some_and(|own| own.guest);
+    let guest = asker.about(None).is_some_and(|own| own.kind == "guest");
     let below = own.filter(|_| !asker.administers()).map(|own| own.id);
-    let mut rows = Vec::new();
+    let mut members: Vec<(i64, String, i64, String)> = Vec::new();
     as_extension(|| {
         sql::query(
             include_str!("../../sql/query/creators.sql"),
             &[Param::Int(own.map(|own| own.org_id).or(of_table)), Param::Int(below)],
             Sees::Statement,
             &mut |row| {
-                if let Some(key) = row.text(0)
+                if let (Some(id), Some(key), Some(org), Some(kind)) = (row.int(0), row.text(1), row.int(2), row.text(3))
                     && (!guest || below.is_none() || own.is_some_and(|own| own.key == key))
                 {
-                    let cap = row.text(1).as_deref().and_then(Level::parse);
-                    rows.push((key, Level::Full.capped(cap), Path::Own));
+                    members.push((id, key, org, kind));
                 }
             },
         )
     });
+    let mut roles: HashMap<i64, HashMap<i64, Roles>> = HashMap::new();
+    let none = Roles::default();
+    let mut rows = Vec::new();
+    for (id, key, org, kind) in members {
+        let of_organization = roles.entry(org).or_insert_with(|| standing::roles(org, None, Sees::Statement));
+        let held = of_organization.get(&id).unwrap_or(&none);
+        let person = Person { kind: &kind, ..Person::default() };
+        let standing = Standing::of(&target.table, held, person);
+        if standing.access.create {
+            rows.push((key, standing.access.on(Path::Own).at_most().level(), Path::Own));
+        }
+    }
     rows
 }
 
@@ -200,7 +228,7 @@ fn what_can(member: Option<&str>, target: Option<Oid>, action: Option<&str>) -> 
     TableIterator::new(
         found
             .into_iter()
-            .filter(move |found| about.may(action, found.level, &target.table, found.archived))
-            .map(|found| (found.record, found.level.name().to_owned(), found.path.name().to_owned())),
+            .filter(move |found| about.may(action, found.rights, &target.table, found.archived))
+            .map(|found| (found.record, found.rights.level().name().to_owned(), found.path.name().to_owned())),
     )
 }

@@ -7,11 +7,12 @@
 
 use crate::errors::{bad_argument, refused};
 use crate::ffi::call::kind_of;
+use crate::ffi::owner::as_owner_of;
 use crate::ffi::session::{self, as_extension, set_local, with_pinned_path};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::value::{Kind, parse_int, parse_uuid};
 use crate::names;
-use crate::visibility::{self, Subject, Table};
+use crate::visibility::{self, Part, Subject, Table};
 use pgrx::pg_sys::Oid;
 use std::rc::Rc;
 
@@ -60,6 +61,10 @@ pub(crate) struct Target {
     pub owner: Option<Column>,
     pub territory: Option<Column>,
     pub organization: Option<Column>,
+    /// All of them, in the order in which rows are read.
+    columns: Vec<(Part, Column)>,
+    /// SQL for whether a row is marked as sensitive.
+    sensitive: String,
 }
 
 /// What a record says; the resolved ids are None where the column is empty or names nobody.
@@ -68,11 +73,20 @@ pub(crate) struct Record {
     /// The canonical text form of its id, as grants name it.
     pub id: String,
     pub owner: Option<i64>,
+    pub creator: Option<i64>,
     pub territory: Option<i64>,
     pub organization: Option<i64>,
+    pub team: Option<i64>,
     pub owner_text: Option<String>,
     pub territory_text: Option<String>,
     pub organization_text: Option<String>,
+    pub segment: Option<String>,
+    pub parent: Option<String>,
+    /// Whether the table maps a stage, which a row may lack.
+    pub has_stage: bool,
+    pub stage: Option<String>,
+    pub status: Option<String>,
+    pub sensitive: bool,
     pub archived: bool,
 }
 
@@ -104,25 +118,47 @@ impl Target {
         };
         visibility::mapping::require(table);
         let kinds = kinds(table.target);
-        let column = |name: &String| -> Column {
-            match kinds.iter().find(|(held, _)| held == name) {
-                Some((_, Some(kind))) => Column { quoted: names::quote(name), kind: *kind },
-                _ => refused(format!(
-                    "{} has no usable column \"{name}\" any more, on which its protection relies",
-                    names::shown(table.target)
-                ))
-                .hint("Run leadguard.unprotect and leadguard.protect with the new column names.")
-                .raise(),
-            }
+        let unusable = |name: &str| -> ! {
+            refused(format!(
+                "{} has no usable column \"{name}\" any more, on which its protection relies",
+                names::shown(table.target)
+            ))
+            .hint("Run leadguard.unprotect and leadguard.protect with the new column names.")
+            .raise()
         };
+        let column = |name: &str| match kinds.iter().find(|(held, _)| held == name) {
+            Some((_, Some(kind))) => Column { quoted: names::quote(name), kind: *kind },
+            _ => unusable(name),
+        };
+        let mapped = |part: Part| table.column(part).filter(|_| part != Part::Sensitive).map(column);
+        let sensitive = table.column(Part::Sensitive).map_or("false".to_owned(), |name| {
+            let quoted = names::quote(name);
+            match kinds.iter().find(|(held, _)| held == name) {
+                Some((_, None)) => format!("coalesce({quoted}, false)"),
+                Some((_, Some(_))) => format!("coalesce({quoted} OPERATOR(pg_catalog.<>) '', false)"),
+                None => unusable(name),
+            }
+        });
         Target {
             relation: names::shown(readable(table, subject(sees).member.is_some())),
             id: column(&table.id_column),
-            owner: table.owner_column.as_ref().map(column),
-            territory: table.territory_column.as_ref().map(column),
-            organization: table.organization_column.as_ref().map(column),
+            owner: mapped(Part::Owner),
+            territory: mapped(Part::Territory),
+            organization: mapped(Part::Organization),
+            columns: Part::ALL.into_iter().filter_map(|part| Some((part, mapped(part)?))).collect(),
+            sensitive,
             table: table.clone(),
         }
+    }
+
+    pub(crate) fn column(&self, part: Part) -> Option<&Column> {
+        self.columns.iter().find(|(held, _)| *held == part).map(|(_, column)| column)
+    }
+
+    /// What the columns of the select list are, before the two that follow: whether the row is marked as sensitive, and
+    /// when it was archived.
+    pub(crate) fn parts(&self) -> Vec<(Part, Option<Kind>)> {
+        self.columns.iter().map(|(part, column)| (*part, Some(column.kind))).collect()
     }
 
     /// The form in which grants and results name a record; None for a text that no record of the table has.
@@ -130,18 +166,11 @@ impl Target {
         self.id.canonical(record)
     }
 
-    /// Id, owner, territory, organization and when it was archived for a select list, NULL for what is not mapped.
+    /// The mapped columns, the id first, whether it is sensitive, and when it was archived.
     pub(crate) fn select_list(&self) -> String {
-        let or_null = |c: &Option<Column>| c.as_ref().map_or("NULL", |c| c.quoted.as_str()).to_owned();
-        let at = self.table.archived_at_column.as_deref();
-        format!(
-            "{}, {}, {}, {}, {}",
-            self.id.quoted,
-            or_null(&self.owner),
-            or_null(&self.territory),
-            or_null(&self.organization),
-            at.map_or_else(|| "NULL".to_owned(), names::quote)
-        )
+        let columns: Vec<&str> = self.columns.iter().map(|(_, column)| column.quoted.as_str()).collect();
+        let at = self.table.archived_at_column.as_deref().map_or_else(|| "NULL".to_owned(), names::quote);
+        format!("{}, {}, {at}", columns.join(", "), self.sensitive)
     }
 
     /// The id column compared with parameter `number`, and the parameter.
@@ -151,37 +180,67 @@ impl Target {
 
     /// The record as the caller can read it.
     pub(crate) fn read(&self, record: &str, sees: Sees) -> Option<Record> {
+        self.read_as(record, sees, &self.relation, |read| as_caller(read))
+    }
+
+    /// The record whether the caller can read it or not: for what follows from it for another record. As the owner of the
+    /// table, whose code its planner may run; where row security binds him, only what the caller reads.
+    pub(crate) fn read_whole(&self, record: &str, sees: Sees) -> Option<Record> {
+        let table = names::shown(self.table.target);
+        self.read_as(record, sees, &table, |read| as_owner_of(self.table.target, read))
+    }
+
+    fn read_as(
+        &self,
+        record: &str,
+        sees: Sees,
+        relation: &str,
+        run: impl FnOnce(&mut dyn FnMut()),
+    ) -> Option<Record> {
         let canonical = self.canonical(record)?;
         let (condition, param) = self.is_record(1, &canonical);
-        let text = format!("SELECT {} FROM {} WHERE {condition}", self.select_list(), self.relation);
-        let mut found: Option<[Option<String>; 5]> = None;
-        as_caller(|| {
-            sql::query_once(&text, &[param], sees, &mut |row| {
+        let text = format!("SELECT {} FROM {relation} WHERE {condition}", self.select_list());
+        let mut found: Option<Vec<Option<String>>> = None;
+        let (params, last) = ([param], self.columns.len() as i32 + 1);
+        run(&mut || {
+            sql::query_once(&text, &params, sees, &mut |row| {
                 // A collation may call two different texts equal; grants and policies do not.
                 if row.text(0).as_deref() == Some(canonical.as_str()) {
-                    found = Some([0, 1, 2, 3, 4].map(|column| row.text(column)));
+                    found = Some((0..=last).map(|column| row.text(column)).collect());
                 }
-            })
+            });
         });
-        let [_, owner_text, territory_text, organization_text, archived_at] = found?;
+        let mut values = found?;
+        let archived = values.pop().flatten().is_some();
+        let sensitive = values.pop().flatten().as_deref() == Some("t");
+        let text = |part: Part| {
+            let index = self.columns.iter().position(|(held, _)| *held == part)?;
+            values[index].clone()
+        };
+        let resolved = |part: Part, organization: Option<i64>, keyed: &Keyed| {
+            self.column(part).and_then(|column| resolve(text(part).as_deref(), column.kind, organization, keyed, sees))
+        };
         let organization = match &self.organization {
             None => Some(self.table.org_id),
-            Some(column) => resolve(organization_text.as_deref(), column.kind, None, &ORGANIZATIONS, sees),
+            Some(_) => resolved(Part::Organization, None, &ORGANIZATIONS),
         };
-        let owner = self.owner.as_ref().and_then(|c| resolve(owner_text.as_deref(), c.kind, None, &MEMBERS, sees));
-        let territory = self
-            .territory
-            .as_ref()
-            .and_then(|c| resolve(territory_text.as_deref(), c.kind, organization, &TERRITORIES, sees));
         Some(Record {
-            id: canonical,
-            owner,
-            territory,
+            owner: resolved(Part::Owner, None, &MEMBERS),
+            creator: resolved(Part::Creator, None, &MEMBERS),
+            territory: resolved(Part::Territory, organization, &TERRITORIES),
+            team: resolved(Part::Team, organization, &TEAMS),
             organization,
-            owner_text,
-            territory_text,
-            organization_text,
-            archived: archived_at.is_some(),
+            owner_text: text(Part::Owner),
+            territory_text: text(Part::Territory),
+            organization_text: text(Part::Organization),
+            segment: text(Part::Segment),
+            parent: text(Part::Parent),
+            has_stage: self.column(Part::Stage).is_some(),
+            stage: text(Part::Stage),
+            status: text(Part::Status),
+            sensitive,
+            archived,
+            id: canonical,
         })
     }
 }
@@ -228,6 +287,10 @@ const MEMBERS: Keyed = Keyed {
 const TERRITORIES: Keyed = Keyed {
     exact: "SELECT id FROM leadguard.territory WHERE key = $1 AND org_id = $2",
     as_uuid: "SELECT id FROM leadguard.territory WHERE lower(key) = $1 AND org_id = $2",
+};
+const TEAMS: Keyed = Keyed {
+    exact: "SELECT id FROM leadguard.team WHERE key = $1 AND org_id = $2",
+    as_uuid: "SELECT id FROM leadguard.team WHERE lower(key) = $1 AND org_id = $2",
 };
 const ORGANIZATIONS: Keyed = Keyed {
     exact: "SELECT id FROM leadguard.organization WHERE key = $1 AND $2::bigint IS NULL",

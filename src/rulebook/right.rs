@@ -35,6 +35,11 @@ pub(crate) fn registered(target: Option<Oid>) -> Table {
 impl Editor {
     /// 42501 without the right, 22023 for a table that is not protected.
     pub(crate) fn find(operation: &str, target: Option<Oid>) -> Editor {
+        Editor::with(operation, target, "manage_fields")
+    }
+
+    /// The same for members with another capability.
+    pub(crate) fn with(operation: &str, target: Option<Oid>, capability: &str) -> Editor {
         let table = registered(target);
         let shown = names::shown(target.unwrap_or(table.target));
         let subject = visibility::now();
@@ -49,8 +54,8 @@ impl Editor {
                 }
                 Some(member) => {
                     let own = table.organization_column.is_none() && table.org_id == member.org_id;
-                    if !own || !subject.has_capability("manage_fields") {
-                        not_yours(operation, &shown, &member.key, own);
+                    if !own || !subject.has_capability(capability) {
+                        not_yours(operation, &shown, &member.key, own.then_some(capability));
                     }
                 }
             }
@@ -60,12 +65,12 @@ impl Editor {
     }
 
     /// Keeps others from changing the rules of the table until the transaction ends.
-    pub(super) fn lock(&self) {
+    pub(crate) fn lock(&self) {
         lock(self.table.target);
     }
 
     /// A role that rules of the table may name; 22023 for others.
-    pub(super) fn role<'a>(&self, name: &'a str) -> &'a str {
+    pub(crate) fn role<'a>(&self, name: &'a str) -> &'a str {
         let params = [
             Param::Text(Some(name)),
             Param::Int(Some(self.table.org_id)),
@@ -98,11 +103,12 @@ pub(super) fn lock(target: Oid) {
     });
 }
 
-fn not_yours(operation: &str, table: &str, member: &str, own: bool) -> ! {
-    let hint = if own {
-        "A member with the capability manage_fields (a data owner), the table's owner or a superuser can."
-    } else {
-        "The table's owner or a superuser can."
+fn not_yours(operation: &str, table: &str, member: &str, capability: Option<&str>) -> ! {
+    let hint = match capability {
+        Some(capability) => {
+            format!("A member with the capability {capability} (a data owner), the table's owner or a superuser can.")
+        }
+        None => "The table's owner or a superuser can.".to_owned(),
     };
     refused(format!("{operation} on {table} refused for \"{member}\"")).hint(hint).raise()
 }

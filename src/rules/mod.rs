@@ -1,47 +1,42 @@
 //! Rules about which records roles reach, and what they may do there.
+//!
+//! load       the rules of a table as they are stored
+//! change     setting rules and switches, and the preset
+//! matrix     what they come to, as a table
+//! sensitive  marking records
+//!
+//! What they come to for a member is computed in model::access; policies, guards and questions take it from there.
+//! Tests: tests/presets, tests/property.
 
-use crate::errors::{NOT_YET, failure};
-use pgrx::iter::TableIterator;
+mod change;
+pub(crate) mod load;
+mod matrix;
+mod sensitive;
+
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::model::path::Path;
+use crate::model::rules::{Effect, Rules};
 use pgrx::pg_sys::Oid;
-use pgrx::{name, pg_extern};
 
-fn later() -> ! {
-    failure(NOT_YET, "not yet").raise()
+/// Whether some rule asks who created a row: only then policies name that column.
+fn asks_creator(rules: &Rules) -> bool {
+    rules.rules.iter().any(|rule| rule.path == Some(Path::Created) && matches!(rule.effect, Effect::Allow(_)))
 }
 
-#[pg_extern(sql = false)]
-fn set_rule(_t: Option<Oid>, _r: Option<&str>, _p: Option<&str>, _a: Option<&str>, _e: Option<&str>, _s: Option<Vec<Option<String>>>) {
-    later()
+pub(crate) fn use_creator(target: Oid) -> bool {
+    asks_creator(&load::of(target, Sees::Now))
 }
-#[pg_extern(sql = false)]
-fn drop_rule(_t: Option<Oid>, _r: Option<&str>, _p: Option<&str>, _a: Option<&str>, _s: Option<Vec<Option<String>>>) -> bool {
-    later()
-}
-#[pg_extern(sql = false)]
-fn set_switch(_t: Option<Oid>, _s: Option<&str>, _v: Option<&str>, _r: Option<&str>) {
-    later()
-}
-#[pg_extern(sql = false)]
-fn reset_switch(_t: Option<Oid>, _s: Option<&str>, _r: Option<&str>) -> bool {
-    later()
-}
-#[pg_extern(sql = false)]
-fn set_preset(_t: Option<Oid>, _p: Option<&str>, _o: Option<&str>) {
-    later()
-}
-#[pg_extern(sql = false)]
-fn access_matrix(_t: Option<Oid>) -> TableIterator<'static, (name!(role, String),)> {
-    later()
-}
-#[pg_extern(sql = false)]
-fn member_rights(_m: Option<&str>) -> TableIterator<'static, (name!(role, String),)> {
-    later()
-}
-#[pg_extern(sql = false)]
-fn mark_sensitive(_t: Option<Oid>, _r: Option<&str>, _e: Option<&str>) {
-    later()
-}
-#[pg_extern(sql = false)]
-fn unmark_sensitive(_t: Option<Oid>, _r: Option<&str>, _e: Option<&str>) {
-    later()
+
+/// The same for a table that is about to be protected.
+pub(crate) fn preset_uses_creator(preset: &str, object: &str) -> bool {
+    load::are_there()
+        && as_extension(|| {
+            sql::first_int(
+                "SELECT 1 FROM leadguard.preset_rule WHERE preset = $1 AND object IN ('*', $2) AND path = 'created' LIMIT 1",
+                &[Param::Text(Some(preset)), Param::Text(Some(object))],
+                Sees::Now,
+            )
+        })
+        .is_some()
 }

@@ -1,23 +1,65 @@
 //! The arms of a policy: which column decides, and against what.
 
-use super::subject::{Subject, Table};
+use super::subject::Subject;
+use super::table::{Part, Table};
 use crate::guard;
+use crate::model::access::Decides;
 use crate::model::value::{Kind, ValueSet, parse_uuid};
 use std::rc::Rc;
 
 /// One function of the policy's OR for each. Each looks at one column, so that each can use its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arm {
-    /// Paths own and manager: the owner is the member or somebody below.
+    /// Paths own, manager and colleague: the owner is the member, somebody below or somebody beside.
     Owner,
-    /// Paths territory, territory_ancestor and territory_manager.
+    /// Path created.
+    Creator,
+    /// Paths territory, territory_ancestor and territory_manager, and a scope of territories.
     Territory,
-    /// Record team and shares, one's own and those of everyone below.
+    /// A scope of segments.
+    Segment,
+    /// Path team.
+    Team,
+    /// Path parent, and a scope of accounts.
+    Parent,
+    /// Record team, shares and contacts, one's own and those of everyone below.
     Record,
-    /// Path admin: every row of the organization, also where owner and territory are empty.
+    /// Paths organization and admin: every row of the organization, also where everything else is empty.
     Admin,
     /// Not a path but a condition beside them: the row is of the member's organization.
     Organization,
+}
+
+impl Arm {
+    /// The arms that one column decides, in the order of the policy's OR.
+    pub(crate) const OF_COLUMNS: [Arm; 6] =
+        [Arm::Owner, Arm::Creator, Arm::Territory, Arm::Segment, Arm::Team, Arm::Parent];
+
+    /// The column that it looks at.
+    pub(crate) fn part(self) -> Part {
+        match self {
+            Arm::Owner => Part::Owner,
+            Arm::Creator => Part::Creator,
+            Arm::Territory => Part::Territory,
+            Arm::Segment => Part::Segment,
+            Arm::Team => Part::Team,
+            Arm::Parent => Part::Parent,
+            Arm::Record | Arm::Admin => Part::Id,
+            Arm::Organization => Part::Organization,
+        }
+    }
+
+    fn decides(self) -> Option<Decides> {
+        match self {
+            Arm::Owner => Some(Decides::Owner),
+            Arm::Creator => Some(Decides::Creator),
+            Arm::Territory => Some(Decides::Territory),
+            Arm::Segment => Some(Decides::Segment),
+            Arm::Team => Some(Decides::Team),
+            Arm::Parent => Some(Decides::Parent),
+            Arm::Record | Arm::Admin | Arm::Organization => None,
+        }
+    }
 }
 
 /// What an arm answers for all rows of one execution.
@@ -38,18 +80,18 @@ pub(crate) fn verdict(subject: &Subject, table: &Option<Table>, arm: Arm, kind: 
     if table.organization_column.is_none() && table.org_id != member.org_id {
         return Verdict::Always(false);
     }
-    if subject.has_all_records() {
+    if subject.access(table).reads_everything() {
         return Verdict::Always(true);
     }
+    if let Some(decides) = arm.decides() {
+        return Verdict::OneOf(subject.read_set(table, decides, kind));
+    }
     match arm {
-        Arm::Owner => Verdict::OneOf(subject.owners(kind)),
-        Arm::Territory => Verdict::OneOf(subject.territories(kind)),
-        Arm::Record if guard::sanctioned(table.target).is_some() => Verdict::Ask,
-        Arm::Record => match subject.granted_records_at_hand(table.target, kind) {
-            Some(records) => Verdict::OneOf(records),
-            None => Verdict::Ask,
-        },
-        Arm::Admin | Arm::Organization => Verdict::Always(false),
+        Arm::Record if guard::sanctioned(table.target).is_none() => {
+            subject.granted_records_at_hand(table, kind).map_or(Verdict::Ask, Verdict::OneOf)
+        }
+        Arm::Record => Verdict::Ask,
+        _ => Verdict::Always(false),
     }
 }
 
@@ -64,32 +106,38 @@ pub(crate) fn values(subject: &Subject, table: &Option<Table>, arm: Arm, kind: K
     if table.organization_column.is_none() && table.org_id != member.org_id {
         return nothing();
     }
-    match arm {
-        Arm::Owner => subject.owners(kind),
-        Arm::Territory => subject.territories(kind),
-        Arm::Record => {
-            let records = subject.granted_records(table.target, kind);
-            match guard::sanctioned(table.target) {
-                None => records,
-                Some(sanction) => {
-                    let all: Vec<String> =
-                        records.values().filter_map(|v| v.to_text()).chain(sanction.records.iter().cloned()).collect();
-                    Rc::new(ValueSet::of_records(all.iter().map(String::as_str), kind))
-                }
-            }
+    if let Some(decides) = arm.decides() {
+        return subject.read_set(table, decides, kind);
+    }
+    if arm != Arm::Record {
+        return nothing();
+    }
+    let records = subject.granted_records(table, kind);
+    match guard::sanctioned(table.target) {
+        None => records,
+        Some(sanction) => {
+            let all: Vec<String> =
+                records.values().filter_map(|v| v.to_text()).chain(sanction.records.iter().cloned()).collect();
+            Rc::new(ValueSet::of_records(all.iter().map(String::as_str), kind))
         }
-        Arm::Admin | Arm::Organization => nothing(),
     }
 }
 
-/// Whether every row of the table is visible, rows without owner and territory included.
+/// Whether every row of the table is reached, rows without owner and territory included. Some may be hidden.
+pub(crate) fn reaches_all(subject: &Subject, table: &Option<Table>) -> bool {
+    let (Some(member), Some(table)) = (&subject.member, table) else { return false };
+    subject.access(table).reads_everything()
+        && (table.organization_column.is_some() || table.org_id == member.org_id)
+}
+
+/// The same where none is hidden.
 pub(crate) fn sees_all(subject: &Subject, table: &Option<Table>) -> bool {
-    match (&subject.member, table) {
-        (Some(member), Some(table)) => {
-            subject.has_all_records() && (table.organization_column.is_some() || table.org_id == member.org_id)
-        }
-        _ => false,
-    }
+    reaches_all(subject, table) && table.as_ref().is_some_and(|table| !hides(&subject.access(table).hidden, table))
+}
+
+/// Whether a hiding rule may keep a row of the table from the member.
+fn hides(hidden: &crate::model::access::Hidden, table: &Table) -> bool {
+    (hidden.stages.is_some() && table.stage_column.is_some()) || (hidden.sensitive && table.sensitive_column.is_some())
 }
 
 /// Whether no row of the table can be visible.

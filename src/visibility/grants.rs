@@ -1,52 +1,55 @@
-//! Record grants: the record team and shares of the member and everyone below, in person or through a team.
+//! Record grants: the record team, shares and contacts of the member and, where managers inherit, of everyone below, in
+//! person or through a team.
 //!
 //! They are read with the statement's snapshot, and kept as long as statements see the same committed state. Someone
 //! high up may hold half a million: their rows are asked for one by one until reading all at once is cheaper.
 
-use super::reach::{At, Reach};
+use super::granted::{Counted, Found, Granted, Ways};
+use super::reach::{At, Reach, Teams, TeamsOf};
+use super::sets::Which;
 use crate::ffi::scan::{Column, Equal, Table, Tuple};
 use crate::ffi::session;
 use crate::ffi::snapshot::Committed;
+use crate::model::access::Access;
 use crate::model::ids::IdSet;
 use crate::model::level::Level;
-use crate::model::value::{Kind, Value, ValueSet, parse_int};
+use crate::model::path::Path;
+use crate::model::rights::Rights;
+use crate::model::value::{Kind, Value, ValueSet};
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::rc::Rc;
 
-/// The records that a member reaches through grants. The levels matter to writes only; most grants have the level
-/// edit, so that the sets of the others are small.
-pub(super) struct Granted {
-    any: Rc<ValueSet>,
-    read_only: ValueSet,
-    full: ValueSet,
-    /// When the first of them expires.
-    until: i64,
+/// Which grants are read: on which table, whose, and in which ways they may count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sieve {
+    target: Oid,
+    kind: Kind,
+    teams: TeamsOf,
+    counted: Counted,
 }
 
-impl Granted {
-    fn level(&self, id: &Value) -> Level {
-        if !self.any.contains(id) {
-            Level::None
-        } else if self.full.contains(id) {
-            Level::Full
-        } else if self.read_only.contains(id) {
-            Level::Read
-        } else {
-            Level::Edit
-        }
+impl Sieve {
+    pub(super) fn of(target: Oid, kind: Kind, access: &Access) -> Sieve {
+        let teams = TeamsOf { by_access: access.team_access, below: access.below };
+        Sieve { target, kind: kind.family(), teams, counted: Counted::of(access) }
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        size_of::<Granted>() + self.any.bytes() + self.read_only.bytes() + self.full.bytes()
+    /// Only what comes on these paths.
+    pub(super) fn on(self, paths: &[Path]) -> Sieve {
+        Sieve { counted: self.counted.on(paths), ..self }
+    }
+
+    /// The member, and everyone below where managers inherit.
+    fn members(&self) -> Which {
+        Which::Members { own: true, below: self.teams.below, beside: false }
     }
 }
 
 /// The grants on one table in one state of the database.
 pub(crate) struct Grants {
-    target: Oid,
-    kind: Kind,
+    of: Sieve,
     reach: Rc<Reach>,
     at: At,
     /// The state, where what is read of it may be kept.
@@ -69,26 +72,43 @@ const ASKING: f64 = 8.0;
 const LOOKING_UP: f64 = 6.0;
 
 impl Grants {
-    pub(super) fn new(target: Oid, kind: Kind, reach: Rc<Reach>, at: At) -> Grants {
+    pub(super) fn new(of: Sieve, reach: Rc<Reach>, at: At) -> Grants {
         let state = at.committed();
-        let all = state.and_then(|state| reach.granted_in(target, kind, state));
-        let all = RefCell::new(all.filter(|granted| granted.until > session::statement_time()));
+        let all = state.and_then(|state| reach.granted_in(&of, state));
+        let all = RefCell::new(all.filter(|granted| granted.until() > session::statement_time()));
         // Statements that see one state share their patience: what they read together is kept for all of them.
-        let asked = Cell::new(state.map_or(0, |state| reach.asked_in(target, state)));
-        Grants { target, kind, reach, at, state, all, asked, patience: Cell::new(None) }
+        let asked = Cell::new(state.map_or(0, |state| reach.asked_in(of.target, state)));
+        Grants { of, reach, at, state, all, asked, patience: Cell::new(None) }
     }
 
-    /// The level that grants give on a record.
-    pub(super) fn level(&self, id: &Value) -> Level {
+    /// What grants give on a record.
+    pub(super) fn rights(&self, id: &Value, access: &Access, status: Option<&str>) -> Rights {
+        self.ways(id).rights(access, status)
+    }
+
+    /// The same, path by path.
+    pub(super) fn each(&self, id: &Value, access: &Access, status: Option<&str>) -> Vec<(Path, Rights)> {
+        self.ways(id).each(access, status)
+    }
+
+    /// All that grants may ever give.
+    pub(super) fn at_most(&self, access: &Access) -> Rights {
+        self.of.counted.at_most(access)
+    }
+
+    fn ways(&self, id: &Value) -> Ways {
+        if self.of.counted.is_nothing() {
+            return Ways::default();
+        }
         if let Some(all) = self.loaded() {
-            return all.level(id);
+            return all.ways(id);
         }
         if self.asked.get() >= self.patience() {
-            return self.all().level(id);
+            return self.all().ways(id);
         }
         self.asked.set(self.asked.get() + 1);
         if let Some(state) = self.state {
-            self.reach.remember_asked(self.target, state, self.asked.get());
+            self.reach.remember_asked(self.of.target, state, self.asked.get());
         }
         self.ask(id, &self.members())
     }
@@ -110,20 +130,26 @@ impl Grants {
 
     /// The readable records, if they were all read already.
     pub(super) fn records_at_hand(&self) -> Option<Rc<ValueSet>> {
-        self.loaded().map(|all| Rc::clone(&all.any))
+        if self.of.counted.is_nothing() {
+            return Some(self.records());
+        }
+        self.loaded().map(|all| Rc::clone(all.records()))
     }
 
     /// The readable records.
     pub(super) fn records(&self) -> Rc<ValueSet> {
-        Rc::clone(&self.all().any)
+        Rc::clone(self.all().records())
     }
 
     /// About how many records are granted. What was seen or guessed last time is good enough for a plan.
     pub(super) fn estimate(&self) -> f64 {
-        if let Some(all) = self.loaded() {
-            return all.any.len() as f64;
+        if self.of.counted.is_nothing() {
+            return 0.0;
         }
-        if let Some(count) = self.reach.granted(self.target) {
+        if let Some(all) = self.loaded() {
+            return all.records().len() as f64;
+        }
+        if let Some(count) = self.reach.granted(self.of.target) {
             return count;
         }
         if self.members().len() <= FEW_MEMBERS { self.records().len() as f64 } else { self.guess() }
@@ -131,26 +157,25 @@ impl Grants {
 
     /// As many as an average member holds, for each.
     fn guess(&self) -> f64 {
-        self.reach.granted(self.target).unwrap_or_else(|| {
+        self.reach.granted(self.of.target).unwrap_or_else(|| {
             let members = self.members().len() as f64;
             let rows = |name| Table::open(name).estimated_rows();
             let guess = rows(c"record_grant") * members / rows(c"member").max(members);
-            self.reach.remember_granted(self.target, guess);
+            self.reach.remember_granted(self.of.target, guess);
             guess
         })
     }
 
-    /// The member and everyone below.
     fn members(&self) -> Rc<ValueSet> {
-        self.reach.owners(Kind::Int8, self.at)
+        self.reach.set(self.of.members(), Kind::Int8, self.at)
     }
 
     fn all(&self) -> Rc<Granted> {
         self.loaded().unwrap_or_else(|| {
             let all = Rc::new(self.read_all());
-            self.reach.remember_granted(self.target, all.any.len() as f64);
+            self.reach.remember_granted(self.of.target, all.records().len() as f64);
             if let Some(state) = self.state {
-                self.reach.keep_granted(self.target, self.kind, state, &all);
+                self.reach.keep_granted(&self.of, state, &all);
             }
             self.all.replace(Some(Rc::clone(&all)));
             all
@@ -158,60 +183,55 @@ impl Grants {
     }
 
     fn read_all(&self) -> Granted {
-        let members = self.members();
-        let mut found = Found::new(self.kind);
-        if let ValueSet::Ids(members) = members.as_ref() {
-            self.read_held_by(members, &self.reach.teams(self.at), &mut found);
+        let mut found = Found::new(self.of.kind);
+        if !self.of.counted.is_nothing()
+            && let ValueSet::Ids(members) = self.members().as_ref()
+        {
+            let reader = Reader::open(self);
+            self.read_held_by(&reader, members, &mut found);
         }
         found.granted()
     }
 
-    fn read_held_by(&self, members: &IdSet, teams: &IdSet, found: &mut Found) {
-        let reader = Reader::open();
-        let target = (reader.target_column, Equal::Oid(self.target));
-        let lookups = (members.len() + teams.len()) as f64 * LOOKING_UP;
+    fn read_held_by(&self, reader: &Reader, members: &IdSet, found: &mut Found) {
+        let target = (reader.target_column, Equal::Oid(self.of.target));
+        let lookups = (members.len() + reader.teams.len()) as f64 * LOOKING_UP;
         if lookups >= reader.table.estimated_rows() {
             reader.table.scan(None, &[target], |row| {
-                if reader.is_held(row, members, teams) {
-                    reader.add(row, found);
-                }
+                reader.add(row, members, found);
                 true
             });
             return;
         }
-        for (holders, column, index) in
-            [(members, reader.member, c"record_grant_member_idx"), (teams, reader.team, c"record_grant_team_idx")]
-        {
-            for id in holders.iter() {
-                reader.table.scan(Some(index), &[(column, Equal::Int(id)), target], |row| {
-                    reader.add(row, found);
+        let mut look = |id: i64, column: Column, index| {
+            reader.table.scan(Some(index), &[(column, Equal::Int(id)), target], |row| {
+                reader.add(row, members, found);
+                true
+            });
+        };
+        members.iter().for_each(|id| look(id, reader.member, c"record_grant_member_idx"));
+        let teams = [&reader.teams.own, &reader.teams.below];
+        teams.into_iter().flat_map(IdSet::iter).for_each(|id| look(id, reader.team, c"record_grant_team_idx"));
+    }
+
+    /// One record, asked of the index on records.
+    fn ask(&self, id: &Value, members: &ValueSet) -> Ways {
+        let (Some(Ok(record)), ValueSet::Ids(members)) = (id.to_text().map(CString::new), members) else {
+            return Ways::default();
+        };
+        let reader = Reader::open(self);
+        let keys = [(reader.target_column, Equal::Oid(self.of.target)), (reader.record, Equal::Text(&record))];
+        let mut ways = Ways::default();
+        let by_team = (c"record_grant_team_unique", !reader.teams.is_empty());
+        for (index, asked) in [(c"record_grant_member_unique", true), by_team] {
+            if asked {
+                reader.table.scan(Some(index), &keys, |row| {
+                    ways = ways.and(reader.ways(row, members));
                     true
                 });
             }
         }
-    }
-
-    /// The level on one record, asked of the index on records.
-    fn ask(&self, id: &Value, members: &ValueSet) -> Level {
-        let (Some(Ok(record)), ValueSet::Ids(members)) = (id.to_text().map(CString::new), members) else {
-            return Level::None;
-        };
-        let teams = self.reach.teams(self.at);
-        let reader = Reader::open();
-        let keys = [(reader.target_column, Equal::Oid(self.target)), (reader.record, Equal::Text(&record))];
-        let mut level = Level::None;
-        for (index, asked) in [(c"record_grant_member_unique", true), (c"record_grant_team_unique", !teams.is_empty())]
-        {
-            if asked {
-                reader.table.scan(Some(index), &keys, |row| {
-                    if reader.is_held(row, members, &teams) && reader.is_current(row) {
-                        level = level.max(reader.level_of(row));
-                    }
-                    level < Level::Full
-                });
-            }
-        }
-        level
+        ways
     }
 }
 
@@ -220,87 +240,61 @@ struct Reader {
     table: Table,
     target_column: Column,
     record: Column,
+    kind: Column,
     member: Column,
     team: Column,
     level: Column,
     until: Column,
+    asking: i64,
+    teams: Rc<Teams>,
+    counted: Counted,
     now: i64,
 }
 
 impl Reader {
-    fn open() -> Reader {
+    fn open(grants: &Grants) -> Reader {
         let table = Table::open(c"record_grant");
         Reader {
             target_column: table.column(c"target"),
             record: table.column(c"record"),
+            kind: table.column(c"kind"),
             member: table.column(c"member_id"),
             team: table.column(c"team_id"),
             level: table.column(c"level"),
             until: table.column(c"until"),
+            asking: grants.reach.member.id,
+            teams: grants.reach.teams(grants.of.teams, grants.at),
+            counted: grants.of.counted,
             now: session::statement_time(),
             table,
         }
-    }
-
-    fn is_held(&self, row: &Tuple, members: &IdSet, teams: &IdSet) -> bool {
-        row.int(self.member).is_some_and(|id| members.contains(id))
-            || row.int(self.team).is_some_and(|id| teams.contains(id))
     }
 
     fn until(&self, row: &Tuple) -> i64 {
         row.int(self.until).unwrap_or(i64::MAX)
     }
 
-    fn is_current(&self, row: &Tuple) -> bool {
-        self.until(row) > self.now
-    }
-
-    fn level_of(&self, row: &Tuple) -> Level {
-        row.with_text(self.level, Level::parse).flatten().unwrap_or_default()
-    }
-
-    fn add(&self, row: &Tuple, found: &mut Found) {
-        if self.is_current(row) {
-            let level = self.level_of(row);
-            row.with_text(self.record, |record| found.add(record, level, self.until(row)));
+    /// In which ways a grant counts for the member; none for one that has expired.
+    fn ways(&self, row: &Tuple, members: &IdSet) -> Ways {
+        let below = match (row.int(self.member), row.int(self.team)) {
+            (Some(holder), _) if holder == self.asking => false,
+            (Some(holder), _) if members.contains(holder) => true,
+            (_, Some(team)) if self.teams.own.contains(team) => false,
+            (_, Some(team)) if self.teams.below.contains(team) => true,
+            _ => return Ways::default(),
+        };
+        if self.until(row) <= self.now {
+            return Ways::default();
         }
-    }
-}
-
-/// Grants as they are read.
-struct Found {
-    kind: Kind,
-    ids: Vec<(i64, Level)>,
-    texts: Vec<(String, Level)>,
-    until: i64,
-}
-
-impl Found {
-    fn new(kind: Kind) -> Found {
-        Found { kind, ids: Vec::new(), texts: Vec::new(), until: i64::MAX }
+        let level = row.with_text(self.level, Level::parse).flatten().unwrap_or_default();
+        let ways = row.with_text(self.kind, |kind| Ways::of(kind, below, level)).unwrap_or_default();
+        ways.within(self.counted)
     }
 
-    fn add(&mut self, record: &str, level: Level, until: i64) {
-        if !self.kind.is_int() {
-            self.texts.push((record.to_owned(), level));
-        } else if let Some(id) = parse_int(record) {
-            self.ids.push((id, level));
+    fn add(&self, row: &Tuple, members: &IdSet, found: &mut Found) {
+        let ways = self.ways(row, members);
+        if !ways.is_none() {
+            row.with_text(self.record, |record| found.add(record, ways, self.until(row)));
         }
-        self.until = self.until.min(until);
-    }
-
-    fn granted(&self) -> Granted {
-        let [read, full] = [Level::Read, Level::Full].map(|level| self.set(|l| l == level));
-        // A record with grants of several levels has the highest.
-        let read_only = if read.is_empty() { read } else { read.without(&[&self.set(|l| l > Level::Read)]) };
-        Granted { any: Rc::new(self.set(|_| true)), read_only, full, until: self.until }
-    }
-
-    fn set(&self, wanted: impl Fn(Level) -> bool) -> ValueSet {
-        if self.kind.is_int() {
-            return ValueSet::of_ids(self.ids.iter().filter(|(_, level)| wanted(*level)).map(|(id, _)| *id));
-        }
-        let records = self.texts.iter().filter(|(_, level)| wanted(*level)).map(|(record, _)| record.as_str());
-        ValueSet::of_records(records, self.kind)
     }
 }

@@ -1,4 +1,4 @@
-//! What a written row may name: the active members and the territories of an organization.
+//! What a written row may name: the active members, the territories and the teams of an organization.
 //!
 //! A statement that writes a few rows asks for each value; one that writes thousands reads the list once.
 
@@ -11,6 +11,7 @@ use std::ffi::{CStr, CString};
 pub(crate) enum List {
     ActiveMembers,
     Territories,
+    Teams,
 }
 
 impl List {
@@ -18,6 +19,7 @@ impl List {
         match self {
             List::ActiveMembers => c"member",
             List::Territories => c"territory",
+            List::Teams => c"team",
         }
     }
 
@@ -27,6 +29,8 @@ impl List {
             (List::ActiveMembers, false) => c"member_key_unique",
             (List::Territories, true) => c"territory_pkey",
             (List::Territories, false) => c"territory_key_unique",
+            (List::Teams, true) => c"team_pkey",
+            (List::Teams, false) => c"team_key_unique",
         }
     }
 }
@@ -78,8 +82,8 @@ impl Listed {
                 let key = (reader.key, Equal::Text(&key));
                 match self.list {
                     List::ActiveMembers => look(&[key]),
-                    // Keys of territories are unique in their organization.
-                    List::Territories => look(&[(reader.org, Equal::Int(self.org_id)), key]),
+                    // Keys of territories and teams are unique in their organization.
+                    List::Territories | List::Teams => look(&[(reader.org, Equal::Int(self.org_id)), key]),
                 }
             }
             _ => {}

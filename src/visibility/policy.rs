@@ -5,12 +5,12 @@
 //! the sites of simple expressions for a whole transaction.
 
 use super::arm::{self, Arm, Verdict};
-use super::subject::{self, Mapped, Subject, Table};
+use super::subject::{self, Subject};
+use super::table::{Mapped, Part, Table};
 use crate::errors::{bad_argument, bug, failure};
 use crate::ffi::call::{self, Call};
 use crate::ffi::probe::Site;
 use crate::ffi::snapshot::{self, Fingerprint};
-use crate::model::level::Level;
 use crate::model::value::{Kind, Value};
 use crate::planner::plans;
 use crate::{guard, identity};
@@ -63,8 +63,9 @@ pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
         Verdict::Always(truth) => truth,
         Verdict::OneOf(set) => set.contains(&value),
         Verdict::Ask => {
-            let visible = subject.granted_level(target, &value, kind) >= Level::Read;
-            if subject.granted_records_at_hand(target, kind).is_some() {
+            let Some(table_of) = table.as_ref() else { return truth(false) };
+            let visible = subject.is_granted(table_of, &value, kind);
+            if subject.granted_records_at_hand(table_of, kind).is_some() {
                 bind(site, target, arm, kind, &subject, &table);
             }
             visible || guard::is_sanctioned(target, &value)
@@ -108,13 +109,13 @@ pub(crate) fn values(call: &Call, arm: Arm) -> Datum {
     array
 }
 
-/// The lowest id there can be, for members who see everything; NULL for everybody else: (target, a NULL of
+/// The lowest id there can be, for members who reach everything; NULL for everybody else: (target, a NULL of
 /// the id's type). An index on the id then finds all rows, or none at no cost.
 pub(crate) fn from(call: &Call) -> Datum {
     let kind = asked_kind(call);
     let Some(target) = call.oid_argument(0) else { return call.null() };
     let subject = subject::statement();
-    if !arm::sees_all(&subject, &subject.table(target)) {
+    if !arm::reaches_all(&subject, &subject.table(target)) {
         return call.null();
     }
     let lowest = match kind {
@@ -160,15 +161,36 @@ struct Bound {
 
 /// A call site that looks at all mapped columns.
 struct WholeSite {
-    kinds: [Option<Kind>; 4],
+    /// Which argument is what, with its kind.
+    columns: Vec<(usize, Part, Option<Kind>)>,
     bound: RefCell<Rc<Bound>>,
 }
 
+/// The columns of policies that name no parts: those of tables that map nothing else.
+const PLAIN: [Part; 4] = [Part::Id, Part::Owner, Part::Territory, Part::Organization];
+
 impl WholeSite {
-    fn new(call: &Call, target: Oid, find: Find, state: State) -> WholeSite {
+    fn new(call: &Call, target: Oid, first: usize, parts: Vec<Part>, find: Find, state: State) -> WholeSite {
         let bound = Bound::new(target, find, state);
+        let columns = parts
+            .into_iter()
+            .enumerate()
+            .map(|(index, part)| (first + index, part, call.argument_kind(first + index)))
+            .collect();
         site_opened();
-        WholeSite { kinds: [1, 2, 3, 4].map(|index| call.argument_kind(index)), bound: RefCell::new(Rc::new(bound)) }
+        WholeSite { columns, bound: RefCell::new(Rc::new(bound)) }
+    }
+
+    fn row<'a>(&self, call: &'a Call) -> Mapped<'a> {
+        let mut row = Mapped::new();
+        for (index, part, kind) in &self.columns {
+            if *part == Part::Sensitive {
+                row.sensitive = call.is_marked(*index);
+            } else {
+                row.put(*part, call.value(*index, *kind), *kind);
+            }
+        }
+        row
     }
 }
 
@@ -186,44 +208,83 @@ impl Bound {
     }
 }
 
+/// The parts that a policy names, in the order of the columns that follow; 22023 for a name that is none.
+pub(crate) fn parts(names: &str) -> Vec<Part> {
+    let known = |name: &str| Part::parse(name).unwrap_or_else(|| bad_argument(format!("no part is called \"{name}\"")).raise());
+    names.split_ascii_whitespace().map(known).collect()
+}
+
 /// Resolves site and row of a call (target, id, owner, territory, organization) and judges them. A missing
 /// table registration or a NULL target is "no".
 fn judge(call: &Call, find: Find, state: State, rule: impl FnOnce(&Subject, &Table, &Mapped) -> bool) -> Datum {
     let Some(target) = call.oid_argument(0) else { return truth(false) };
-    let site = call::borrow(call.state(|| WholeSite::new(call, target, find, state)));
+    let site = call::borrow(call.state(|| WholeSite::new(call, target, 1, PLAIN.to_vec(), find, state)));
+    judge_row(call, site, target, find, state, rule)
+}
+
+/// The same for a call (target, names of parts, a column for each).
+fn judge_named(call: &Call, find: Find, state: State, rule: impl FnOnce(&Subject, &Table, &Mapped) -> bool) -> Datum {
+    let Some(target) = call.oid_argument(0) else { return truth(false) };
+    let site = call::borrow(call.state(|| {
+        let named = parts(&call.text_argument(1).unwrap_or_default());
+        if named.len() + 2 != call.count() {
+            bad_argument("there must be a column for each part that is named").raise();
+        }
+        WholeSite::new(call, target, 2, named, find, state)
+    }));
+    judge_row(call, site, target, find, state, rule)
+}
+
+fn judge_row(
+    call: &Call,
+    site: &WholeSite,
+    target: Oid,
+    find: Find,
+    state: State,
+    rule: impl FnOnce(&Subject, &Table, &Mapped) -> bool,
+) -> Datum {
     let mut bound = Rc::clone(&site.bound.borrow());
     if bound.state != state() || bound.serial != identity::serial() {
         bound = Rc::new(Bound::new(target, find, state));
         site.bound.replace(Rc::clone(&bound));
     }
     let Some(table) = bound.table.as_ref() else { return truth(false) };
-    let row = Mapped {
-        id: (call.value(1, site.kinds[0]), site.kinds[0]),
-        owner: (call.value(2, site.kinds[1]), site.kinds[1]),
-        territory: (call.value(3, site.kinds[2]), site.kinds[2]),
-        organization: call.value(4, site.kinds[3]),
-    };
-    truth(rule(&bound.subject, table, &row))
+    truth(rule(&bound.subject, table, &site.row(call)))
+}
+
+fn reads(subject: &Subject, table: &Table, row: &Mapped) -> bool {
+    subject.reads(table, row) || guard::is_sanctioned(table.target, &row.value(Part::Id))
+}
+
+fn inserts(subject: &Subject, table: &Table, row: &Mapped) -> bool {
+    guard::rules::insert(subject, table, row).is_ok()
 }
 
 /// Whether the member may read the row, in the state that the statement sees. Plans use the arms instead.
 pub(crate) fn visible(call: &Call) -> Datum {
-    judge(call, subject::statement, snapshot::active, |subject, table, row| {
-        subject.reads(table, row) || guard::is_sanctioned(table.target, &row.id.0)
-    })
+    judge(call, subject::statement, snapshot::active, reads)
 }
 
 /// The same in the newest state: a row that changed while the statement waited for it is judged again, and
 /// whoever lost access meanwhile neither gets nor changes it.
 pub(crate) fn still_visible(call: &Call) -> Datum {
-    judge(call, subject::now, snapshot::latest, |subject, table, row| {
-        subject.reads(table, row) || guard::is_sanctioned(table.target, &row.id.0)
-    })
+    judge(call, subject::now, snapshot::latest, reads)
 }
 
 /// Whether the member may insert the row as it is about to be stored.
 pub(crate) fn acceptable(call: &Call) -> Datum {
-    judge(call, subject::statement, snapshot::active, |subject, table, row| {
-        guard::rules::insert(subject, table, row).is_ok()
-    })
+    judge(call, subject::statement, snapshot::active, inserts)
+}
+
+/// The three for tables that map more columns.
+pub(crate) fn may_read(call: &Call) -> Datum {
+    judge_named(call, subject::statement, snapshot::active, reads)
+}
+
+pub(crate) fn may_still_read(call: &Call) -> Datum {
+    judge_named(call, subject::now, snapshot::latest, reads)
+}
+
+pub(crate) fn may_insert(call: &Call) -> Datum {
+    judge_named(call, subject::statement, snapshot::active, inserts)
 }

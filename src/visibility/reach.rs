@@ -5,15 +5,20 @@
 //! was used longest ago goes first. Dropping everything at any moment changes no answer.
 
 use super::arm::Arm;
-use super::grants::Granted;
+use super::granted::Granted;
+use super::grants::Sieve;
 use super::load;
+use super::member::Member;
 use super::revision::Revision;
+use super::sets::Which;
 use super::state;
-use super::subject::Member;
+use super::table::Table;
 use crate::ffi::snapshot::{self, Committed};
 use crate::guc;
 use crate::identity::Mode;
+use crate::model::access::{Access, resolve};
 use crate::model::ids::IdSet;
+use crate::model::rules::Rules;
 use crate::model::value::{Kind, ValueSet};
 use lru::LruCache;
 use pgrx::pg_sys::Oid;
@@ -51,16 +56,44 @@ impl At {
     }
 }
 
-/// Values of one column type that were loaded already.
-type Parts = RefCell<Vec<(Kind, Rc<ValueSet>)>>;
+/// The teams whose shares reach a member: through himself, and only through somebody below.
+pub(super) struct Teams {
+    pub own: IdSet,
+    pub below: IdSet,
+}
 
-/// The record grants of a table in one committed state.
+impl Teams {
+    pub(super) fn len(&self) -> u64 {
+        self.own.len() + self.below.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// How teams count in a table: by their access setting, and how far down those below do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TeamsOf {
+    pub by_access: bool,
+    pub below: Option<u32>,
+}
+
+/// The record grants of a table in one committed state, those that its rules let count.
 struct Records {
-    target: Oid,
-    kind: Kind,
+    of: Sieve,
     state: Committed,
     granted: Rc<Granted>,
 }
+
+/// What was resolved for a table's rules; they are another object when they change.
+struct Resolved {
+    rules: Rc<Rules>,
+    personal: bool,
+    access: Rc<Access>,
+}
+
+const MOST_RESOLVED: usize = 64;
 
 /// What was counted in an index for an estimate.
 #[derive(Clone, Copy)]
@@ -77,9 +110,9 @@ const MOST_COUNTS: usize = 64;
 
 pub(crate) struct Reach {
     pub member: Rc<Member>,
-    owners: Parts,
-    territories: Parts,
-    teams: RefCell<Option<Rc<IdSet>>>,
+    sets: RefCell<Vec<(Which, Kind, Rc<ValueSet>)>>,
+    teams: RefCell<Vec<(TeamsOf, Rc<Teams>)>>,
+    resolved: RefCell<Vec<Resolved>>,
     /// How many records of a table were granted when somebody last looked or guessed. For estimates only.
     granted: RefCell<Vec<(Oid, f64)>>,
     records: RefCell<Vec<Records>>,
@@ -98,9 +131,9 @@ impl Reach {
         let bytes = OVERHEAD + member.key.len() + member.capabilities.iter().map(String::len).sum::<usize>();
         Reach {
             member: Rc::new(member),
-            owners: Parts::default(),
-            territories: Parts::default(),
+            sets: RefCell::default(),
             teams: RefCell::default(),
+            resolved: RefCell::default(),
             granted: RefCell::default(),
             records: RefCell::default(),
             counts: RefCell::default(),
@@ -110,40 +143,45 @@ impl Reach {
         }
     }
 
-    /// The member himself and everyone below, as an owner column of `kind` holds them.
-    pub(super) fn owners(&self, kind: Kind, at: At) -> Rc<ValueSet> {
-        self.part(&self.owners, kind, at, || load::owners(self.member.id, kind))
-    }
-
-    pub(super) fn territories(&self, kind: Kind, at: At) -> Rc<ValueSet> {
-        self.part(&self.territories, kind, at, || load::territories(self.member.id, kind))
-    }
-
-    /// The teams that the member or anyone below belongs to.
-    pub(super) fn teams(&self, at: At) -> Rc<IdSet> {
-        let held = self.teams.borrow().clone();
+    /// A set as a column of `kind` holds its values. Nothing is borrowed while a query runs.
+    pub(super) fn set(&self, which: Which, kind: Kind, at: At) -> Rc<ValueSet> {
+        let kind = kind.family();
+        let held = self.sets.borrow().iter().find(|(w, k, _)| *w == which && *k == kind).map(|(_, _, set)| Rc::clone(set));
         held.unwrap_or_else(|| {
-            let teams = Rc::new(load::teams(self.member.id));
+            let set = Rc::new(which.load(self.member.id, kind));
             if at.is_seen() {
-                self.grow(teams.bytes());
-                self.teams.replace(Some(Rc::clone(&teams)));
+                self.grow(set.bytes());
+                self.sets.borrow_mut().push((which, kind, Rc::clone(&set)));
+            }
+            set
+        })
+    }
+
+    pub(super) fn teams(&self, of: TeamsOf, at: At) -> Rc<Teams> {
+        let held = self.teams.borrow().iter().find(|(o, _)| *o == of).map(|(_, teams)| Rc::clone(teams));
+        held.unwrap_or_else(|| {
+            let teams = Rc::new(load::teams(self.member.id, of));
+            if at.is_seen() {
+                self.grow(teams.own.bytes() + teams.below.bytes());
+                self.teams.borrow_mut().push((of, Rc::clone(&teams)));
             }
             teams
         })
     }
 
-    /// Nothing is borrowed while a query runs.
-    fn part(&self, parts: &Parts, kind: Kind, at: At, load: impl FnOnce() -> ValueSet) -> Rc<ValueSet> {
-        let kind = kind.family();
-        let held = parts.borrow().iter().find(|(k, _)| *k == kind).map(|(_, set)| Rc::clone(set));
-        held.unwrap_or_else(|| {
-            let set = Rc::new(load());
-            if at.is_seen() {
-                self.grow(set.bytes());
-                parts.borrow_mut().push((kind, Rc::clone(&set)));
-            }
-            set
-        })
+    /// What the rules of a table come to for the member.
+    pub(super) fn access(&self, table: &Table, personal: bool, analyst_login: bool) -> Rc<Access> {
+        let is_same = |held: &&Resolved| Rc::ptr_eq(&held.rules, &table.rules) && held.personal == personal;
+        if let Some(held) = self.resolved.borrow().iter().find(is_same) {
+            return Rc::clone(&held.access);
+        }
+        let access = Rc::new(resolve(&table.rules, &self.member.who(personal, analyst_login)));
+        let mut resolved = self.resolved.borrow_mut();
+        if resolved.len() >= MOST_RESOLVED {
+            resolved.clear();
+        }
+        resolved.push(Resolved { rules: Rc::clone(&table.rules), personal, access: Rc::clone(&access) });
+        access
     }
 
     fn grow(&self, bytes: usize) {
@@ -198,14 +236,14 @@ impl Reach {
     }
 
     /// The record grants of a table as they were read in this state.
-    pub(super) fn granted_in(&self, target: Oid, kind: Kind, state: Committed) -> Option<Rc<Granted>> {
+    pub(super) fn granted_in(&self, of: &Sieve, state: Committed) -> Option<Rc<Granted>> {
         let records = self.records.borrow();
-        let held = records.iter().find(|r| r.target == target && r.kind == kind && r.state == state);
+        let held = records.iter().find(|r| r.of == *of && r.state == state);
         held.map(|r| Rc::clone(&r.granted))
     }
 
     /// Keeps them until another state is seen; a set that takes more than half of the memory is not worth it.
-    pub(super) fn keep_granted(&self, target: Oid, kind: Kind, state: Committed, granted: &Rc<Granted>) {
+    pub(super) fn keep_granted(&self, of: &Sieve, state: Committed, granted: &Rc<Granted>) {
         let old: usize = {
             let mut records = self.records.borrow_mut();
             records.extract_if(.., |r| r.state != state).map(|r| r.granted.bytes()).sum()
@@ -213,7 +251,7 @@ impl Reach {
         self.shrink(old);
         let bytes = granted.bytes();
         if bytes <= guc::cache_bytes() / 2 {
-            self.records.borrow_mut().push(Records { target, kind, state, granted: Rc::clone(granted) });
+            self.records.borrow_mut().push(Records { of: *of, state, granted: Rc::clone(granted) });
             self.grow(bytes);
         }
     }

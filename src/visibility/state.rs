@@ -4,7 +4,7 @@
 
 use super::load;
 use super::revision::{self, Registry, Seen};
-use super::subject::Table;
+use super::table::Table;
 use crate::ffi::session;
 use crate::ffi::snapshot::{self, Committed};
 use crate::fields::Rules;

@@ -6,92 +6,26 @@
 //! and outlives it. Tests: tests/isolation, tests/property.
 
 use super::arm::Arm;
-use super::grants::Grants;
+use super::grants::{Grants, Sieve};
 use super::listed::{List, Listed};
+use super::member::Member;
+use super::parents;
 use super::reach::{self, At, Reach};
 use super::revision::{Revision, Seen};
+use super::sets::Which;
 use super::state;
+use super::table::Table;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot::{self, Fingerprint};
 use crate::guc;
-use crate::identity::{self, Mode};
-use crate::model::level::Level;
+use crate::identity::{self, Identity, Mode};
+use crate::model::access::Access;
+use crate::model::path::Path;
+use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value, ValueSet};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::rc::Rc;
-
-/// The row of leadguard.member behind an identity. Only active members have one.
-#[derive(Debug, Clone)]
-pub(crate) struct Member {
-    pub id: i64,
-    pub key: String,
-    pub org_id: i64,
-    pub org_key: String,
-    pub guest: bool,
-    /// A scoring job, an import API, a shared BI login: nobody in person.
-    pub system: bool,
-    pub level_cap: Option<Level>,
-    pub capabilities: Vec<String>,
-    /// The names of the roles, as field rules name them.
-    pub roles: Vec<String>,
-}
-
-/// The shape of policies and triggers that protect makes.
-pub(crate) const SHAPE: i32 = 2;
-
-/// A protected table as registered.
-#[derive(Debug, Clone)]
-pub(crate) struct Table {
-    pub target: Oid,
-    pub org_id: i64,
-    pub id_column: String,
-    pub owner_column: Option<String>,
-    pub creator_column: Option<String>,
-    pub territory_column: Option<String>,
-    pub organization_column: Option<String>,
-    pub force: bool,
-    pub skip_denied: bool,
-    pub archived_at_column: Option<String>,
-    pub archived_by_column: Option<String>,
-    /// Columns that the field matrix does not list are closed, instead of following the level on the row.
-    pub closed_by_default: bool,
-    /// The view that has the table's name, where columns are masked.
-    pub concealed_by: Option<Oid>,
-    /// Which policies and triggers the table carries.
-    pub shape: i32,
-}
-
-impl Table {
-    /// Protected before 0.3.0: without the triggers that came then, until leadguard.set_archive brings them.
-    pub(crate) fn has_old_shape(&self) -> bool {
-        self.shape < SHAPE
-    }
-
-    /// Whether whoever has level full may DELETE.
-    pub(crate) fn archives(&self) -> bool {
-        self.archived_at_column.is_some() || self.is_of_old_database()
-    }
-
-    /// The database is not updated to 0.3.0 yet: nothing is audited, and DELETE deletes as it did.
-    pub(crate) fn is_of_old_database(&self) -> bool {
-        self.shape == 0
-    }
-
-    /// The name that everybody uses: the table's, or that of the view that took it.
-    pub(crate) fn shown(&self) -> String {
-        crate::names::shown(self.concealed_by.unwrap_or(self.target))
-    }
-}
-
-/// The mapped values of one row, with the kinds of their columns.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Mapped<'a> {
-    pub id: (Value<'a>, Option<Kind>),
-    pub owner: (Value<'a>, Option<Kind>),
-    pub territory: (Value<'a>, Option<Kind>),
-    pub organization: Value<'a>,
-}
 
 /// Whether a subject stands for the statement's state or for the newest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,15 +44,21 @@ pub(crate) struct Subject {
     /// The running transaction has changed a hierarchy: what follows from it may be rolled back.
     pub(crate) own: bool,
     revision: Revision,
-    grants: Loaded<(Oid, Kind), Grants>,
+    grants: Loaded<Sieve, Grants>,
     tables: Loaded<Oid, Rc<Option<Table>>>,
     listed: Loaded<(List, Kind), Listed>,
+    parents: Loaded<(Oid, Kind), ValueSet>,
+    /// Wants his own records only.
+    personal: bool,
 }
 
 impl Subject {
     fn load(of: Of) -> Subject {
+        Subject::of(of, identity::claimed(), guc::is_personal())
+    }
+
+    fn of(of: Of, identity: Option<Identity>, personal: bool) -> Subject {
         let Seen { revision, own, .. } = state::seen();
-        let identity = identity::claimed();
         let reach = identity.and_then(|i| reach::find(reach::Key { member: i.member, mode: i.mode, revision }, own));
         Subject {
             mode: reach.as_ref().and(identity).map(|i| i.mode),
@@ -130,11 +70,13 @@ impl Subject {
             grants: RefCell::default(),
             tables: RefCell::default(),
             listed: RefCell::default(),
+            parents: RefCell::default(),
+            personal,
         }
     }
 
     /// Runs a query in the state that this subject stands for.
-    fn in_state<T>(&self, body: impl FnOnce() -> T) -> T {
+    pub(super) fn in_state<T>(&self, body: impl FnOnce() -> T) -> T {
         match self.of {
             Of::Statement => body(),
             Of::Now => snapshot::with_latest(body),
@@ -157,20 +99,40 @@ impl Subject {
         Rc::clone(&table)
     }
 
-    /// The member himself and everyone below; nobody's set is empty.
-    pub(crate) fn owners(&self, kind: Kind) -> Rc<ValueSet> {
-        self.of_reach(|reach| reach.owners(kind, self.at()))
-    }
-
-    pub(crate) fn territories(&self, kind: Kind) -> Rc<ValueSet> {
-        self.of_reach(|reach| reach.territories(kind, self.at()))
-    }
-
-    fn of_reach(&self, part: impl FnOnce(&Reach) -> Rc<ValueSet>) -> Rc<ValueSet> {
+    /// What the rules of a table come to for the member; nothing for nobody.
+    pub(crate) fn access(&self, table: &Table) -> Rc<Access> {
+        let analyst = self.mode == Some(Mode::Analyst);
         match &self.reach {
-            Some(reach) => self.in_state(|| part(reach)),
+            Some(reach) => reach.access(table, self.personal, analyst),
+            None => Rc::default(),
+        }
+    }
+
+    /// A set that the hierarchies decide; nobody's is empty.
+    pub(crate) fn set(&self, which: Which, kind: Kind) -> Rc<ValueSet> {
+        match &self.reach {
+            Some(reach) => self.in_state(|| reach.set(which, kind, self.at())),
             None => Rc::new(ValueSet::of_ids([])),
         }
+    }
+
+    /// The member himself and everyone below.
+    pub(crate) fn owners(&self, kind: Kind) -> Rc<ValueSet> {
+        self.set(Which::CHAIN, kind)
+    }
+
+    /// The territories that the member reaches through the hierarchies.
+    pub(crate) fn territories(&self, kind: Kind) -> Rc<ValueSet> {
+        self.set(Which::REACHED, kind)
+    }
+
+    /// The rows of a table's parent that the member reads.
+    pub(super) fn parents(&self, table: &Table, kind: Kind) -> Option<Rc<ValueSet>> {
+        let parent = table.parent?;
+        let registered = self.table(parent);
+        let id_column = &registered.as_ref().as_ref()?.id_column;
+        let key = (parent, kind.family());
+        Some(Subject::part(&self.parents, key, || self.in_state(|| parents::readable(parent, id_column, key.1))))
     }
 
     fn at(&self) -> At {
@@ -180,33 +142,49 @@ impl Subject {
         }
     }
 
+    /// Whether the member reads the row that a parent column names; where it names no protected table, anybody does.
+    pub(crate) fn reads_parent(&self, table: &Table, value: &Value, kind: Kind) -> bool {
+        self.parents(table, kind).is_none_or(|readable| readable.contains(value))
+    }
+
     /// The records of the table that grants give; None for nobody.
-    fn grants(&self, target: Oid, kind: Kind) -> Option<Rc<Grants>> {
+    pub(super) fn grants(&self, table: &Table, kind: Kind) -> Option<Rc<Grants>> {
         let reach = self.reach.as_ref()?;
-        let key = (target, kind.family());
-        Some(Subject::part(&self.grants, key, || Grants::new(target, key.1, Rc::clone(reach), self.at())))
+        let of = Sieve::of(table.target, kind, &self.access(table));
+        Some(Subject::part(&self.grants, of, || Grants::new(of, Rc::clone(reach), self.at())))
     }
 
     /// The records that grants make readable, as a set.
-    pub(crate) fn granted_records(&self, target: Oid, kind: Kind) -> Rc<ValueSet> {
-        match self.grants(target, kind) {
+    pub(crate) fn granted_records(&self, table: &Table, kind: Kind) -> Rc<ValueSet> {
+        match self.grants(table, kind) {
             Some(grants) => self.in_state(|| grants.records()),
             None => Rc::new(ValueSet::of_ids([])),
         }
     }
 
+    /// The records that grants on some paths make readable.
+    pub(crate) fn granted_on(&self, table: &Table, kind: Kind, paths: &[Path]) -> Rc<ValueSet> {
+        let Some(reach) = &self.reach else { return Rc::new(ValueSet::of_ids([])) };
+        let of = Sieve::of(table.target, kind, &self.access(table)).on(paths);
+        let grants = Subject::part(&self.grants, of, || Grants::new(of, Rc::clone(reach), self.at()));
+        self.in_state(|| grants.records())
+    }
+
     /// The same if the set was read already.
-    pub(crate) fn granted_records_at_hand(&self, target: Oid, kind: Kind) -> Option<Rc<ValueSet>> {
-        self.grants(target, kind)?.records_at_hand()
+    pub(crate) fn granted_records_at_hand(&self, table: &Table, kind: Kind) -> Option<Rc<ValueSet>> {
+        self.grants(table, kind)?.records_at_hand()
     }
 
     /// About how many they are.
-    pub(crate) fn granted_estimate(&self, target: Oid, kind: Kind) -> f64 {
-        self.grants(target, kind).map_or(0.0, |grants| self.in_state(|| grants.estimate()))
+    pub(crate) fn granted_estimate(&self, table: &Table, kind: Kind) -> f64 {
+        self.grants(table, kind).map_or(0.0, |grants| self.in_state(|| grants.estimate()))
     }
 
-    pub(crate) fn granted_level(&self, target: Oid, id: &Value, kind: Kind) -> Level {
-        self.grants(target, kind).map_or(Level::None, |grants| self.in_state(|| grants.level(id)))
+    /// Whether a grant makes the record readable.
+    pub(crate) fn is_granted(&self, table: &Table, id: &Value, kind: Kind) -> bool {
+        let access = self.access(table);
+        self.grants(table, kind)
+            .is_some_and(|grants| self.in_state(|| grants.rights(id, &access, None)).has(Rights::READ))
     }
 
     /// Whether a list of the member's organization has an entry that a column of `kind` names so.
@@ -227,78 +205,13 @@ impl Subject {
         self.owners(Kind::Int8).len() + self.territories(Kind::Int8).len()
     }
 
-    /// Whether every row of the member's organization is visible.
-    pub(crate) fn has_all_records(&self) -> bool {
-        self.has_capability("all_records")
+    /// Whether the member deletes for good: by capability, or by a switch of the table.
+    pub(crate) fn hard_deletes(&self, table: &Table) -> bool {
+        self.has_capability("hard_delete") || self.access(table).hard_delete
     }
 
     pub(crate) fn has_capability(&self, capability: &str) -> bool {
-        self.member.as_ref().is_some_and(|m| m.capabilities.iter().any(|c| c == capability))
-    }
-
-    /// Whether a row belongs to the member's organization: by its column, or by the table's registration.
-    pub(crate) fn same_organization(&self, member: &Member, table: &Table, organization: &Value) -> bool {
-        if table.organization_column.is_none() {
-            return table.org_id == member.org_id;
-        }
-        match organization {
-            Value::Null => false,
-            Value::Int(id) => *id == member.org_id,
-            Value::Text(key) => *key == member.org_key,
-            Value::Uuid(bytes) => crate::model::value::parse_uuid(&member.org_key) == Some(*bytes),
-        }
-    }
-
-    /// The level at which the member reaches a row: the union of the paths, the highest wins, then the cap.
-    pub(crate) fn level(&self, table: &Table, row: &Mapped) -> Level {
-        let Some(member) = &self.member else { return Level::None };
-        if !self.same_organization(member, table, &row.organization) {
-            return Level::None;
-        }
-        self.uncapped(member, table, row).capped(member.level_cap)
-    }
-
-    fn uncapped(&self, member: &Member, table: &Table, row: &Mapped) -> Level {
-        if self.has_all_records() {
-            return Level::Full;
-        }
-        if let (owner, Some(kind)) = row.owner
-            && owner != Value::Null
-            && self.owners(kind).contains(&owner)
-        {
-            return Level::Full;
-        }
-        let territory = match row.territory {
-            (territory, Some(kind)) if territory != Value::Null && self.territories(kind).contains(&territory) => {
-                Level::Edit
-            }
-            _ => Level::None,
-        };
-        // The grants of someone high up can be half a million: loaded only for a row that nothing else covers
-        // as far as the cap lets it count.
-        if territory >= Level::Edit && member.level_cap.is_some_and(|cap| cap <= Level::Edit) {
-            return territory;
-        }
-        let granted = match row.id {
-            (id, Some(kind)) => self.granted_level(table.target, &id, kind),
-            _ => Level::None,
-        };
-        territory.max(granted)
-    }
-
-    /// Like level() where only read matters: a territory row needs no look at the grants.
-    pub(crate) fn reads(&self, table: &Table, row: &Mapped) -> bool {
-        let Some(member) = &self.member else { return false };
-        if !self.same_organization(member, table, &row.organization) {
-            return false;
-        }
-        if let (territory, Some(kind)) = row.territory
-            && territory != Value::Null
-            && self.territories(kind).contains(&territory)
-        {
-            return true;
-        }
-        self.uncapped(member, table, row) >= Level::Read
+        self.member.as_ref().is_some_and(|member| member.can(capability))
     }
 }
 
@@ -343,6 +256,11 @@ pub(crate) fn statement() -> Rc<Subject> {
         Some(state) => find(Of::Statement, state),
         None => crate::errors::bug("a question without a snapshot"),
     }
+}
+
+/// Somebody about whom a question is, in the state that the running statement sees.
+pub(crate) fn other(member: i64, mode: Mode, personal: bool) -> Rc<Subject> {
+    Rc::new(Subject::of(Of::Statement, Some(Identity { member, mode }), personal))
 }
 
 /// The subject in the newest state.
