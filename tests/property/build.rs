@@ -264,7 +264,9 @@ pub fn insert_grant(world: &World, table: &Table, g: &Grant) -> String {
         Holder::Member(m) => world.members[&m].active && world.members[&m].org == table.records[&g.record].org,
         Holder::Team(t) => world.teams[&t].org == table.records[&g.record].org,
     };
-    if g.until == Until::Past || !given || g.kind == Kind::Contact {
+    let at = world.tables.iter().position(|t| t.shape.name == table.shape.name).expect("a table of this world");
+    let unreasoned = g.kind == Kind::RecordTeam && world.on(at, "reason_required");
+    if g.until == Until::Past || !given || unreasoned || g.kind == Kind::Contact {
         let (member, team) = match g.holder {
             Holder::Member(m) => (m.to_string(), "NULL".to_string()),
             Holder::Team(t) => ("NULL".to_string(), t.to_string()),

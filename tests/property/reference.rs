@@ -131,6 +131,12 @@ impl<'a> Eyes<'a> {
         };
         let (depth, hierarchy) = (world.number(at, "manager_depth"), world.on(at, "hierarchy"));
         let team_access = world.on(at, "team_access");
+        // What comes from below by a share has no path of its own that the switch could cap.
+        let below = match table.value(&world.presets, "manager_level", "") {
+            "read" => Level::Read,
+            "edit" => Level::Edit,
+            _ => Level::Full,
+        };
         let manages = |other: i64| {
             hierarchy && levels_above(world, me, other).is_some_and(|levels| depth == 0 || levels <= depth)
         };
@@ -170,7 +176,8 @@ impl<'a> Eyes<'a> {
                     add(mine, grant.level);
                 }
                 if let Some(path) = above.filter(|_| manages(holder)) {
-                    add(path, grant.level);
+                    let most = if grant.kind == Kind::Share { below } else { Level::Full };
+                    add(path, grant.level.min(most));
                 }
             }
         }

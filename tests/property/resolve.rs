@@ -192,7 +192,6 @@ impl<'a> Book<'a> {
         let given = self.given(role, path, Action::Update, status);
         match self.switch("edit", role) {
             "all" => given || path == "organization",
-            "paths" => given,
             narrow => given && allowed(narrow, path),
         }
     }
@@ -248,7 +247,7 @@ impl<'a> Book<'a> {
 /// The paths that `visibility` and `edit` leave.
 fn allowed(choice: &str, path: &str) -> bool {
     match choice {
-        "all" => true,
+        "rules" => true,
         "paths" => path != "organization",
         "scope" => [
             "scope",
@@ -272,6 +271,12 @@ fn allowed(choice: &str, path: &str) -> bool {
 /// The names that a member's rules go by.
 pub fn names(world: &World, member: i64) -> Vec<&str> {
     world.members[&member].roles.iter().map(String::as_str).chain(["*"]).collect()
+}
+
+/// A table without a column for it belongs to one organization.
+fn foreign(world: &World, who: Who, at: usize) -> bool {
+    let shape = &world.tables[at].shape;
+    !shape.org_column && shape.org != world.members[&who.member].org
 }
 
 /// Everything that keeps a member away from a table, whatever its rows are.
@@ -331,9 +336,17 @@ pub fn creates(world: &World, who: Who, at: usize) -> bool {
         .iter()
         .any(|r| r.key.action == "create" && r.effect == "allow" && names.contains(&r.key.role.as_str()));
     !outside(world, who, at)
+        && !foreign(world, who, at)
         && cap(world, who) > Level::Read
         && allowed
         && !book.denied(&names, "*", "create", Some(None))
+}
+
+/// Is there a path, and a status, on which the member has this right? Where there is none, a statement that takes it is
+/// refused whatever rows it meets.
+pub fn ever(world: &World, who: Who, at: usize, action: Action) -> bool {
+    let given = |status: &Option<String>| grid(world, who, at, status.as_deref()).values().any(|r| r.has(action));
+    statuses(world, at).iter().any(given)
 }
 
 /// The capability, or what a role's `delete_mode` says about this table.

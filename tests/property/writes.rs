@@ -4,7 +4,7 @@ use crate::build::{insert, login};
 use crate::checks::describe;
 use crate::generate::{chance, pick, random_creator};
 use crate::reference::{self, Eyes};
-use crate::resolve::Action;
+use crate::resolve::{self, Action};
 use crate::rich;
 use crate::sessions::{Sessions, sqlstate};
 use crate::tally::met;
@@ -45,10 +45,11 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
             format!("UPDATE {relation} SET name = 'probe' WHERE id = {}", literal(&id))
         };
         let eyes = who.map(|who| Eyes::new(world, who));
+        let (action, right) = if delete { ("delete", Action::Archive) } else { ("update", Action::Update) };
         let expected = match &eyes {
             _ if !reference::writes(world, who) => "42501",
+            _ if !who.is_some_and(|who| resolve::ever(world, who, at, right)) => "42501",
             Some(eyes) if eyes.rights(at, &id).has(Action::Read) => {
-                let action = if delete { "delete" } else { "update" };
                 match who.is_some_and(|who| world.members[&who.member].kind == "system") {
                     _ if !eyes.may(at, &id, action) => "42501",
                     // K58: without an approval no system deletes anything.
