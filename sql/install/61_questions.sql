@@ -35,3 +35,10 @@ CREATE FUNCTION leadguard.field_access(target regclass, member text DEFAULT NULL
     AS 'MODULE_PATHNAME', 'field_access_wrapper';
 COMMENT ON FUNCTION leadguard.field_access(regclass, text) IS
 'What the roles of a member (key; default: who asks) allow on each field of a table: owner, editor, read-only or no access; beside the level on a record, which leadguard.can tells. Who may ask and errors: as leadguard.can.';
+
+CREATE FUNCTION leadguard.verify(target regclass, samples integer DEFAULT 100)
+RETURNS TABLE (record text, member text, by_sets text, by_paths text)
+LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'verify_wrapper';
+COMMENT ON FUNCTION leadguard.verify(regclass, integer) IS
+'Compares, for records chosen at random and every active member, the rights that policies and guards compute from sets with those that a walk from the record finds; no row when they agree. Superusers, and members with the capability administer for what they see; others 42501. 22023: a table that is not protected, samples not positive.';

@@ -139,7 +139,7 @@ GRANT EXECUTE ON FUNCTION
     leadguard.can(text, regclass, text, text),
     leadguard.explain_access(regclass, text, text, text),
     leadguard.who_can(text, regclass, text),
-    leadguard.what_can(text, regclass, text),
+    leadguard.what_can(text, regclass, text), leadguard.verify(regclass, integer),
     leadguard.field_access(regclass, text),
     leadguard.audit_verify(timestamptz), leadguard.audit_batches(timestamptz, integer),
     leadguard.reads_rules(regclass, regclass, bigint, name),

@@ -6,6 +6,7 @@
 //! reach    everything one member reaches in a table
 //! standing what the rules come to for somebody
 //! explain  the paths in words
+//! verify   whether sets and paths agree
 //! fields   which fields of a table a member may write
 //!
 //! All answers come from the statement's snapshot and agree with the policies; a record that the caller cannot
@@ -18,6 +19,7 @@ pub(crate) mod paths;
 mod reach;
 pub(crate) mod record;
 pub(crate) mod standing;
+mod verify;
 
 use crate::errors::bad_argument;
 use crate::ffi::session::as_extension;

@@ -22,14 +22,14 @@ pub(crate) struct Found {
 }
 
 /// The mapped values of one row as text.
-struct Fetched {
+pub(super) struct Fetched {
     values: Vec<(Part, Option<Kind>, Option<String>)>,
     sensitive: bool,
     archived: bool,
 }
 
 impl Fetched {
-    fn of(target: &Target, row: &Row) -> Fetched {
+    pub(super) fn of(target: &Target, row: &Row) -> Fetched {
         let parts = target.parts();
         let text = |index: usize| row.text(index as i32);
         let values = parts.iter().enumerate().map(|(index, (part, kind))| (*part, *kind, text(index))).collect();
@@ -40,11 +40,11 @@ impl Fetched {
         }
     }
 
-    fn text(&self, part: Part) -> Option<&str> {
+    pub(super) fn text(&self, part: Part) -> Option<&str> {
         self.values.iter().find(|(held, ..)| *held == part).and_then(|(.., text)| text.as_deref())
     }
 
-    fn mapped(&self) -> Mapped<'_> {
+    pub(super) fn mapped(&self) -> Mapped<'_> {
         let mut row = Mapped::new();
         for (part, kind, text) in &self.values {
             let value = match (text, kind) {
