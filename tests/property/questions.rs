@@ -12,7 +12,7 @@ use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
 use leadguard_tests::{Client, code, rows};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The functions that answer with rows, asked by a superuser: he may ask about everybody.
 pub fn round(rng: &mut StdRng, admin: &mut Client, world: &World) {
@@ -138,26 +138,50 @@ pub fn answer(client: &mut Client, question: &str) -> String {
     }
 }
 
+/// What a line of explain_access gives: the level, or the rights by name where no level is just that.
+fn told(level: &str, detail: &str) -> Option<Rights> {
+    let level = Level::ALL.into_iter().find(|l| l.name() == level)?;
+    let names: Vec<&str> = detail.split_once("gives ").map(|(_, list)| list.split(", ").collect()).unwrap_or_default();
+    if !names.contains(&"read") || level == Level::Full {
+        return Some(Rights::level(level));
+    }
+    let cap = Level::ALL.into_iter().find(|l| names.contains(&format!("capped at {}", l.name()).as_str()));
+    let rights = Rights::of(|action| names.contains(&action.name())).and(Rights::level(cap.unwrap_or(Level::Full)));
+    assert_eq!(rights.as_level(), Some(level), "level and {detail}");
+    Some(rights)
+}
+
 fn explain(rng: &mut StdRng, admin: &mut Client, world: &World, at: usize, record: &str) {
     let table = &world.tables[at];
     // Mostly somebody who reaches the record, because the answer for anybody else is always the same.
     let reaching: Vec<i64> =
         world.members.keys().copied().filter(|m| Eyes::new(world, *m).rights(at, record).has(Action::Read)).collect();
     let member = pick(rng, &reaching).filter(|_| chance(rng, 80)).unwrap_or_else(|| any_member(rng, world));
+    let action = *Action::ALL.choose(rng).expect("action");
     let question = format!(
-        "SELECT path::text, max(array_position(ARRAY['read', 'edit', 'full'], level::text))
-         FROM leadguard.explain_access({}, {}, {}) WHERE level IS NOT NULL GROUP BY path",
+        "SELECT path, coalesce(level, ''), decisive, coalesce(detail, '') FROM leadguard.explain_access({}, {}, {}, '{}')",
         literal(&table.shape.name),
         literal(record),
-        literal(&world.members[&member].key)
+        literal(&world.members[&member].key),
+        action.name()
     );
-    let found: BTreeSet<(String, String)> =
-        rows(admin, &question).into_iter().map(|r| (r[0].clone(), r[1].clone())).collect();
-    let expected: BTreeSet<(String, String)> = Eyes::new(world, member)
-        .paths(at, record)
-        .into_iter()
-        .map(|(path, rights)| (path.to_string(), (rights.as_level().expect("read at least") as usize + 1).to_string()))
-        .collect();
-    let text = describe(world, Some(member.into()), at);
-    assert_eq!(found, expected, "{question}\n{:?}\n{text}", table.records[record]);
+    let eyes = Eyes::new(world, member);
+    let expected = eyes.paths(at, record);
+    let text = format!("{question}\n{:?}\n{}", table.records[record], describe(world, Some(member.into()), at));
+    let (mut found, mut decisive) = (BTreeMap::new(), Vec::new());
+    for row in rows(admin, &question) {
+        let [path, level, decides, detail] = &row[..] else { panic!("four columns") };
+        if let Some(rights) = told(level, detail) {
+            let one = found.entry(path.clone()).or_insert(Rights::default());
+            *one = one.or(rights);
+        }
+        if decides == "t" {
+            decisive.push(path.clone());
+        }
+    }
+    let listed: BTreeMap<String, Rights> = expected.iter().map(|(path, rights)| (path.to_string(), *rights)).collect();
+    assert_eq!(found, listed, "{text}");
+    let may = eyes.may(at, record, action.name());
+    assert_eq!(decisive.len(), usize::from(may), "{decisive:?} decisive: {text}");
+    assert!(decisive.iter().all(|path| expected[path.as_str()].has(action)), "{decisive:?} decisive: {text}");
 }

@@ -281,11 +281,8 @@ fn foreign(world: &World, who: Who, at: usize) -> bool {
 
 /// Everything that keeps a member away from a table, whatever its rows are.
 pub fn outside(world: &World, who: Who, at: usize) -> bool {
-    let (m, shape) = (&world.members[&who.member], &world.tables[at].shape);
-    let foreign = !shape.org_column && shape.org != m.org;
-    foreign
-        || !m.active
-        || (m.kind == "system" && world.tables[at].value(&world.presets, "principals", "") == "persons")
+    let m = &world.members[&who.member];
+    !m.active || (m.kind == "system" && world.tables[at].value(&world.presets, "principals", "") == "persons")
 }
 
 /// The rights of a member on each path for rows of one status.
