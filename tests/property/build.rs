@@ -9,14 +9,14 @@ pub fn login(number: usize) -> String {
 
 /// Everything of `world` into an empty test database; `admin` is a superuser.
 pub fn build(db: &Db, admin: &mut Client, world: &World) {
-    for number in 0..LOGINS {
+    for number in 0..LOGINS + ANALYSTS {
         db.create_role(&login(number));
     }
     db.create_role("app");
     directory(db, admin, world);
     accepted(admin, "CREATE SCHEMA crm; GRANT USAGE ON SCHEMA crm TO PUBLIC");
-    for table in &world.tables {
-        create(admin, table);
+    for (at, table) in world.tables.iter().enumerate() {
+        create(admin, world, table);
         let records: Vec<String> = table.records.keys().cloned().collect();
         let (before, after) = records.split_at(records.len() / 2);
         for id in before {
@@ -29,6 +29,9 @@ pub fn build(db: &Db, admin: &mut Client, world: &World) {
         for grant in &table.grants {
             accepted(admin, &insert_grant(world, table, grant));
         }
+        for scope in scopes(world, at) {
+            accepted(admin, &scope);
+        }
     }
     // Row security is what is tested; privileges on tables have their own tests.
     accepted(admin, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA crm TO PUBLIC; ANALYZE");
@@ -39,21 +42,10 @@ fn directory(db: &Db, admin: &mut Client, world: &World) {
     for (id, key) in world.orgs.iter().filter(|(id, _)| *id != 1) {
         accepted(admin, &format!("INSERT INTO leadguard.organization (id, key) VALUES ({id}, {})", literal(key)));
     }
+    for (org, name) in world.roles.keys() {
+        accepted(admin, &insert_role(world, *org, name));
+    }
     for (org, _) in &world.orgs {
-        for (name, capabilities, cap) in [
-            ("hr", "{administer}", "NULL"),
-            ("dispatcher", "{assign}", "NULL"),
-            ("auditor", "{all_records,export}", "'read'"),
-            ("careful", "{}", "'edit'"),
-        ] {
-            accepted(
-                admin,
-                &format!(
-                    "INSERT INTO leadguard.role (name, org_id, capabilities, level_cap)
-                     VALUES ('{name}', {org}, '{capabilities}', {cap})"
-                ),
-            );
-        }
         // One statement per organization: managers come before and after those they manage.
         let members: Vec<i64> = world.members_of(*org).into_iter().rev().collect();
         let rows: Vec<String> = members.iter().map(|id| member_row(db, world, *id)).collect();
@@ -86,9 +78,58 @@ fn directory(db: &Db, admin: &mut Client, world: &World) {
     }
     for (id, member) in &world.members {
         for role in &member.roles {
-            accepted(admin, &format!("INSERT INTO leadguard.member_role (member_id, role) VALUES ({id}, '{role}')"));
+            accepted(admin, &insert_member_role(*id, role));
         }
     }
+    for number in LOGINS..LOGINS + ANALYSTS {
+        if let Some(member) = world.logins[number] {
+            let (role, key) = (literal(&db.role(&login(number))), literal(&world.members[&member].key));
+            accepted(admin, &format!("SELECT leadguard.analyst({role}, {key})"));
+        }
+    }
+    for org in &world.open {
+        accepted(admin, &open_view(*org, true));
+    }
+}
+
+pub fn open_view(org: i64, open: bool) -> String {
+    format!("UPDATE leadguard.organization SET organization_view = {open} WHERE id = {org}")
+}
+
+pub fn insert_member_role(member: i64, role: &str) -> String {
+    format!("INSERT INTO leadguard.member_role (member_id, role) VALUES ({member}, {})", literal(role))
+}
+
+fn insert_role(world: &World, org: i64, name: &str) -> String {
+    let role = &world.roles[&(org, name.to_string())];
+    format!(
+        "INSERT INTO leadguard.role (name, org_id, rank, capabilities, level_cap) VALUES ({}, {org}, {}, {}, {})",
+        literal(name),
+        role.rank,
+        array(&role.capabilities),
+        nullable(&role.cap.map(|cap| cap.name().to_string()))
+    )
+}
+
+/// The scopes of all members for one table, which must exist.
+fn scopes(world: &World, at: usize) -> Vec<String> {
+    let of_table = |id: i64| {
+        world.members[&id]
+            .scopes
+            .iter()
+            .filter(|s| s.0 == at)
+            .map(move |s| insert_scope(world, id, s))
+            .collect::<Vec<_>>()
+    };
+    world.members.keys().flat_map(|id| of_table(*id)).collect()
+}
+
+pub fn insert_scope(world: &World, member: i64, (at, kind, value): &(usize, &str, String)) -> String {
+    format!(
+        "INSERT INTO leadguard.member_scope (member_id, target, kind, value) VALUES ({member}, {}, '{kind}', {})",
+        literal(&world.tables[*at].shape.name),
+        literal(value)
+    )
 }
 
 pub const MEMBER_INSERT: &str =
@@ -115,13 +156,22 @@ pub fn territory_row(world: &World, id: i64) -> String {
     format!("({id}, {}, {}, {}, {})", t.org, literal(&t.key), number(t.parent), number(t.owner))
 }
 
-fn create(admin: &mut Client, table: &Table) {
+fn create(admin: &mut Client, world: &World, table: &Table) {
     let s = &table.shape;
     let mut columns = vec!["name text".to_string()];
     columns.extend(s.territory.map(|kind| format!("territory {}", kind.sql())));
     columns.extend(s.creator.map(|kind| format!("creator {}", kind.sql())));
     columns.extend(s.org_column.then(|| "org bigint NOT NULL".to_string()));
     columns.extend(s.owner.map(|kind| format!("owner {}", kind.sql())));
+    columns.extend(s.team.map(|kind| format!("team {}", kind.sql())));
+    columns.extend(
+        [(s.segment, "segment"), (s.stage, "stage"), (s.status, "status")]
+            .into_iter()
+            .filter(|c| c.0)
+            .map(|c| format!("{} text", c.1)),
+    );
+    columns.extend(s.sensitive.map(|kind| format!("sensitive {kind}")));
+    columns.extend(s.parent.map(|parent| format!("parent {}", world.tables[parent].shape.id)));
     let id = format!("id {} NOT NULL", s.id);
     let listed = columns.join(", ");
     if s.partitions.is_empty() {
@@ -155,6 +205,20 @@ fn protect(world: &World, table: &Table) -> String {
     arguments.extend(s.owner.map(|_| "owner => 'owner'".to_string()));
     arguments.extend(s.territory.map(|_| "territory => 'territory'".to_string()));
     arguments.extend(s.creator.map(|_| "creator => 'creator'".to_string()));
+    let mapped = [
+        ("team", s.team.is_some()),
+        ("segment", s.segment),
+        ("stage", s.stage),
+        ("status", s.status),
+        ("sensitive", s.sensitive.is_some()),
+    ];
+    arguments.extend(mapped.into_iter().filter(|m| m.1).map(|(name, _)| format!("{name} => '{name}'")));
+    if let Some(parent) = s.parent {
+        arguments.push(format!("parent => {}, parent_column => 'parent'", literal(&world.tables[parent].shape.name)));
+    }
+    if world.rich {
+        arguments.push(format!("preset => '{}', object => '{}'", table.preset, table.object));
+    }
     if s.archives {
         arguments.push("archived_at => 'archived_at', archived_by => 'archived_by'".to_string());
     }
@@ -178,6 +242,16 @@ pub fn insert(table: &Table, id: &str, r: &Record) -> String {
     columns.extend(s.territory.map(|_| ("territory", nullable(&r.territory))));
     columns.extend(s.creator.map(|_| ("creator", nullable(&r.creator))));
     columns.extend(s.org_column.then(|| ("org", r.org.to_string())));
+    for (mapped, name, value) in [
+        (s.team.is_some(), "team", &r.team),
+        (s.segment, "segment", &r.segment),
+        (s.stage, "stage", &r.stage),
+        (s.status, "status", &r.status),
+        (s.sensitive.is_some(), "sensitive", &r.sensitive),
+        (s.parent.is_some(), "parent", &r.parent),
+    ] {
+        columns.extend(mapped.then(|| (name, nullable(value))));
+    }
     let (names, values): (Vec<&str>, Vec<String>) = columns.into_iter().unzip();
     format!("INSERT INTO {} ({}) VALUES ({})", s.name, names.join(", "), values.join(", "))
 }
@@ -190,7 +264,9 @@ pub fn insert_grant(world: &World, table: &Table, g: &Grant) -> String {
         Holder::Member(m) => world.members[&m].active && world.members[&m].org == table.records[&g.record].org,
         Holder::Team(t) => world.teams[&t].org == table.records[&g.record].org,
     };
-    if g.until == Until::Past || !given {
+    let at = world.tables.iter().position(|t| t.shape.name == table.shape.name).expect("a table of this world");
+    let unreasoned = g.kind == Kind::RecordTeam && world.on(at, "reason_required");
+    if g.until == Until::Past || !given || unreasoned || g.kind == Kind::Contact {
         let (member, team) = match g.holder {
             Holder::Member(m) => (m.to_string(), "NULL".to_string()),
             Holder::Team(t) => ("NULL".to_string(), t.to_string()),
@@ -198,13 +274,13 @@ pub fn insert_grant(world: &World, table: &Table, g: &Grant) -> String {
         return format!(
             "INSERT INTO leadguard.record_grant (target, record, kind, member_id, team_id, level, until, retained)
              VALUES ({target}, {record}, '{}', {member}, {team}, '{level}', {}, {})",
-            if g.share { "share" } else { "record_team" },
+            g.kind.name(),
             g.until.sql(),
             g.retained
         );
     }
     let (holder, key) = holder_argument(world, g.holder);
-    if g.share {
+    if g.kind == Kind::Share {
         format!(
             "SELECT leadguard.share({target}, {record}, {holder} => {key}, level => '{level}', reason => 'test',
              until => {}, retained => {})",

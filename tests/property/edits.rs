@@ -3,8 +3,8 @@
 
 use crate::build::{self, MEMBER_INSERT, TERRITORY_INSERT, login, member_row};
 use crate::generate::{self, chance, pick, some};
-use crate::record_edits;
 use crate::world::*;
+use crate::{record_edits, rich, rich_edits, rule_edits};
 use leadguard_tests::Db;
 use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
@@ -14,15 +14,26 @@ pub struct Step {
     pub sql: String,
     /// Empty: must succeed. Otherwise the SQLSTATEs (or their first letters) that a refusal may carry.
     pub refused: &'static [&'static str],
+    /// What the only value of a query must be.
+    pub answer: Option<String>,
+    /// Where a refusal with 22023 is right as well: what holds then.
+    pub instead: Option<Box<World>>,
 }
 
 pub fn step(sql: impl Into<String>) -> Step {
-    Step { sql: sql.into(), refused: &[] }
+    Step { sql: sql.into(), refused: &[], answer: None, instead: None }
+}
+
+pub fn refusal(sql: impl Into<String>, refused: &'static [&'static str]) -> Step {
+    Step { refused, ..step(sql) }
 }
 
 /// One random change by a superuser. An empty list means that the dice asked for something impossible.
 pub fn edit(rng: &mut StdRng, db: &Db, world: &mut World) -> Vec<Step> {
     let org = world.orgs.choose(rng).expect("organization").0;
+    if world.rich && chance(rng, 45) {
+        return if chance(rng, 60) { rule_edits::edit(rng, world) } else { rich_edits::edit(rng, world, org) };
+    }
     match rng.random_range(0..27) {
         0..4 => move_member(rng, world, org),
         4..6 => move_members(rng, world, org),
@@ -53,7 +64,7 @@ fn unless_cycle(
     let mut after = world.clone();
     change(&mut after);
     if after.members_cycle() || after.territories_cycle() {
-        return vec![Step { sql, refused: also }];
+        return vec![refusal(sql, also)];
     }
     *world = after;
     vec![step(sql)]
@@ -177,7 +188,7 @@ fn enrol(rng: &mut StdRng, db: &Db, world: &mut World, org: i64) -> Vec<Step> {
     }
     let mut steps = vec![step(format!("{MEMBER_INSERT} {}", member_row(db, world, id)))];
     for role in &world.members[&id].roles {
-        steps.push(step(format!("INSERT INTO leadguard.member_role (member_id, role) VALUES ({id}, '{role}')")));
+        steps.push(step(build::insert_member_role(id, role)));
     }
     steps
 }
@@ -188,7 +199,7 @@ fn foreign_manager(rng: &mut StdRng, world: &World, org: i64) -> Vec<Step> {
         return vec![];
     };
     let sql = format!("UPDATE leadguard.member SET manager_id = {manager} WHERE id = {member}");
-    vec![Step { sql, refused: &["23"] }]
+    vec![refusal(sql, &["23"])]
 }
 
 fn move_territories(rng: &mut StdRng, world: &mut World, org: i64) -> Vec<Step> {
@@ -273,12 +284,19 @@ fn territory_comes_or_goes(rng: &mut StdRng, world: &mut World, org: i64) -> Vec
 
 fn grant_role(rng: &mut StdRng, world: &mut World, org: i64) -> Vec<Step> {
     let Some(id) = pick(rng, &world.members_of(org)) else { return vec![] };
-    let role = *["administrator", "view_only", "hr", "dispatcher", "auditor", "careful"].choose(rng).expect("role");
+    let role = if world.rich {
+        let pool = rich::pool(world, world.members[&id].kind);
+        rich::one_role(rng, world, &pool)
+    } else {
+        pick(rng, &generate::ROLES).map(str::to_string)
+    };
+    let Some(role) = role else { return vec![] };
+    let most = if world.rich { 3 } else { 1 };
     let roles = &mut world.members.get_mut(&id).expect("member").roles;
     // Taken away as often as given, or everybody ends as administrator and no path matters any more.
-    if !roles.remove(role) && roles.is_empty() {
-        roles.insert(role.to_string());
-        return vec![step(format!("INSERT INTO leadguard.member_role (member_id, role) VALUES ({id}, '{role}')"))];
+    if !roles.remove(&role) && roles.len() < most {
+        roles.insert(role.clone());
+        return vec![step(build::insert_member_role(id, &role))];
     }
     roles.clear();
     vec![step(format!("DELETE FROM leadguard.member_role WHERE member_id = {id}"))]
@@ -315,6 +333,9 @@ fn team_members(rng: &mut StdRng, world: &mut World, org: i64) -> Vec<Step> {
 
 /// A login changes hands: its open connection must be somebody else from the next statement on.
 fn rebind(rng: &mut StdRng, db: &Db, world: &mut World) -> Vec<Step> {
+    if world.rich && chance(rng, 20) {
+        return analyst(rng, db, world);
+    }
     let bound: Vec<usize> = (0..LOGINS).filter(|l| world.logins[*l].is_some()).collect();
     let Some(number) = pick(rng, &bound) else { return vec![] };
     let from = world.logins[number].expect("bound");
@@ -326,4 +347,13 @@ fn rebind(rng: &mut StdRng, db: &Db, world: &mut World) -> Vec<Step> {
         steps.push(step(format!("UPDATE leadguard.member SET db_role = {role} WHERE id = {to}")));
     }
     steps
+}
+
+fn analyst(rng: &mut StdRng, db: &Db, world: &mut World) -> Vec<Step> {
+    let number = rng.random_range(LOGINS..LOGINS + ANALYSTS);
+    let all: Vec<i64> = world.members.keys().copied().collect();
+    world.logins[number] = pick(rng, &all);
+    let Some(member) = world.logins[number] else { return vec![] };
+    let (role, key) = (literal(&db.role(&login(number))), literal(&world.members[&member].key));
+    vec![step(format!("SELECT leadguard.analyst({role}, {key})"))]
 }

@@ -1,9 +1,12 @@
 //! The reference itself against facts of the contract that are written out by hand: a reference that is wrong in the
 //! same way as the extension would prove nothing.
 
-use crate::reference::{level, paths, reaches_territory, visible};
+use crate::reference::{Eyes, reaches_territory, visible};
+use crate::rulebook::{Presets, Role};
 use crate::world::*;
+use leadguard_tests::Db;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 const CEO: i64 = 1;
 const BOSS: i64 = 2;
@@ -15,7 +18,13 @@ const COLLEAGUE: i64 = 7;
 const BELOW: i64 = 8;
 const STRANGER: i64 = 9;
 
-fn world() -> World {
+/// The presets as they are shipped.
+pub fn presets() -> Arc<Presets> {
+    static SHIPPED: OnceLock<Arc<Presets>> = OnceLock::new();
+    SHIPPED.get_or_init(|| Arc::new(Presets::read(&mut Db::new("facts").admin()))).clone()
+}
+
+pub fn world(presets: &Arc<Presets>) -> World {
     let managers = [
         (CEO, None),
         (BOSS, Some(CEO)),
@@ -29,7 +38,9 @@ fn world() -> World {
     ];
     let members = managers.map(|(id, manager)| {
         let org = if id == STRANGER { 2 } else { 1 };
-        (id, Member { org, key: format!("m{id}"), kind: "person", manager, active: true, roles: BTreeSet::new() })
+        let key = format!("m{id}");
+        let (roles, scopes) = (BTreeSet::new(), BTreeSet::new());
+        (id, Member { org, key, kind: "person", manager, active: true, roles, scopes })
     });
     let node = |parent, owner| Territory {
         org: 1,
@@ -40,17 +51,22 @@ fn world() -> World {
     };
     let shape = Shape {
         name: "crm.t".to_string(),
-        id: "text",
         owner: Some(Reference::Int8),
         territory: Some(Reference::Int8),
-        creator: None,
+        creator: Some(Reference::Text),
         org_column: true,
-        org: 1,
-        partitions: &[],
-        archives: true,
+        ..PLAIN
     };
-    let record = Record { org: 1, owner: Some(REP.to_string()), territory: Some("11".to_string()), creator: None };
+    let mut table = Table::new(shape, "sales_hierarchy", "lead");
+    let (owner, territory) = (Some(REP.to_string()), Some("11".to_string()));
+    table.records.insert("a".to_string(), Record { org: 1, owner, territory, ..Record::default() });
+    let auditor = Role { rank: 0, capabilities: BTreeSet::from(["all_records".to_string()]), cap: Some(Level::Read) };
     World {
+        presets: presets.clone(),
+        rich: false,
+        open: BTreeSet::new(),
+        roles: BTreeMap::from([((1, "auditor".to_string()), auditor)]),
+        personal: BTreeSet::new(),
         orgs: vec![(1, "default".to_string()), (2, "other".to_string())],
         members: BTreeMap::from(members),
         // 10 > 11 > 12: the record lies in 11, whose owner is KEEPER.
@@ -63,19 +79,19 @@ fn world() -> World {
             20,
             Team { org: 1, key: "team".to_string(), access: "own", members: BTreeSet::from([BELOW]) },
         )]),
-        tables: vec![Table { shape, records: BTreeMap::from([("a".to_string(), record)]), grants: Vec::new() }],
+        tables: vec![table],
         logins: vec![],
         next: 100,
     }
 }
 
 fn levels(world: &World) -> Vec<(i64, Level)> {
-    world.members.keys().filter_map(|m| Some((*m, level(world, *m, &world.tables[0], "a")?))).collect()
+    world.members.keys().filter_map(|m| Some((*m, Eyes::new(world, *m).rights(0, "a").as_level()?))).collect()
 }
 
 #[test]
 fn reference_union_of_hierarchy_and_territory() {
-    let mut w = world();
+    let mut w = world(&presets());
     assert_eq!(
         levels(&w),
         [
@@ -88,7 +104,7 @@ fn reference_union_of_hierarchy_and_territory() {
         ],
         "nobody else: not the colleague of the territory's owner, not the owner of a descendant"
     );
-    assert_eq!(paths(&w, BOSS, &w.tables[0], "a").into_keys().collect::<Vec<_>>(), ["manager", "territory_manager"]);
+    assert_eq!(Eyes::new(&w, BOSS).paths(0, "a").into_keys().collect::<Vec<_>>(), ["manager", "territory_manager"]);
     assert!(reaches_territory(&w, KEEPERS_BOSS, 12) && !reaches_territory(&w, BELOW, 11));
     // An inactive owner does not break the chain, but asks in vain himself.
     w.members.get_mut(&REP).expect("rep").active = false;
@@ -104,17 +120,17 @@ fn reference_union_of_hierarchy_and_territory() {
 
 #[test]
 fn reference_grants_roles_and_expiry() {
-    let mut w = world();
+    let mut w = world(&presets());
     w.tables[0]
         .records
-        .insert("a".to_string(), Record { org: 1, owner: None, territory: None, creator: Some("m7".to_string()) });
+        .insert("a".to_string(), Record { org: 1, creator: Some("m7".to_string()), ..Record::default() });
     assert_eq!(levels(&w), [], "created gives nothing under this preset");
     let grant =
-        |share, holder, level, until| Grant { record: "a".to_string(), share, holder, level, until, retained: false };
+        |kind, holder, level, until| Grant { record: "a".to_string(), kind, holder, level, until, retained: false };
     w.tables[0].grants = vec![
-        grant(false, Holder::Member(KEEPER), Level::Edit, Until::Always),
-        grant(true, Holder::Team(20), Level::Full, Until::Future),
-        grant(true, Holder::Member(CEO), Level::Full, Until::Past),
+        grant(Kind::RecordTeam, Holder::Member(KEEPER), Level::Edit, Until::Always),
+        grant(Kind::Share, Holder::Team(20), Level::Full, Until::Future),
+        grant(Kind::Share, Holder::Member(CEO), Level::Full, Until::Past),
     ];
     assert_eq!(levels(&w), [(KEEPER, Level::Edit), (KEEPERS_BOSS, Level::Edit), (BELOW, Level::Full)]);
     for (member, role) in
@@ -132,7 +148,7 @@ fn reference_grants_roles_and_expiry() {
             (BELOW, Level::Read)
         ]
     );
-    assert_eq!(visible(&w, None, &w.tables[0]), BTreeSet::new());
+    assert_eq!(visible(&w, None, 0), BTreeSet::new());
     assert!(!w.members_cycle());
     w.members.get_mut(&CEO).expect("ceo").manager = Some(REP);
     assert!(w.members_cycle());

@@ -1,13 +1,16 @@
 //! Random organizations and tables, dense on purpose: several paths lead to most records, so that losing or
 //! keeping one of them matters. A sparse start lets real faults pass for thousands of rounds.
 
+use crate::rich;
+use crate::rulebook::{PRESETS, Presets, Role};
 use crate::world::*;
 use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::IndexedRandom;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-const ROLES: [&str; 6] = ["administrator", "view_only", "hr", "dispatcher", "auditor", "careful"];
+pub const ROLES: [&str; 6] = ["administrator", "view_only", "hr", "dispatcher", "auditor", "careful"];
 const RECORDS_PER_TABLE: usize = 40;
 /// 2^32: an id of this and another member's id is the same number once the upper half is lost.
 const HIGH: i64 = 1 << 32;
@@ -20,20 +23,28 @@ pub fn pick<T: Clone>(rng: &mut StdRng, from: &[T]) -> Option<T> {
     from.choose(rng).cloned()
 }
 
-pub fn world(rng: &mut StdRng) -> World {
+/// A rich world has tables under all presets, with every column that can be mapped and with rules of their own;
+/// the others have the preset sales_hierarchy as it is shipped.
+pub fn world(rng: &mut StdRng, presets: Arc<Presets>, rich: bool) -> World {
     let mut world = World {
+        presets,
+        rich,
         orgs: vec![(1, "default".to_string()), (HIGH + 1, "Nórd & Söhne".to_string())],
+        open: BTreeSet::new(),
+        roles: BTreeMap::new(),
         members: BTreeMap::new(),
         territories: BTreeMap::new(),
         teams: BTreeMap::new(),
         tables: Vec::new(),
-        logins: vec![None; LOGINS],
+        logins: vec![None; LOGINS + ANALYSTS],
+        personal: BTreeSet::new(),
         next: 100,
     };
     if chance(rng, 50) {
         world.orgs.push((3, "o'third".to_string()));
     }
     for (org, _) in world.orgs.clone() {
+        roles(rng, &mut world, org);
         for _ in 0..rng.random_range(10..17) {
             hire(rng, &mut world, org);
         }
@@ -48,8 +59,12 @@ pub fn world(rng: &mut StdRng) -> World {
     }
     bind_logins(rng, &mut world);
     for number in 0..4 {
-        let table = table(rng, &world, number);
-        world.tables.push(table);
+        let mut shape = shape(rng, &world, number);
+        let mut kind = (PRESETS[0], "lead");
+        if rich {
+            kind = rich::table(rng, &world, number, &mut shape);
+        }
+        world.tables.push(Table::new(shape, kind.0, kind.1));
         for _ in 0..RECORDS_PER_TABLE {
             record(rng, &mut world, number);
         }
@@ -57,7 +72,29 @@ pub fn world(rng: &mut StdRng) -> World {
             grant(rng, &mut world, number);
         }
     }
+    if rich {
+        rich::finish(rng, &mut world);
+    }
     world
+}
+
+/// What an organization's own roles carry; in rich worlds the same name means something else in each of them.
+fn roles(rng: &mut StdRng, world: &mut World, org: i64) {
+    for (name, capabilities, cap) in [
+        ("hr", &["administer"][..], None),
+        ("dispatcher", &["assign"][..], None),
+        ("auditor", &["all_records", "export"][..], Some(Level::Read)),
+        ("careful", &[][..], Some(Level::Edit)),
+    ] {
+        let role = Role { rank: 0, capabilities: capabilities.iter().map(|c| c.to_string()).collect(), cap };
+        world.roles.insert((org, name.to_string()), role);
+    }
+    if world.rich {
+        for name in rich::CUSTOM {
+            let role = rich::role(rng);
+            world.roles.insert((org, name.to_string()), role);
+        }
+    }
 }
 
 pub fn some(rng: &mut StdRng, from: &[i64], percent: u32) -> BTreeSet<i64> {
@@ -81,15 +118,14 @@ pub fn hire(rng: &mut StdRng, world: &mut World, org: i64) -> i64 {
         pick(rng, &colleagues)
     };
     let kind = if chance(rng, 80) { "person" } else { *["system", "guest"].choose(rng).expect("kind") };
-    let mut roles = BTreeSet::new();
-    for role in ROLES {
-        if chance(rng, 7) {
-            roles.insert(role.to_string());
-        }
-    }
+    let roles = if world.rich {
+        rich::roles(rng, world, kind)
+    } else {
+        ROLES.iter().filter(|_| chance(rng, 7)).map(|role| role.to_string()).collect()
+    };
     let key = member_key(rng, world, id);
     let active = chance(rng, 85);
-    world.members.insert(id, Member { org, key, kind, manager, active, roles });
+    world.members.insert(id, Member { org, key, kind, manager, active, roles, scopes: BTreeSet::new() });
     id
 }
 
@@ -139,6 +175,11 @@ pub fn territory(rng: &mut StdRng, world: &mut World, org: i64, number: i64, par
 
 fn bind_logins(rng: &mut StdRng, world: &mut World) {
     let mut all: Vec<i64> = world.members.keys().copied().collect();
+    if world.rich {
+        for login in LOGINS..LOGINS + ANALYSTS {
+            world.logins[login] = pick(rng, &all);
+        }
+    }
     // Two logins stay nobody's.
     for login in 0..LOGINS - 2 {
         if all.is_empty() {
@@ -148,7 +189,7 @@ fn bind_logins(rng: &mut StdRng, world: &mut World) {
     }
 }
 
-fn table(rng: &mut StdRng, world: &World, number: usize) -> Table {
+fn shape(rng: &mut StdRng, world: &World, number: usize) -> Shape {
     let any = |rng: &mut StdRng| *Reference::ALL.choose(rng).expect("a kind");
     let (owner, territory) = match (number, rng.random_range(0..8)) {
         (0, _) => (Some(Reference::Int8), Some(Reference::Int8)),
@@ -157,7 +198,7 @@ fn table(rng: &mut StdRng, world: &World, number: usize) -> Table {
         (_, 1) => (Some(any(rng)), None),
         _ => (Some(any(rng)), Some(any(rng))),
     };
-    let shape = Shape {
+    Shape {
         name: format!("crm.t{number}"),
         id: ["int8", "text", "uuid", "int4"][number],
         owner,
@@ -167,8 +208,8 @@ fn table(rng: &mut StdRng, world: &World, number: usize) -> Table {
         org: world.orgs.choose(rng).expect("organization").0,
         partitions: if number == 3 { &["crm.t3_a", "crm.t3_b", "crm.t3_c"] } else { &[] },
         archives: chance(rng, 60),
-    };
-    Table { shape, records: BTreeMap::new(), grants: Vec::new() }
+        ..PLAIN
+    }
 }
 
 /// Adds a random record to table `number` and returns its id.
@@ -188,12 +229,17 @@ pub fn record(rng: &mut StdRng, world: &mut World, number: usize) -> String {
     };
     let org = if table.shape.org_column { world.orgs.choose(rng).expect("organization").0 } else { table.shape.org };
     let (owner, territory) = (random_owner(rng, world, number, org), random_territory(rng, world, number, org));
-    let creator = table.shape.creator.and_then(|kind| {
-        let member = pick(rng, &world.members_of(org))?;
-        kind.value(member, &world.members[&member].key)
-    });
-    world.tables[number].records.insert(id.clone(), Record { org, owner, territory, creator });
+    let creator = random_creator(rng, world, number, org);
+    let mut record = Record { org, owner, territory, creator, ..Record::default() };
+    rich::record(rng, world, number, &mut record);
+    world.tables[number].records.insert(id.clone(), record);
     id
+}
+
+pub fn random_creator(rng: &mut StdRng, world: &World, number: usize, org: i64) -> Option<String> {
+    let kind = world.tables[number].shape.creator?;
+    let member = pick(rng, &world.members_of(org))?;
+    kind.value(member, &world.members[&member].key)
 }
 
 pub fn random_owner(rng: &mut StdRng, world: &World, number: usize, org: i64) -> Option<String> {
@@ -219,7 +265,12 @@ pub fn random_territory(rng: &mut StdRng, world: &World, number: usize, org: i64
 pub fn grant(rng: &mut StdRng, world: &mut World, number: usize) -> Option<usize> {
     let record = pick(rng, &world.tables[number].ids())?;
     let org = world.tables[number].records[&record].org;
-    let share = chance(rng, 50);
+    let kind = match rng.random_range(0..20) {
+        0..10 => Kind::Share,
+        10..14 if world.rich => Kind::Contact,
+        _ => Kind::RecordTeam,
+    };
+    let share = kind == Kind::Share;
     let holder = if share && chance(rng, 40) {
         Holder::Team(pick(rng, &world.teams_of(org))?)
     } else {
@@ -229,9 +280,9 @@ pub fn grant(rng: &mut StdRng, world: &mut World, number: usize) -> Option<usize
     let until =
         if share { *[Until::Always, Until::Future, Until::Past].choose(rng).expect("until") } else { Until::Always };
     let retained = share && chance(rng, 25);
-    if world.tables[number].grant(&record, share, holder, retained).is_some() {
+    if world.tables[number].grant(&record, kind, holder, retained).is_some() {
         return None;
     }
-    world.tables[number].grants.push(Grant { record, share, holder, level, until, retained });
+    world.tables[number].grants.push(Grant { record, kind, holder, level, until, retained });
     Some(world.tables[number].grants.len() - 1)
 }

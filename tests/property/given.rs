@@ -4,7 +4,8 @@
 use crate::build::login;
 use crate::checks::describe;
 use crate::generate::{chance, pick};
-use crate::reference;
+use crate::reference::{self, Eyes};
+use crate::resolve::{Action, Rights};
 use crate::sessions::{Sessions, sqlstate};
 use crate::tally::met;
 use crate::world::*;
@@ -15,42 +16,59 @@ use leadguard_tests::rand::seq::IndexedRandom;
 pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World) {
     let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
     // Guests may not list colleagues; whom they may name is not this test's subject.
-    let Some(me) = world.logins[number].filter(|m| world.members[m].active && world.members[m].kind == "person") else {
-        return;
-    };
+    let person = |who: &Who| world.members[&who.member].active && world.members[&who.member].kind == "person";
+    let Some(who) = world.who(number).filter(person) else { return };
     let table = &world.tables[at];
-    let seen: Vec<String> = reference::visible(world, Some(me), table).into_iter().collect();
+    let seen: Vec<String> = reference::visible(world, Some(who), at).into_iter().collect();
     let hidden = table.ids();
     let Some(record) = (if chance(rng, 85) { pick(rng, &seen) } else { pick(rng, &hidden) }) else { return };
     let org = table.records[&record].org;
     let Some(to) = pick(rng, &world.active_of(org)) else { return };
-    let allowed = reference::level(world, me, table, &record) == Some(Level::Full);
+    let rights = Eyes::new(world, who).rights(at, &record);
     let (target, id, key) = (literal(&table.shape.name), literal(&record), literal(&world.members[&to].key));
     let level = *Level::ALL.choose(rng).expect("level");
 
     let mut after = world.clone();
     let changed = &mut after.tables[at];
-    let sql = match rng.random_range(0..3) {
+    let allowed;
+    let sql = match rng.random_range(0..4) {
+        3 if table.shape.sensitive.is_some() => {
+            let mark = chance(rng, 60);
+            let value = match (mark, table.shape.sensitive) {
+                (true, Some("boolean")) => Some("t"),
+                (false, Some("boolean")) => Some("f"),
+                (mark, _) => Some("marked").filter(|_| mark),
+            };
+            changed.records.get_mut(&record).expect("record").sensitive = value.map(str::to_string);
+            // A record that he loses sight of by it stays marked all the same.
+            allowed = rights.has(Action::Update);
+            let name = if mark { "mark_sensitive" } else { "unmark_sensitive" };
+            met(format!("{name}: {allowed}"));
+            format!("SELECT leadguard.{name}({target}, {id}, 'marked')")
+        }
         0 if table.shape.owner.is_some() => {
             let Some(value) = world.owner_value(table, to) else { return };
             changed.records.get_mut(&record).expect("record").owner = Some(value);
+            allowed = rights.has(Action::Reassign);
             format!("SELECT leadguard.reassign({target}, {id}, owner => {key})")
         }
         kind => {
-            let share = kind == 2;
+            let kind = if kind == 2 { Kind::Share } else { Kind::RecordTeam };
             let holder = Holder::Member(to);
-            if changed.grant(&record, share, holder, false).is_some() {
+            if changed.grant(&record, kind, holder, false).is_some() {
                 return;
             }
+            // Nobody gives more than he has.
+            allowed = rights.has(Action::Share) && rights.and(Rights::level(level)) == Rights::level(level);
             changed.grants.push(Grant {
                 record: record.clone(),
-                share,
+                kind,
                 holder,
                 level,
                 until: Until::Always,
                 retained: false,
             });
-            if share {
+            if kind == Kind::Share {
                 format!("SELECT leadguard.share({target}, {id}, {key}, '{}', 'given in a test')", level.name())
             } else {
                 format!("SELECT leadguard.team_add({target}, {id}, {key}, '{}')", level.name())
@@ -60,12 +78,12 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World) {
     match sessions.people[number].simple_query(&sql) {
         Ok(_) => {
             met("given: ok");
-            assert!(allowed, "given without level full: {sql}\nby {}", describe(world, Some(me)));
+            assert!(allowed, "given without the right: {sql}\nby {}", describe(world, Some(who), at));
             *world = after;
         }
         Err(e) => {
-            let who = format!("{sql}\nby {} {}{:?}", login(number), describe(world, Some(me)), e.as_db_error());
-            assert!(!allowed, "refused in spite of level full: {who}");
+            let who = format!("{sql}\nby {} {}{:?}", login(number), describe(world, Some(who), at), e.as_db_error());
+            assert!(!allowed, "refused in spite of the right: {who}");
             met("given: 42501");
             assert_eq!(sqlstate(&e), "42501", "{who}");
         }

@@ -2,7 +2,8 @@
 
 use crate::build::{holder_argument, insert_grant, insert_record};
 use crate::edits::{Step, step};
-use crate::generate::{self, chance, pick};
+use crate::generate::{self, chance, pick, random_creator};
+use crate::rich;
 use crate::world::*;
 use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
@@ -34,7 +35,7 @@ fn take_grant(rng: &mut StdRng, world: &mut World, number: usize) -> Vec<Step> {
     }
     let at = rng.random_range(0..count);
     let g = world.tables[number].grants[at].clone();
-    let twin = world.tables[number].grant(&g.record, g.share, g.holder, !g.retained);
+    let twin = world.tables[number].grant(&g.record, g.kind, g.holder, !g.retained);
     let (target, record) = (literal(&world.tables[number].shape.name), literal(&g.record));
     let (holder, key) = holder_argument(world, g.holder);
     let alive = match g.holder {
@@ -46,7 +47,7 @@ fn take_grant(rng: &mut StdRng, world: &mut World, number: usize) -> Vec<Step> {
         Holder::Team(t) => world.teams[&t].org,
     } == world.tables[number].records[&g.record].org;
     world.tables[number].grants.remove(at);
-    if g.retained || twin.is_some() || !alive || !same_org || chance(rng, 30) {
+    if g.retained || g.kind == Kind::Contact || twin.is_some() || !alive || !same_org || chance(rng, 30) {
         let (column, id) = match g.holder {
             Holder::Member(m) => ("member_id", m),
             Holder::Team(t) => ("team_id", t),
@@ -54,11 +55,11 @@ fn take_grant(rng: &mut StdRng, world: &mut World, number: usize) -> Vec<Step> {
         return vec![step(format!(
             "DELETE FROM leadguard.record_grant WHERE target = {target}::regclass AND record = {record}
              AND {column} = {id} AND kind = '{}' AND retained = {}",
-            if g.share { "share" } else { "record_team" },
+            g.kind.name(),
             g.retained
         ))];
     }
-    if g.share {
+    if g.kind == Kind::Share {
         vec![step(format!("SELECT leadguard.unshare({target}, {record}, {holder} => {key})"))]
     } else {
         vec![step(format!("SELECT leadguard.team_remove({target}, {record}, {key})"))]
@@ -87,7 +88,7 @@ fn change_grant(rng: &mut StdRng, world: &mut World, number: usize) -> Vec<Step>
         level.name(),
         literal(&table.shape.name),
         literal(&g.record),
-        if g.share { "share" } else { "record_team" },
+        g.kind.name(),
         g.retained
     ))]
 }
@@ -108,6 +109,24 @@ fn change_record(rng: &mut StdRng, world: &mut World, number: usize) -> Vec<Step
     if shape.territory.is_some() && chance(rng, 60) {
         record.territory = generate::random_territory(rng, world, number, record.org);
         sets.push(format!("territory = {}", nullable(&record.territory)));
+    }
+    if world.rich {
+        let mut fresh = record.clone();
+        rich::record(rng, world, number, &mut fresh);
+        for (mapped, name, old, new) in [
+            (shape.creator.is_some(), "creator", &mut record.creator, random_creator(rng, world, number, record.org)),
+            (shape.team.is_some(), "team", &mut record.team, fresh.team),
+            (shape.segment, "segment", &mut record.segment, fresh.segment),
+            (shape.stage, "stage", &mut record.stage, fresh.stage),
+            (shape.status, "status", &mut record.status, fresh.status),
+            (shape.sensitive.is_some(), "sensitive", &mut record.sensitive, fresh.sensitive),
+            (shape.parent.is_some(), "parent", &mut record.parent, fresh.parent),
+        ] {
+            if mapped && chance(rng, 35) {
+                *old = new;
+                sets.push(format!("{name} = {}", nullable(old)));
+            }
+        }
     }
     world.tables[number].records.insert(id.clone(), record);
     vec![step(format!("UPDATE {} SET {} WHERE id = {}", shape.name, sets.join(", "), literal(&id)))]

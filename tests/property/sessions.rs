@@ -2,7 +2,7 @@
 //! a session remembers from earlier rounds is there to go stale.
 
 use crate::build::login;
-use crate::world::{LOGINS, World, literal};
+use crate::world::{ANALYSTS, LOGINS, World, literal};
 use leadguard_tests::postgres::{self, Statement};
 use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
@@ -28,17 +28,31 @@ const FLAVOURS: [&str; 5] = [
 ];
 
 impl Sessions {
-    pub fn open(db: &Db, admin: Client) -> Sessions {
-        let people = (0..LOGINS)
+    pub fn open(db: &Db, admin: Client, world: &World) -> Sessions {
+        let people = (0..LOGINS + ANALYSTS)
             .map(|number| {
                 let mut client = db.connect(&login(number));
                 // Parallel workers cost milliseconds per query; one session in twelve is enough to notice a difference.
                 let flavour = if number % 12 == 11 { 4 } else { number % 4 };
                 accepted(&mut client, FLAVOURS[flavour]);
+                // Before the session knows the extension, and so before the setting is one.
+                if world.personal.contains(&number) {
+                    accepted(&mut client, "SET leadguard.view_mode = personal");
+                }
                 client
             })
             .collect();
         Sessions { admin, app: db.connect("app"), people, prepared: HashMap::new() }
+    }
+
+    /// Another view for an open session.
+    pub fn view(&mut self, world: &mut World, number: usize) {
+        let personal = !world.personal.remove(&number);
+        if personal {
+            world.personal.insert(number);
+        }
+        let view = if personal { "personal" } else { "organization" };
+        accepted(&mut self.people[number], &format!("SET leadguard.view_mode = '{view}'"));
     }
 
     /// The ids of the records that login `number` sees in table `table`, asked in one of several equivalent ways.

@@ -2,25 +2,32 @@
 //! after a savepoint took them back.
 
 use crate::build::login;
-use crate::checks::{self, compare};
+use crate::checks::compare;
 use crate::edits::{Step, edit};
 use crate::generate::{chance, pick};
+use crate::questions;
 use crate::reference;
 use crate::sessions::{Sessions, sqlstate, texts};
 use crate::tally::met;
 use crate::world::*;
+use leadguard_tests::postgres::SimpleQueryMessage;
 use leadguard_tests::rand::Rng;
 use leadguard_tests::rand::rngs::StdRng;
 use leadguard_tests::rand::seq::{IndexedRandom, SliceRandom};
 use leadguard_tests::{Client, Db, accepted, rows};
 
-fn apply(admin: &mut Client, steps: &[Step], in_transaction: bool) {
+fn apply(admin: &mut Client, steps: Vec<Step>, world: &mut World, in_transaction: bool) {
     for step in steps {
+        if step.instead.is_some() {
+            either(admin, step, world, in_transaction);
+            continue;
+        }
         if step.refused.is_empty() {
             met("edit: ok");
-            admin
+            let messages = admin
                 .simple_query(&step.sql)
                 .unwrap_or_else(|e| panic!("refused, but it is right: {:?}\n{}", e.as_db_error(), step.sql));
+            answered(&step, &messages);
             continue;
         }
         if in_transaction {
@@ -45,10 +52,38 @@ fn apply(admin: &mut Client, steps: &[Step], in_transaction: bool) {
     }
 }
 
+/// A change that may be refused: the reference follows what happens.
+fn either(admin: &mut Client, step: Step, world: &mut World, in_transaction: bool) {
+    if in_transaction {
+        accepted(admin, "SAVEPOINT either");
+    }
+    match admin.simple_query(&step.sql) {
+        Ok(messages) => {
+            met("either: ok");
+            answered(&step, &messages);
+        }
+        Err(e) => {
+            met("either: 22023");
+            assert_eq!(sqlstate(&e), "22023", "{:?}\n{}", e.as_db_error(), step.sql);
+            if in_transaction {
+                accepted(admin, "ROLLBACK TO either");
+            }
+            let next = world.next;
+            *world = World { next, ..*step.instead.expect("what holds otherwise") };
+        }
+    }
+}
+
+fn answered(step: &Step, messages: &[SimpleQueryMessage]) {
+    let Some(expected) = &step.answer else { return };
+    let value = messages.iter().find_map(|m| if let SimpleQueryMessage::Row(row) = m { row.get(0) } else { None });
+    assert_eq!(value, Some(expected.as_str()), "{}", step.sql);
+}
+
 fn some_edits(rng: &mut StdRng, db: &Db, admin: &mut Client, world: &mut World, most: u32, in_transaction: bool) {
     for _ in 0..rng.random_range(1..=most) {
         let steps = edit(rng, db, world);
-        apply(admin, &steps, in_transaction);
+        apply(admin, steps, world, in_transaction);
     }
 }
 
@@ -90,7 +125,7 @@ pub fn round(rng: &mut StdRng, db: &Db, sessions: &mut Sessions, world: &mut Wor
     // Nobody else sees anything of it yet.
     let table = changed(rng, &before, world, other);
     let found = sessions.visible(rng, &before, other, table);
-    compare(&before, before.logins[other], table, &found, "before the commit");
+    compare(&before, before.who(other), table, &found, "before the commit");
     if chance(rng, 15) {
         accepted(&mut sessions.admin, "ROLLBACK");
         *world = World { next: world.next, ..before.clone() };
@@ -108,14 +143,13 @@ pub fn round(rng: &mut StdRng, db: &Db, sessions: &mut Sessions, world: &mut Wor
 fn reads(sessions: &mut Sessions, world: &World, reader: usize, table: usize, what: &str) {
     let found =
         texts(&mut sessions.people[reader], &format!("SELECT id::text FROM {}", world.tables[table].shape.name));
-    compare(world, world.logins[reader], table, &found, what);
+    compare(world, world.who(reader), table, &found, what);
 }
 
 /// A table of which this login sees something else after the changes than before, if there is one.
 fn changed(rng: &mut StdRng, before: &World, after: &World, number: usize) -> usize {
     let differs = |table: &usize| {
-        reference::visible(before, before.logins[number], &before.tables[*table])
-            != reference::visible(after, after.logins[number], &after.tables[*table])
+        reference::visible(before, before.who(number), *table) != reference::visible(after, after.who(number), *table)
     };
     (0..before.tables.len()).find(differs).unwrap_or_else(|| rng.random_range(0..before.tables.len()))
 }
@@ -128,9 +162,11 @@ fn uncommitted(rng: &mut StdRng, db: &Db, admin: &mut Client, world: &World) {
         accepted(admin, &format!("SET LOCAL SESSION AUTHORIZATION {}", db.role(&login(number))));
         let found = texts(admin, &format!("SELECT id::text FROM {}", world.tables[table].shape.name));
         accepted(admin, "SET LOCAL SESSION AUTHORIZATION DEFAULT");
-        compare(world, world.logins[number], table, &found, &format!("uncommitted changes as {}", login(number)));
+        // The view is a setting of the session, and this one has none.
+        let who = world.who(number).map(|who| Who { personal: false, ..who });
+        compare(world, who, table, &found, &format!("uncommitted changes as {}", login(number)));
     }
-    checks::questions(rng, admin, world);
+    questions::round(rng, admin, world);
 }
 
 /// A member with `administer` reorganizes over his own connection: his next statement follows, and a savepoint
@@ -140,8 +176,8 @@ pub fn own_changes(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World)
         .filter(|l| {
             world.logins[*l].is_some_and(|m| {
                 let (member, only_administers) =
-                    (&world.members[&m], reference::has(world, m, |r| r.1) && !reference::has(world, m, |r| r.0));
-                member.active && only_administers && member.kind == "person" && reference::writes(world, Some(m))
+                    (&world.members[&m], world.has(m, "administer") && !world.has(m, "all_records"));
+                member.active && only_administers && member.kind == "person" && reference::writes(world, world.who(*l))
             })
         })
         .collect();
@@ -166,11 +202,11 @@ pub fn own_changes(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World)
         let read = format!("SELECT id::text FROM {}", world.tables[table].shape.name);
         let what = format!("own uncommitted change {attempt} of {}: {sql}", login(number));
         met("own change");
-        compare(world, Some(me), table, &texts(client, &read), &what);
+        compare(world, world.who(number), table, &texts(client, &read), &what);
         if chance(rng, 50) {
             accepted(client, "ROLLBACK TO s");
             *world = kept;
-            compare(world, Some(me), table, &texts(client, &read), &format!("taken back: {what}"));
+            compare(world, world.who(number), table, &texts(client, &read), &format!("taken back: {what}"));
         }
     }
     if chance(rng, 50) {
@@ -181,7 +217,7 @@ pub fn own_changes(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World)
     }
     for table in 0..world.tables.len() {
         let found = texts(client, &format!("SELECT id::text FROM {}", world.tables[table].shape.name));
-        compare(world, Some(me), table, &found, "after the end of one's own changes");
+        compare(world, world.who(number), table, &found, "after the end of one's own changes");
     }
 }
 

@@ -3,10 +3,14 @@
 //! Columns are kept as the text that the database stores, so that nothing here resolves a reference; that is the
 //! business of `reference.rs` alone.
 
+use crate::rulebook::{Key, Presets, Role};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// Login roles that exist in every test database; roles are cluster-wide and costly, bindings are cheap.
+/// Login roles of persons that exist in every test database; roles are cluster-wide and costly, bindings are cheap.
 pub const LOGINS: usize = 24;
+/// Login roles after those that are registered as analysts where a world has analysts.
+pub const ANALYSTS: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -35,6 +39,8 @@ pub struct Member {
     pub manager: Option<i64>,
     pub active: bool,
     pub roles: BTreeSet<String>,
+    /// Table, kind and value.
+    pub scopes: BTreeSet<(usize, &'static str, String)>,
 }
 
 #[derive(Clone)]
@@ -113,14 +119,47 @@ pub struct Shape {
     pub partitions: &'static [&'static str],
     /// DELETE archives; otherwise it takes the capability `hard_delete`.
     pub archives: bool,
+    pub team: Option<Reference>,
+    pub segment: bool,
+    pub stage: bool,
+    pub status: bool,
+    /// `boolean` or `text`.
+    pub sensitive: Option<&'static str>,
+    /// The table that the parent column names rows of.
+    pub parent: Option<usize>,
 }
 
-#[derive(Clone, Debug)]
+/// What a shape of the preset sales_hierarchy has beside owner, territory and organization: nothing.
+pub const PLAIN: Shape = Shape {
+    name: String::new(),
+    id: "text",
+    owner: None,
+    territory: None,
+    creator: None,
+    org_column: false,
+    org: 1,
+    partitions: &[],
+    archives: true,
+    team: None,
+    segment: false,
+    stage: false,
+    status: false,
+    sensitive: None,
+    parent: None,
+};
+
+#[derive(Clone, Debug, Default)]
 pub struct Record {
     pub org: i64,
     pub owner: Option<String>,
     pub territory: Option<String>,
     pub creator: Option<String>,
+    pub team: Option<String>,
+    pub segment: Option<String>,
+    pub stage: Option<String>,
+    pub status: Option<String>,
+    pub sensitive: Option<String>,
+    pub parent: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,10 +186,27 @@ impl Until {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    RecordTeam,
+    Share,
+    Contact,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::RecordTeam => "record_team",
+            Kind::Share => "share",
+            Kind::Contact => "contact",
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Grant {
     pub record: String,
-    pub share: bool,
+    pub kind: Kind,
     pub holder: Holder,
     pub level: Level,
     pub until: Until,
@@ -162,31 +218,72 @@ pub struct Table {
     pub shape: Shape,
     pub records: BTreeMap<String, Record>,
     pub grants: Vec<Grant>,
+    pub preset: String,
+    pub object: String,
+    /// What `set_rule` said, with the effect.
+    pub rules: BTreeMap<Key, String>,
+    /// What `set_switch` said: switch and role, with the value.
+    pub switches: BTreeMap<(String, String), String>,
 }
 
 impl Table {
+    /// A table without rows and without rules of its own.
+    pub fn new(shape: Shape, preset: &str, object: &str) -> Table {
+        Table {
+            shape,
+            records: BTreeMap::new(),
+            grants: Vec::new(),
+            preset: preset.to_string(),
+            object: object.to_string(),
+            rules: BTreeMap::new(),
+            switches: BTreeMap::new(),
+        }
+    }
+
     pub fn ids(&self) -> Vec<String> {
         self.records.keys().cloned().collect()
     }
 
     /// At most one grant per kind, holder and `retained`: the database keeps it so.
-    pub fn grant(&self, record: &str, share: bool, holder: Holder, retained: bool) -> Option<usize> {
+    pub fn grant(&self, record: &str, kind: Kind, holder: Holder, retained: bool) -> Option<usize> {
         self.grants
             .iter()
-            .position(|g| g.record == record && g.share == share && g.holder == holder && g.retained == retained)
+            .position(|g| g.record == record && g.kind == kind && g.holder == holder && g.retained == retained)
+    }
+}
+
+/// Who asks: a member, and what the session adds to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who {
+    pub member: i64,
+    pub analyst: bool,
+    pub personal: bool,
+}
+
+impl From<i64> for Who {
+    fn from(member: i64) -> Who {
+        Who { member, analyst: false, personal: false }
     }
 }
 
 #[derive(Clone)]
 pub struct World {
+    pub presets: Arc<Presets>,
+    pub rich: bool,
     /// id and key
     pub orgs: Vec<(i64, String)>,
+    /// Those whose organization view is on.
+    pub open: BTreeSet<i64>,
+    /// The roles that organizations added, by organization and name.
+    pub roles: BTreeMap<(i64, String), Role>,
     pub members: BTreeMap<i64, Member>,
     pub territories: BTreeMap<i64, Territory>,
     pub teams: BTreeMap<i64, Team>,
     pub tables: Vec<Table>,
-    /// Which member each login role is, if any.
+    /// Which member each login role is, if any; those from LOGINS on are analysts.
     pub logins: Vec<Option<i64>>,
+    /// Logins whose session has the personal view.
+    pub personal: BTreeSet<usize>,
     /// Ids and keys are never used twice.
     pub next: i64,
 }
@@ -217,8 +314,33 @@ impl World {
         &self.orgs.iter().find(|(id, _)| *id == org).expect("organization").1
     }
 
+    /// The login of the person; analysts' logins are bound otherwise.
     pub fn login_of(&self, member: i64) -> Option<usize> {
-        self.logins.iter().position(|bound| *bound == Some(member))
+        self.logins[..LOGINS].iter().position(|bound| *bound == Some(member))
+    }
+
+    /// Whoever sits at this login, in the view that the session has.
+    pub fn who(&self, login: usize) -> Option<Who> {
+        let member = self.logins[login]?;
+        Some(Who { member, analyst: login >= LOGINS, personal: self.personal.contains(&login) })
+    }
+
+    pub fn role(&self, org: i64, name: &str) -> &Role {
+        self.presets
+            .roles
+            .get(name)
+            .or_else(|| self.roles.get(&(org, name.to_string())))
+            .unwrap_or_else(|| panic!("no role {name}"))
+    }
+
+    /// The roles of a member with what they carry.
+    pub fn roles_of(&self, member: i64) -> Vec<&Role> {
+        let m = &self.members[&member];
+        m.roles.iter().map(|name| self.role(m.org, name)).collect()
+    }
+
+    pub fn has(&self, member: i64, capability: &str) -> bool {
+        self.roles_of(member).iter().any(|role| role.capabilities.contains(capability))
     }
 
     /// Column value that names `member` in `table`, if its type can hold it.
@@ -263,4 +385,9 @@ pub fn nullable(text: &Option<String>) -> String {
 
 pub fn number(id: Option<i64>) -> String {
     id.map_or("NULL".to_string(), |n| n.to_string())
+}
+
+pub fn array<'a>(items: impl IntoIterator<Item = &'a String>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| literal(item)).collect();
+    format!("ARRAY[{}]::text[]", items.join(", "))
 }

@@ -2,8 +2,10 @@
 
 use crate::build::{insert, login};
 use crate::checks::describe;
-use crate::generate::{chance, pick};
-use crate::reference;
+use crate::generate::{chance, pick, random_creator};
+use crate::reference::{self, Eyes};
+use crate::resolve::{self, Action};
+use crate::rich;
 use crate::sessions::{Sessions, sqlstate};
 use crate::tally::met;
 use crate::world::*;
@@ -28,10 +30,10 @@ fn probe(client: &mut Client, sql: &str) -> String {
 
 pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     for _ in 0..3 {
-        let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
-        let table = &world.tables[at];
-        let Some(id) = choose(rng, world, world.logins[number], table) else { continue };
-        let (delete, need) = (chance(rng, 40), [Level::Edit, Level::Full]);
+        let (number, at) = (rng.random_range(0..LOGINS + ANALYSTS), rng.random_range(0..world.tables.len()));
+        let (table, who) = (&world.tables[at], world.who(number));
+        let Some(id) = choose(rng, world, who, at) else { continue };
+        let delete = chance(rng, 40);
         // A partition takes the same statement as the table it belongs to.
         let relation = match pick(rng, table.shape.partitions).filter(|_| chance(rng, 30)) {
             Some(leaf) if holds(&mut sessions.admin, leaf, &id) => leaf,
@@ -42,53 +44,103 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
         } else {
             format!("UPDATE {relation} SET name = 'probe' WHERE id = {}", literal(&id))
         };
-        let member = world.logins[number];
-        let expected = match member.and_then(|m| reference::level(world, m, table, &id)) {
-            _ if !reference::writes(world, member) => "42501",
-            None => "0",
-            Some(level)
-                if level >= need[usize::from(delete)]
-                    && (!delete || reference::permits(world, member.unwrap_or_default(), table, "delete")) =>
-            {
-                // K58: without an approval no system deletes anything.
-                if delete && member.is_some_and(|m| world.members[&m].kind == "system") { "LG004" } else { "1" }
+        let eyes = who.map(|who| Eyes::new(world, who));
+        let (action, right) = if delete { ("delete", Action::Archive) } else { ("update", Action::Update) };
+        let expected = match &eyes {
+            _ if !reference::writes(world, who) => "42501",
+            _ if !who.is_some_and(|who| resolve::ever(world, who, at, right)) => "42501",
+            Some(eyes) if eyes.rights(at, &id).has(Action::Read) => {
+                match who.is_some_and(|who| world.members[&who.member].kind == "system") {
+                    _ if !eyes.may(at, &id, action) => "42501",
+                    // K58: without an approval no system deletes anything.
+                    true if delete => "LG004",
+                    _ => "1",
+                }
             }
-            Some(_) => "42501",
+            _ => "0",
         };
         met(format!("write: {expected}"));
-        let paths = member.map(|m| reference::paths(world, m, table, &id));
+        let paths = eyes.map(|eyes| eyes.paths(at, &id));
         assert_eq!(
             probe(&mut sessions.people[number], &sql),
             expected,
             "{sql} by {}\n{:?}\npaths {paths:?}\n{}",
             login(number),
             table.records[&id],
-            describe(world, member)
+            describe(world, who, at)
         );
     }
     hand_over(rng, sessions, world);
+    moves_on(rng, sessions, world);
     inserts(rng, sessions, world);
 }
 
-/// A plain UPDATE of the owner: for level full, and only to somebody who leaves the row readable for the writer.
+/// A plain UPDATE of the owner takes the right to reassign, and leaves the row readable for the writer.
 fn hand_over(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
     let table = &world.tables[at];
-    let Some(me) = world.logins[number].filter(|m| reference::writes(world, Some(*m))) else { return };
-    let seen: Vec<String> = reference::visible(world, Some(me), table).into_iter().collect();
-    let (Some(id), Some(to)) = (pick(rng, &seen), pick(rng, &world.active_of(world.members[&me].org))) else { return };
+    let Some(who) = world.who(number).filter(|who| reference::writes(world, Some(*who))) else { return };
+    let seen: Vec<String> = reference::visible(world, Some(who), at).into_iter().collect();
+    let (Some(id), Some(to)) = (pick(rng, &seen), pick(rng, &world.active_of(world.members[&who.member].org))) else {
+        return;
+    };
     let Some(value) = world.owner_value(table, to) else { return };
     let sql = format!("UPDATE {} SET owner = {} WHERE id = {}", table.shape.name, literal(&value), literal(&id));
-    let expected = if reference::may_hand_over(world, me, table, &id, to, &value) { "1" } else { "42501" };
+    let mut new = table.records[&id].clone();
+    let moved = new.owner.as_ref() != Some(&value);
+    new.owner = Some(value);
+    let expected = if reference::may_change(world, who, at, &id, &new, moved) { "1" } else { "42501" };
     met(format!("hand over: {expected}"));
     assert_eq!(
         probe(&mut sessions.people[number], &sql),
         expected,
         "{sql}\n{:?}\nby {}to {}",
         table.records[&id],
-        describe(world, Some(me)),
-        describe(world, Some(to))
+        describe(world, Some(who), at),
+        describe(world, Some(to.into()), at)
     );
+}
+
+/// A plain UPDATE of another column that leadguard knows. What hides a record or conditions depend on is a value as
+/// any other, only not out of one's own sight; what leads others to it takes the right to reassign; the creator stays.
+fn moves_on(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
+    let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
+    let table = &world.tables[at];
+    let Some(who) = world.who(number).filter(|who| reference::writes(world, Some(*who))) else { return };
+    let seen: Vec<String> = reference::visible(world, Some(who), at).into_iter().collect();
+    let Some(id) = pick(rng, &seen) else { return };
+    let old = &table.records[&id];
+    let (mut fresh, mut new) = (old.clone(), old.clone());
+    rich::record(rng, world, at, &mut fresh);
+    fresh.creator = random_creator(rng, world, at, old.org);
+    let s = &table.shape;
+    let columns = [
+        (s.stage, "stage", &mut new.stage, fresh.stage),
+        (s.status, "status", &mut new.status, fresh.status),
+        (s.sensitive.is_some(), "sensitive", &mut new.sensitive, fresh.sensitive),
+        (s.team.is_some(), "team", &mut new.team, fresh.team),
+        (s.segment, "segment", &mut new.segment, fresh.segment),
+        (s.parent.is_some(), "parent", &mut new.parent, fresh.parent),
+        (s.creator.is_some(), "creator", &mut new.creator, fresh.creator),
+    ];
+    let (column, value, changed) = {
+        let mapped: Vec<_> = columns.into_iter().filter(|c| c.0).collect();
+        if mapped.is_empty() {
+            return;
+        }
+        let at = rng.random_range(0..mapped.len());
+        let (_, column, old, value) = mapped.into_iter().nth(at).expect("a column");
+        let changed = *old != value;
+        *old = value.clone();
+        (column, value, changed)
+    };
+    let moved = changed && ["team", "segment", "parent"].contains(&column);
+    let allowed = reference::may_change(world, who, at, &id, &new, moved) && !(column == "creator" && changed);
+    let expected = if allowed { "1" } else { "42501" };
+    let sql = format!("UPDATE {} SET {column} = {} WHERE id = {}", s.name, nullable(&value), literal(&id));
+    met(format!("move {column}: {expected}"));
+    let text = describe(world, Some(who), at);
+    assert_eq!(probe(&mut sessions.people[number], &sql), expected, "{sql}\n{old:?}\nby {text}");
 }
 
 fn holds(admin: &mut Client, leaf: &str, id: &str) -> bool {
@@ -96,18 +148,19 @@ fn holds(admin: &mut Client, leaf: &str, id: &str) -> bool {
 }
 
 /// Mostly a record that the member sees: a random one is usually hidden, and that answer is the easy one.
-fn choose(rng: &mut StdRng, world: &World, member: Option<i64>, table: &Table) -> Option<String> {
-    let seen: Vec<String> = reference::visible(world, member, table).into_iter().collect();
+fn choose(rng: &mut StdRng, world: &World, who: Option<Who>, at: usize) -> Option<String> {
+    let seen: Vec<String> = reference::visible(world, who, at).into_iter().collect();
     if chance(rng, 70) && !seen.is_empty() {
         return pick(rng, &seen);
     }
-    pick(rng, &table.ids())
+    pick(rng, &world.tables[at].ids())
 }
 
 fn inserts(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
     let table = &world.tables[at];
-    let Some(me) = world.logins[number] else { return };
+    let Some(who) = world.who(number) else { return };
+    let me = who.member;
     let asking = &world.members[&me];
     let org = if table.shape.org_column { asking.org } else { table.shape.org };
     // The member must be nameable in the table, because an empty owner or creator becomes himself.
@@ -133,17 +186,19 @@ fn inserts(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
             .collect();
         pick(rng, &named).filter(|_| chance(rng, 60))
     });
-    let sent = Record {
+    let mut sent = Record {
         org,
         owner: owner_id.and_then(|o| world.owner_value(table, o)),
         territory: territory_id.and_then(|t| world.territory_value(table, t)),
-        creator: None,
+        ..Record::default()
     };
+    rich::record(rng, world, at, &mut sent);
     let mut stored = sent.clone();
+    stored.creator = table.shape.creator.and_then(|kind| kind.value(me, &asking.key));
     if table.shape.owner.is_some() && owner_id.is_none() {
         stored.owner = world.owner_value(table, me);
     }
-    let allowed = reference::may_insert(world, me, table, &stored, owner_id.or(Some(me)), territory_id);
+    let allowed = reference::may_insert(world, who, at, &stored, owner_id.or(Some(me)), territory_id);
     let expected = if allowed { "1" } else { "42501" };
     met(format!("insert: {expected}"));
     let id = match table.shape.id {
@@ -157,7 +212,7 @@ fn inserts(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
         expected,
         "{sql}\nby {} owner {owner_id:?} territory {territory_id:?}\n{}{}",
         login(number),
-        describe(world, Some(me)),
-        owner_id.map(|o| describe(world, Some(o))).unwrap_or_default()
+        describe(world, Some(who), at),
+        owner_id.map(|o| describe(world, Some(o.into()), at)).unwrap_or_default()
     );
 }
