@@ -562,16 +562,6 @@ AS 'MODULE_PATHNAME', 'leadguard_visible_sensitive';
 COMMENT ON FUNCTION leadguard.visible_sensitive(regclass, "any", "any", "any") IS
 'Policy, in plans: whether the asking member sees the row although it is marked as sensitive: by rank, capability or as its owner (switches sensitive_rank, exempt_owner).';
 
-DROP FUNCTION leadguard.team_add(regclass, text, text, text);
-
-CREATE FUNCTION leadguard.team_add(target regclass, record text, member text, level text DEFAULT 'edit', reason text DEFAULT NULL)
-    RETURNS void
-    LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'team_add_with_wrapper';
-
-COMMENT ON FUNCTION leadguard.team_add(regclass, text, text, text, text) IS
-'Puts a member (key) on the team of a record at level read, edit or full, or changes the level there; those above get the same. For members with level full on the record and superusers. Errors: 42501 no right, or no such record for the caller; 22023 unknown member, level or table.';
-
 DROP FUNCTION leadguard.protect(regclass, text, text, text, text, text, text, text, text, text, text, text, text, text, regclass, text, text, text, text, boolean, boolean);
 -- Putting the protection on a table, and keeping it there when the table changes.
 
@@ -856,6 +846,15 @@ BEGIN
     END LOOP;
 END
 $$;
+
+DROP FUNCTION leadguard.team_add(regclass, text, text, text);
+CREATE FUNCTION leadguard.team_add(target regclass, record text, member text, level text DEFAULT 'edit', reason text DEFAULT NULL)
+    RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'team_add_with_wrapper';
+
+COMMENT ON FUNCTION leadguard.team_add(regclass, text, text, text, text) IS
+'Puts a member (key) on the team of a record at level read, edit or full, or changes the level there; those above get the same. For members with level full on the record and superusers. Errors: 42501 no right, or no such record for the caller; 22023 unknown member, level or table.';
 
 CREATE FUNCTION leadguard.verify(target regclass, samples integer DEFAULT 100)
 RETURNS TABLE (record text, member text, by_sets text, by_paths text)
@@ -1935,8 +1934,8 @@ DECLARE
         'may_read_support', 'may_read', 'may_still_read', 'may_insert', 'visible_creator_support', 'visible_creator',
         'visible_creators', 'visible_segment_support', 'visible_segment', 'visible_segments', 'visible_team_support',
         'visible_team', 'visible_teams', 'visible_parent_support', 'visible_parent', 'visible_parents',
-        'hiding_support', 'visible_stage', 'visible_sensitive', 'protect', 'team_add', 'verify', 'set_rule', 'drop_rule',
-        'set_switch', 'reset_switch', 'set_preset', 'access_matrix', 'member_rights', 'mark_sensitive',
+        'hiding_support', 'visible_stage', 'visible_sensitive', 'protect', 'team_add', 'verify', 'set_rule',
+        'drop_rule', 'set_switch', 'reset_switch', 'set_preset', 'access_matrix', 'member_rights', 'mark_sensitive',
         'unmark_sensitive', 'own_rank', 'outranks_me', 'may_give', 'owned_teams', 'would_command', 'is_fresh_id',
         'directory_limits', 'own_new_team', 'keep_holders', 'refuse_truncate', 'keep_owners', 'owned_records',
         'restore_default_organization', 'keep_organization_key', 'delete_organization', 'merge_organization',
@@ -1947,11 +1946,11 @@ DECLARE
     for_anyone text[] := ARRAY[
         'may_read', 'may_still_read', 'may_insert', 'visible_creator', 'visible_creators', 'visible_segment',
         'visible_segments', 'visible_team', 'visible_teams', 'visible_parent', 'visible_parents', 'visible_stage',
-        'visible_sensitive', 'protect', 'team_add', 'verify', 'set_rule', 'drop_rule', 'set_switch', 'reset_switch', 'set_preset',
-        'access_matrix', 'member_rights', 'mark_sensitive', 'unmark_sensitive', 'own_rank', 'outranks_me', 'may_give',
-        'owned_teams', 'would_command', 'is_fresh_id', 'owned_records', 'delete_organization', 'merge_organization',
-        'contact_add', 'contact_side', 'contact_remove', 'contact_mark', 'contact_unmark', 'contacts',
-        'contact_history', 'invite', 'invitations', 'role_for'];
+        'visible_sensitive', 'protect', 'team_add', 'verify', 'set_rule', 'drop_rule', 'set_switch', 'reset_switch',
+        'set_preset', 'access_matrix', 'member_rights', 'mark_sensitive', 'unmark_sensitive', 'own_rank',
+        'outranks_me', 'may_give', 'owned_teams', 'would_command', 'is_fresh_id', 'owned_records',
+        'delete_organization', 'merge_organization', 'contact_add', 'contact_side', 'contact_remove', 'contact_mark',
+        'contact_unmark', 'contacts', 'contact_history', 'invite', 'invitations', 'role_for'];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN
