@@ -96,3 +96,25 @@ fn p24_creator_and_owner_are_two_columns() {
         "the creator stays"
     );
 }
+
+#[test]
+fn p22_members_have_personal_settings_only() {
+    let db = organization("p22");
+    let mut mel = db.connect("mel");
+    for sql in [
+        "UPDATE leadguard.organization SET organization_view = true",
+        "UPDATE leadguard.organization SET name = 'Mine'",
+        "UPDATE leadguard.member SET active = false WHERE key = 'mia'",
+        "UPDATE leadguard.member SET manager_id = NULL WHERE key = 'mel'",
+        "INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'Admin' FROM leadguard.member WHERE key = 'mel'",
+        "SELECT leadguard.set_switch('crm.lead', 'organization_view', 'on')",
+    ] {
+        assert_eq!(attempt(&mut mel, sql), "42501", "{sql}");
+    }
+    accepted(&mut mel, "SET leadguard.view_mode = 'personal'");
+    assert_eq!(
+        attempt(&mut db.connect("owen"), "UPDATE leadguard.organization SET organization_view = true"),
+        "1",
+        "twin"
+    );
+}

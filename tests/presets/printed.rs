@@ -247,3 +247,39 @@ fn rules_and_switches_are_shown_to_those_who_may_read_the_table() {
         [["contact", "access", "read", "preset"], ["share", "access", "read", "table"]]
     );
 }
+
+// Sets, paths and questions agree under every value of every switch.
+#[test]
+fn every_switch_value_agrees_with_the_paths() {
+    for (name, table, db) in [
+        ("four_role", "crm.lead", four_role("agree4")),
+        ("decision_site", "crm.site", decision_site("agree1")),
+        ("organization", "crm.campaign", organization("agree2")),
+    ] {
+        let mut admin = db.admin();
+        let flips = rows(
+            &mut admin,
+            &format!(
+                "SELECT s.switch, s.role, v FROM leadguard.switches s, unnest(s.choices) v
+                 WHERE s.target = '{table}'::regclass AND s.switch <> 'preset' AND v <> s.value"
+            ),
+        );
+        assert!(flips.len() > 20, "{name}");
+        let mut found = 0;
+        for flip in &flips {
+            // A value that cannot work with the rules is refused, which is another test's subject.
+            let set = format!(
+                "SELECT leadguard.set_switch('{table}', '{}', '{}', nullif('{}', ''))",
+                flip[0], flip[2], flip[1]
+            );
+            accepted(&mut admin, "BEGIN");
+            if code(&mut admin, &set) == "ok" {
+                let differences = rows(&mut admin, &format!("SELECT * FROM leadguard.verify('{table}', 10)"));
+                assert!(differences.is_empty(), "{name} {flip:?}: {differences:?}");
+                found += 1;
+            }
+            accepted(&mut admin, "ROLLBACK");
+        }
+        assert!(found > 15, "{name}: {found} of {}", flips.len());
+    }
+}
