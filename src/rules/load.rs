@@ -37,5 +37,10 @@ pub(crate) fn of(target: Oid, sees: Sees) -> Rules {
             }
         });
     });
-    found
+    if found.rules.is_empty() && !are_visible(sees) { Rules::before_there_were_any() } else { found }
+}
+
+/// A snapshot from before the update sees the tables of the rules, and no rule in them.
+fn are_visible(sees: Sees) -> bool {
+    as_extension(|| sql::first_int("SELECT 1 FROM leadguard.preset_rule LIMIT 1", &[], sees)).is_some()
 }

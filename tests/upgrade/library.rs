@@ -16,7 +16,9 @@ fn an_old_database_works_under_the_new_library() {
         rules_hold(&db);
         assert_eq!(picture(&db), expected, "{version} before the update");
         let delete = "DELETE FROM crm.lead WHERE id = 1";
-        assert_eq!(allowed(&mut db.connect("alice"), delete), 1, "{version}: level full was enough");
+        if version < "0.3.0" {
+            assert_eq!(allowed(&mut db.connect("alice"), delete), 1, "{version}: level full was enough");
+        }
         update(&mut db.admin());
         // A table without an archive loses the row for good, which now takes a capability.
         refused(&mut db.connect("alice"), delete, "42501");
