@@ -2,6 +2,7 @@
 
 use crate::errors::{Failure, refused};
 use crate::model::access::Decides;
+use crate::model::path::Path;
 use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value};
 use crate::visibility::listed::List;
@@ -76,11 +77,14 @@ pub(crate) struct Changed {
     pub territory: bool,
     pub team: bool,
     pub parent: bool,
+    pub segment: bool,
 }
 
 impl Changed {
-    fn moves(self) -> bool {
-        self.owner || self.territory || self.team || self.parent
+    /// A segment is a value as any other until rules make scopes of it.
+    fn moves(self, table: &Table) -> bool {
+        let scopes = || table.rules.rules.iter().any(|rule| rule.path == Some(Path::Scope));
+        self.owner || self.territory || self.team || self.parent || (self.segment && scopes())
     }
 }
 
@@ -96,9 +100,10 @@ pub(crate) fn update(
     if changed.fixed {
         return Err(refused("id, creator and organization of a row cannot change"));
     }
-    if changed.moves() && !rights.has(Rights::REASSIGN) {
-        return Err(refused(format!("\"{}\" may edit the row but not move it", member.key))
-            .detail("Owner, territory, team and parent move with level full: the owner, those above, an administrator."));
+    if changed.moves(table) && !rights.has(Rights::REASSIGN) {
+        return Err(refused(format!("\"{}\" may edit the row but not move it", member.key)).detail(
+            "Owner, territory, team, parent and a segment that scopes go by move with the right to reassign.",
+        ));
     }
     if changed.owner
         && let Some((owner, kind)) = new.held(Part::Owner)
