@@ -123,7 +123,7 @@ pub fn can(rng: &mut StdRng, sessions: &mut Sessions, world: &World, at: usize) 
             continue;
         }
         let asks = reference::above(world, me, other)
-            || (world.has(me, "administer") && world.members[&me].org == world.members[&other].org);
+            || (!who.analyst && world.has(me, "administer") && world.members[&me].org == world.members[&other].org);
         // What the asking member cannot read does not exist for him, whoever he asks about.
         let reads = Eyes::new(world, who).rights(at, &record).has(Action::Read);
         let expected = if asks { yes(reads && does(other.into())) } else { "42501".to_string() };
