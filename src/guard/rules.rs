@@ -2,6 +2,7 @@
 
 use crate::errors::{Failure, refused};
 use crate::model::access::Decides;
+use crate::model::path::Path;
 use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value};
 use crate::visibility::listed::List;
@@ -76,31 +77,32 @@ pub(crate) struct Changed {
     pub territory: bool,
     pub team: bool,
     pub parent: bool,
+    pub segment: bool,
 }
 
 impl Changed {
-    fn moves(self) -> bool {
-        self.owner || self.territory || self.team || self.parent
+    /// A segment is a value as any other until rules make scopes of it.
+    fn moves(self, table: &Table) -> bool {
+        let scopes = || table.rules.rules.iter().any(|rule| rule.path == Some(Path::Scope));
+        self.owner || self.territory || self.team || self.parent || (self.segment && scopes())
     }
 }
 
-/// The rules of UPDATE once the right to update the old row is known. `may_hide`: it may go out of the writer's sight by
-/// a hiding rule.
+/// The rules of UPDATE once the right to update the old row is known.
 pub(crate) fn update(
     subject: &Subject,
     table: &Table,
     rights: Rights,
     changed: Changed,
     new: &Mapped,
-    may_hide: bool,
 ) -> Result<(), Failure> {
     let Some(member) = &subject.member else { return Err(refused("this session is no member")) };
     if changed.fixed {
         return Err(refused("id, creator and organization of a row cannot change"));
     }
-    if changed.moves() && !rights.has(Rights::REASSIGN) {
+    if changed.moves(table) && !rights.has(Rights::REASSIGN) {
         return Err(refused(format!("\"{}\" may edit the row but not move it", member.key)).detail(
-            "Owner, territory, team and parent move with level full: the owner, those above, an administrator.",
+            "Owner, territory, team, parent and a segment that scopes go by move with the right to reassign.",
         ));
     }
     if changed.owner
@@ -121,7 +123,7 @@ pub(crate) fn update(
     if changed.parent {
         parent(subject, table, new, false)?;
     }
-    if !subject.reads(table, new) && !(may_hide && subject.would_read(table, new)) {
+    if !subject.reads(table, new) {
         return Err(refused("the changed row would no longer be readable for the writing member").hint(
             if subject.would_read(table, new) {
                 "Mark a record with leadguard.mark_sensitive; who sees the next stage moves it there."

@@ -109,6 +109,7 @@ impl Write<'_> {
             territory: differs(self.columns.territory),
             team: differs(self.columns.other(Part::Team)),
             parent: differs(self.columns.other(Part::Parent)),
+            segment: differs(self.columns.other(Part::Segment)),
         };
         let id = old.value(self.columns.id);
         let sanction = sanction::carried_out(self.table.target, &id).filter(|_| !changed.fixed);

@@ -64,6 +64,7 @@ pub fn world(presets: &Arc<Presets>) -> World {
     World {
         presets: presets.clone(),
         rich: false,
+        alone: true,
         open: BTreeSet::new(),
         roles: BTreeMap::from([((1, "auditor".to_string()), auditor)]),
         personal: BTreeSet::new(),

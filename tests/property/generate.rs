@@ -29,6 +29,7 @@ pub fn world(rng: &mut StdRng, presets: Arc<Presets>, rich: bool) -> World {
     let mut world = World {
         presets,
         rich,
+        alone: true,
         orgs: vec![(1, "default".to_string()), (HIGH + 1, "Nórd & Söhne".to_string())],
         open: BTreeSet::new(),
         roles: BTreeMap::new(),

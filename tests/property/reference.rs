@@ -1,7 +1,7 @@
 //! Who may do what with which record, written down a second time: parent pointers are walked, every path is one loop,
 //! every hiding rule one condition. No closure, no set, nothing shared with the extension.
 
-use crate::resolve::{self, Action, Rights, cap, grid, hard_deletes, outside};
+use crate::resolve::{self, Action, Book, Rights, cap, grid, hard_deletes, outside};
 use crate::world::{Holder, Kind, Level, Record, Table, Until, Who, World};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -202,12 +202,31 @@ impl<'a> Eyes<'a> {
         found
     }
 
+    /// Does a scope show the member records of this territory?
+    fn scope_reads(&self, at: usize, territory: i64) -> bool {
+        let (world, org) = (self.world, self.world.members[&self.who.member].org);
+        let held = |key: &String| world.members[&self.who.member].scopes.contains(&(at, "territory", key.clone()));
+        let mut above = chain(world, territory).into_iter().map(|id| &world.territories[&id]);
+        above.any(|node| node.org == org && held(&node.key)) && self.grid(at, &None).contains_key("scope")
+    }
+
+    fn parent_read(&self, at: usize, record: &Record) -> bool {
+        match (self.world.tables[at].shape.parent, &record.parent) {
+            (Some(parent), Some(id)) => self.rights(parent, id).has(Action::Read),
+            _ => true,
+        }
+    }
+
     fn scoped(&self, at: usize, record: &Record) -> bool {
         let (world, table) = (self.world, &self.world.tables[at]);
         world.members[&self.who.member].scopes.iter().filter(|(table, _, _)| *table == at).any(|(_, kind, value)| {
             match *kind {
-                "territory" => territory(world, table, record)
-                    .is_some_and(|t| chain(world, t).into_iter().any(|id| world.territories[&id].key == *value)),
+                "territory" => territory(world, table, record).is_some_and(|t| {
+                    chain(world, t).into_iter().any(|id| {
+                        let node = &world.territories[&id];
+                        node.org == record.org && node.key == *value
+                    })
+                }),
                 "segment" => table.shape.segment && record.segment.as_ref() == Some(value),
                 _ => table.shape.parent.is_some() && record.parent.as_ref() == Some(value),
             }
@@ -330,16 +349,36 @@ pub fn may_insert(
         let known = world.members[&o].org == new.org && world.members[&o].active;
         o == member || (known && (above(world, member, o) || assigns))
     });
-    let territory_ok = territory.is_none_or(|t| reaches_territory(world, member, t) || assigns);
-    owner_ok && territory_ok && (assigns || Eyes::new(world, who).rights_of(at, None, new).has(Action::Read))
+    let eyes = Eyes::new(world, who);
+    let territory_ok =
+        territory.is_none_or(|t| reaches_territory(world, member, t) || eyes.scope_reads(at, t) || assigns);
+    owner_ok
+        && territory_ok
+        && team_known(world, at, new)
+        && (assigns || eyes.parent_read(at, new))
+        && (assigns || eyes.rights_of(at, None, new).has(Action::Read))
 }
 
-/// May the session write these values with a plain UPDATE? It must stay able to read the record. `moved`: owner,
-/// territory or what else decides who reaches the record.
-pub fn may_change(world: &World, who: Who, at: usize, id: &str, new: &Record, moved: bool) -> bool {
-    let eyes = Eyes::new(world, who);
+/// A row names a team of its own organization, or none.
+fn team_known(world: &World, at: usize, new: &Record) -> bool {
+    new.team.is_none() || team(world, &world.tables[at], new).is_some_and(|id| world.teams[&id].org == new.org)
+}
+
+/// May the session write these values with a plain UPDATE? It must stay able to read the record. What decides who
+/// reaches the record takes the right to reassign, and a parent that others reach it by is one that the member sees.
+pub fn may_change(world: &World, who: Who, at: usize, id: &str, new: &Record) -> bool {
+    let (eyes, old) = (Eyes::new(world, who), &world.tables[at].records[id]);
+    let scopes = Book::of(world, at).rules().iter().any(|r| r.key.path == "scope");
+    let moved = old.owner != new.owner
+        || old.territory != new.territory
+        || old.team != new.team
+        || old.parent != new.parent
+        || (old.segment != new.segment && scopes);
     let rights = eyes.rights(at, id);
     rights.has(Action::Update)
         && (!moved || rights.has(Action::Reassign))
+        && (old.team == new.team || team_known(world, at, new))
+        && (old.parent == new.parent || eyes.parent_read(at, new))
+        && old.creator == new.creator
         && eyes.rights_of(at, Some(id), new).has(Action::Read)
 }

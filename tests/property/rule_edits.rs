@@ -7,7 +7,7 @@ use crate::generate::{chance, pick};
 use crate::reference;
 use crate::resolve::{Action, Book, PATHS};
 use crate::rich::{self, STAGES, STATUSES};
-use crate::rulebook::{OBJECTS, PRESETS, Rule};
+use crate::rulebook::{Line, OBJECTS, PRESETS, Rule};
 use crate::sessions::Sessions;
 use crate::tally::met;
 use crate::world::*;
@@ -18,6 +18,23 @@ use leadguard_tests::rand::seq::IndexedRandom;
 
 pub fn edit(rng: &mut StdRng, world: &mut World) -> Vec<Step> {
     let at = rng.random_range(0..world.tables.len());
+    let before = world.clone();
+    let steps = change(rng, world, at);
+    // The policies name the creator where rules ask for him, and changing them waits for whoever reads the table.
+    if !world.alone && asks_creator(&before, at) != asks_creator(world, at) {
+        *world = before;
+        return vec![];
+    }
+    steps
+}
+
+fn asks_creator(world: &World, at: usize) -> bool {
+    let table = &world.tables[at];
+    let created = |line: &Line| line.key.path == "created" && !line.denies();
+    table.shape.creator.is_some() && table.rulebook(&world.presets).iter().any(created)
+}
+
+fn change(rng: &mut StdRng, world: &mut World, at: usize) -> Vec<Step> {
     match rng.random_range(0..20) {
         0..9 => set_rule(rng, world, at),
         9..11 => drop_rule(rng, world, at),

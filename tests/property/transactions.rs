@@ -89,7 +89,8 @@ fn some_edits(rng: &mut StdRng, db: &Db, admin: &mut Client, world: &mut World, 
 
 /// One round of changes by the superuser; `world` afterwards is what is committed.
 pub fn round(rng: &mut StdRng, db: &Db, sessions: &mut Sessions, world: &mut World) {
-    if chance(rng, 25) {
+    world.alone = chance(rng, 25);
+    if world.alone {
         some_edits(rng, db, &mut sessions.admin, world, 2, false);
         return;
     }

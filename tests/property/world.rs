@@ -270,6 +270,8 @@ impl From<i64> for Who {
 pub struct World {
     pub presets: Arc<Presets>,
     pub rich: bool,
+    /// Nobody else has a transaction open: what has to lock a table may be done.
+    pub alone: bool,
     /// id and key
     pub orgs: Vec<(i64, String)>,
     /// Those whose organization view is on.
