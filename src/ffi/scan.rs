@@ -79,6 +79,15 @@ impl Tuple {
         unsafe { super::call::text_of(datum) }.map(body)
     }
 
+    /// A column of type text[], without its nulls.
+    pub(crate) fn texts(&self, column: Column) -> Vec<String> {
+        use pgrx::FromDatum;
+        let Some(datum) = self.datum(column) else { return Vec::new() };
+        // SAFETY: an array of texts of the live tuple; the strings are copied.
+        let texts = unsafe { Vec::<Option<String>>::from_datum(datum, false) };
+        texts.into_iter().flatten().flatten().collect()
+    }
+
     /// A column of type bytea.
     pub(crate) fn bytes(&self, column: Column) -> Option<Vec<u8>> {
         let datum = self.datum(column)?;
