@@ -414,7 +414,7 @@ FROM (VALUES ('Owner', 'own'), ('Owner', 'created'), ('Owner', 'organization'),
              ('Member', 'own'), ('Member', 'created')) AS r (role, path),
      (VALUES ('lead', 'access', '{}'::text[], 'full'), ('deal', 'access', '{}', 'full'),
              ('segment', 'access', '{}', 'full'), ('account', 'access', '{}', 'full'),
-             ('campaign', 'access', '{}', 'read'), ('campaign', 'update', '{draft,scheduled,paused}', 'allow'),
+             ('campaign', 'access', '{}', 'read'), ('campaign', 'update', '{draft,paused,scheduled}', 'allow'),
              ('campaign', 'archive', '{}', 'allow'), ('campaign', 'share', '{}', 'allow'), ('campaign', 'reassign', '{}', 'allow')
      ) AS a (object, action, statuses, effect);
 
