@@ -88,13 +88,15 @@ impl Changed {
     }
 }
 
-/// The rules of UPDATE once the right to update the old row is known.
+/// The rules of UPDATE once the right to update the old row is known. `may_hide`: it may go out of the writer's sight by
+/// a hiding rule.
 pub(crate) fn update(
     subject: &Subject,
     table: &Table,
     rights: Rights,
     changed: Changed,
     new: &Mapped,
+    may_hide: bool,
 ) -> Result<(), Failure> {
     let Some(member) = &subject.member else { return Err(refused("this session is no member")) };
     if changed.fixed {
@@ -123,7 +125,7 @@ pub(crate) fn update(
     if changed.parent {
         parent(subject, table, new, false)?;
     }
-    if !subject.reads(table, new) {
+    if !subject.reads(table, new) && !(may_hide && subject.would_read(table, new)) {
         return Err(refused("the changed row would no longer be readable for the writing member").hint(
             if subject.would_read(table, new) {
                 "Mark a record with leadguard.mark_sensitive; who sees the next stage moves it there."
