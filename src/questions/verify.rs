@@ -3,21 +3,23 @@
 
 use super::asker::Asker;
 use super::paths::{self, Whose};
-use super::reach::Fetched;
+use super::reach::{self, Fetched};
 use super::record::{Target, as_caller};
 use crate::errors::{bad_argument, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::Mode;
 use crate::model::rights::Rights;
-use crate::visibility::{Part, subject};
+use crate::visibility::Part;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::Oid;
 use pgrx::{name, pg_extern};
 use std::collections::HashMap;
 
-type Differences =
-    TableIterator<'static, (name!(record, String), name!(member, String), name!(by_sets, String), name!(by_paths, String))>;
+type Differences = TableIterator<
+    'static,
+    (name!(record, String), name!(member, String), name!(by_sets, String), name!(by_paths, String)),
+>;
 
 /// Compares both for records of a table, chosen at random, and every active member; no row when they agree. Superusers and
 /// members with administer (42501), who compare what they see; 22023.
@@ -27,9 +29,9 @@ fn verify(target: Option<Oid>, samples: Option<i32>) -> Differences {
     if !asker.administers() {
         refused("verify refused").hint("A superuser or a member with the capability administer can.").raise();
     }
-    let samples = samples.filter(|samples| *samples > 0).unwrap_or_else(|| {
-        bad_argument("the number of samples must be positive").raise()
-    });
+    let samples = samples
+        .filter(|samples| *samples > 0)
+        .unwrap_or_else(|| bad_argument("the number of samples must be positive").raise());
     let target = Target::find(target, Sees::Statement);
     let text = format!(
         "SELECT {} FROM {} ORDER BY pg_catalog.random() LIMIT {samples}",
@@ -51,7 +53,7 @@ fn verify(target: Option<Oid>, samples: Option<i32>) -> Differences {
         .collect();
     let mut differences = Vec::new();
     for (id, key, org) in members(asker.member.as_ref().map(|member| member.org_id)) {
-        let subject = subject::other(id, Mode::Person, false);
+        let subject = reach::other(id, Mode::Person, false, &target);
         for (row, record, by_paths) in &records {
             let by_sets = subject.rights(&target.table, &row.mapped());
             let by_paths = by_paths.get(&id).copied().unwrap_or_default();
