@@ -1,7 +1,7 @@
 //! The paths by which members reach one record, with what the rules of its table give on them.
 
 use super::asker::About;
-use super::record::{Record, Target};
+use super::record::{self, Record, Target};
 use super::standing::{self, Person, Roles, Standing};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Row, Sees};
@@ -10,7 +10,6 @@ use crate::model::level::Level;
 use crate::model::path::Path;
 use crate::model::rights::Rights;
 use crate::rules;
-use crate::visibility;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -196,7 +195,7 @@ fn hidden(access: &Access, record: &Record, member: i64) -> Option<&'static str>
 fn readers_of_parent(target: &Target, record: &Record, whose: Whose, sees: Sees) -> Vec<i64> {
     let (Some(parent), Some(id)) = (target.table.parent, &record.parent) else { return Vec::new() };
     let uses_path = |rule: &crate::model::rules::Rule| rule.path == Some(Path::Parent);
-    if !target.table.rules.rules.iter().any(uses_path) || visibility::now().table(parent).is_none() {
+    if !target.table.rules.rules.iter().any(uses_path) || record::subject(sees).table(parent).is_none() {
         return Vec::new();
     }
     let parent = Target::find(Some(parent), sees);

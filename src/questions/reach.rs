@@ -3,12 +3,14 @@
 
 use super::asker::{About, Asker};
 use super::record::{Column, Target, as_caller};
+use crate::ffi::owner::as_owner_of;
 use crate::ffi::sql::{self, Param, Row, Sees};
 use crate::identity::Mode;
 use crate::model::access::Decides;
 use crate::model::path::Path;
 use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value, ValueSet, parse_int, parse_uuid};
+use crate::names;
 use crate::visibility::{Mapped, Part, Subject, subject};
 use std::cmp::Reverse;
 use std::rc::Rc;
@@ -89,8 +91,33 @@ fn is_any(column: &Column, number: usize) -> String {
     format!("{} OPERATOR(pg_catalog.=) ANY (${number}{cast})", column.quoted)
 }
 
-fn asked(about: &About) -> Rc<Subject> {
-    subject::other(about.id, if about.analyst { Mode::Analyst } else { Mode::Person }, about.personal)
+fn asked(about: &About, target: &Target) -> Rc<Subject> {
+    let mode = if about.analyst { Mode::Analyst } else { Mode::Person };
+    other(about.id, mode, about.personal, target)
+}
+
+/// Somebody about whom a question is, with what he reads of the tables above this one.
+pub(super) fn other(member: i64, mode: Mode, personal: bool, target: &Target) -> Rc<Subject> {
+    let subject = subject::other(member, mode, personal);
+    read_parents(&subject, target);
+    Rc::new(subject)
+}
+
+/// The policy of a parent answers about who asks; for anybody else its rows are judged here.
+fn read_parents(subject: &Subject, target: &Target) {
+    let Some(parent) = target.table.parent else { return };
+    if !subject.access(&target.table).reads(Path::Parent) || subject.table(parent).is_none() {
+        return;
+    }
+    let parent = Target::find(Some(parent), Sees::Statement);
+    read_parents(subject, &parent);
+    let whole = names::shown(parent.table.target);
+    let rows = touched(subject, &parent, &whole, |read| as_owner_of(parent.table.target, read));
+    let sees_archived = subject.has_capability("see_archived");
+    let read =
+        rows.iter().filter(|row| subject.reads(&parent.table, &row.mapped()) && (!row.archived || sees_archived));
+    let ids = ValueSet::of_records(read.filter_map(|row| row.text(Part::Id)), parent.id.kind);
+    subject.keep_parents(parent.table.target, parent.id.kind, ids);
 }
 
 /// The sets of one member as conditions on the columns; none for who reaches every row.
@@ -122,24 +149,32 @@ fn conditions(subject: &Subject, target: &Target) -> Option<Vec<(String, Values)
     Some(found)
 }
 
-/// Every record of the table that `about` reaches and the asking one can read, in order of the id.
-pub(crate) fn everything(asker: &Asker, about: &About, target: &Target) -> Vec<Found> {
-    let subject = asked(about);
-    // Row security answers for what the caller reads, except for roles to which it does not apply.
-    let readable = match asker.id() {
-        Some(id) if !asker.superuser && id != about.id => asker.about(None).map(|own| asked(&own)),
-        _ => None,
-    };
-    let conditions = match conditions(&subject, target) {
+/// The rows of a table that any of the member's sets touches, in order of the id.
+fn touched(subject: &Subject, target: &Target, relation: &str, run: impl FnOnce(&mut dyn FnMut())) -> Vec<Fetched> {
+    let conditions = match conditions(subject, target) {
         Some(conditions) if conditions.is_empty() => return Vec::new(),
         conditions => conditions.unwrap_or_default(),
     };
     let (arms, values): (Vec<String>, Vec<Values>) = conditions.into_iter().unzip();
     let condition = if arms.is_empty() { String::new() } else { format!(" WHERE {}", arms.join(" OR ")) };
-    let text = format!("SELECT {} FROM {}{condition} ORDER BY 1", target.select_list(), target.relation);
+    let text = format!("SELECT {} FROM {relation}{condition} ORDER BY 1", target.select_list());
     let params: Vec<Param> = values.iter().map(Values::param).collect();
     let mut fetched = Vec::new();
-    as_caller(|| sql::query_once(&text, &params, Sees::Statement, &mut |row| fetched.push(Fetched::of(target, row))));
+    run(&mut || {
+        sql::query_once(&text, &params, Sees::Statement, &mut |row| fetched.push(Fetched::of(target, row)));
+    });
+    fetched
+}
+
+/// Every record of the table that `about` reaches and the asking one can read, in order of the id.
+pub(crate) fn everything(asker: &Asker, about: &About, target: &Target) -> Vec<Found> {
+    let subject = asked(about, target);
+    // Row security answers for what the caller reads, except for roles to which it does not apply.
+    let readable = match asker.id() {
+        Some(id) if !asker.superuser && id != about.id => asker.about(None).map(|own| asked(&own, target)),
+        _ => None,
+    };
+    let fetched = touched(&subject, target, &target.relation, |read| as_caller(read));
     let table = &target.table;
     let judge = |row: &Fetched| {
         let mapped = row.mapped();

@@ -3,14 +3,14 @@
 
 use super::asker::Asker;
 use super::paths::{self, Whose};
-use super::reach::Fetched;
+use super::reach::{self, Fetched};
 use super::record::{Target, as_caller};
 use crate::errors::{bad_argument, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::Mode;
 use crate::model::rights::Rights;
-use crate::visibility::{Part, subject};
+use crate::visibility::Part;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::Oid;
 use pgrx::{name, pg_extern};
@@ -53,7 +53,7 @@ fn verify(target: Option<Oid>, samples: Option<i32>) -> Differences {
         .collect();
     let mut differences = Vec::new();
     for (id, key, org) in members(asker.member.as_ref().map(|member| member.org_id)) {
-        let subject = subject::other(id, Mode::Person, false);
+        let subject = reach::other(id, Mode::Person, false, &target);
         for (row, record, by_paths) in &records {
             let by_sets = subject.rights(&target.table, &row.mapped());
             let by_paths = by_paths.get(&id).copied().unwrap_or_default();

@@ -50,6 +50,8 @@ pub(crate) struct Subject {
     parents: Loaded<(Oid, Kind), ValueSet>,
     /// Wants his own records only.
     personal: bool,
+    /// It is the session's own member, and not one whom a question is about.
+    asks: bool,
 }
 
 impl Subject {
@@ -72,6 +74,7 @@ impl Subject {
             listed: RefCell::default(),
             parents: RefCell::default(),
             personal,
+            asks: true,
         }
     }
 
@@ -132,7 +135,16 @@ impl Subject {
         let registered = self.table(parent);
         let id_column = &registered.as_ref().as_ref()?.id_column;
         let key = (parent, kind.family());
-        Some(Subject::part(&self.parents, key, || self.in_state(|| parents::readable(parent, id_column, key.1))))
+        let make = || match self.asks {
+            true => self.in_state(|| parents::readable(parent, id_column, key.1)),
+            false => ValueSet::of_ids([]),
+        };
+        Some(Subject::part(&self.parents, key, make))
+    }
+
+    /// What a member whom a question is about reads of a parent.
+    pub(crate) fn keep_parents(&self, parent: Oid, kind: Kind, ids: ValueSet) {
+        self.parents.borrow_mut().push(((parent, kind.family()), Rc::new(ids)));
     }
 
     fn at(&self) -> At {
@@ -258,9 +270,10 @@ pub(crate) fn statement() -> Rc<Subject> {
     }
 }
 
-/// Somebody about whom a question is, in the state that the running statement sees.
-pub(crate) fn other(member: i64, mode: Mode, personal: bool) -> Rc<Subject> {
-    Rc::new(Subject::of(Of::Statement, Some(Identity { member, mode }), personal))
+/// Somebody about whom a question is, in the state that the running statement sees. What he reads of parents is the
+/// asking code's to tell: their policies would answer about who asks.
+pub(crate) fn other(member: i64, mode: Mode, personal: bool) -> Subject {
+    Subject { asks: false, ..Subject::of(Of::Statement, Some(Identity { member, mode }), personal) }
 }
 
 /// The subject in the newest state.

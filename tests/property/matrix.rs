@@ -12,6 +12,8 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     let at = rng.random_range(0..world.tables.len());
     rules(&mut sessions.admin, world, at);
     switches(&mut sessions.admin, world, at);
+    let question = format!("SELECT v::text FROM leadguard.verify({}, 3) AS v", literal(&world.tables[at].shape.name));
+    assert_eq!(rows(&mut sessions.admin, &question), Vec::<Vec<String>>::new(), "{question}");
 }
 
 /// `leadguard.rules`: the preset's rules and those that the table put in their place.

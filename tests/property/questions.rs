@@ -82,7 +82,11 @@ fn what_can(rng: &mut StdRng, admin: &mut Client, world: &World, at: usize) {
         .filter(|id| eyes.may(at, id, action))
         .map(|id| (id.clone(), level(eyes.rights(at, id))))
         .collect();
-    assert_eq!(listed, expected, "{question}\n{:?}\n{}", table.shape, describe(world, Some(member.into()), at));
+    let mut text = format!("{question}\n{:?}\n{}", table.shape, describe(world, Some(member.into()), at));
+    for (id, _) in listed.symmetric_difference(&expected) {
+        text += &format!("{id} {:?} paths {:?}\n", table.records.get(id), eyes.paths(at, id));
+    }
+    assert_eq!(listed, expected, "{text}");
     assert_eq!(found.len(), listed.len(), "a record comes twice: {question}");
 }
 
