@@ -125,7 +125,8 @@ pub(crate) fn update(
     if changed.parent {
         parent(subject, table, new, false)?;
     }
-    if !subject.reads(table, new) && !(may_hide && subject.would_read(table, new)) {
+    let stays = subject.reads(table, new) || (may_hide && subject.would_read(table, new));
+    if !stays {
         return Err(refused("the changed row would no longer be readable for the writing member").hint(
             if subject.would_read(table, new) {
                 "Mark a record with leadguard.mark_sensitive; who sees the next stage moves it there."
