@@ -460,6 +460,13 @@ AS 'MODULE_PATHNAME', 'leadguard_may_insert';
 COMMENT ON FUNCTION leadguard.may_insert(regclass, text, VARIADIC "any") IS
 'Policy of INSERT: whether the asking member may insert the row as it is about to be stored.';
 
+CREATE FUNCTION leadguard.visible_unmarked(target regclass)
+RETURNS boolean LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE COST 1 SUPPORT leadguard.visible_all_support
+AS 'MODULE_PATHNAME', 'leadguard_visible_unmarked';
+
+COMMENT ON FUNCTION leadguard.visible_unmarked(regclass) IS
+'Policy, in plans made for members who see every row of the table but those marked as sensitive: as leadguard.visible_all.';
+
 -- The same for the columns that other presets look at.
 CREATE FUNCTION leadguard.visible_creator_support(internal)
 RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
@@ -1931,24 +1938,24 @@ DECLARE
         'record_contact', 'contact_type', 'domain_rule'];
     views text[] := ARRAY['rules', 'switches'];
     functions text[] := ARRAY[
-        'may_read_support', 'may_read', 'may_still_read', 'may_insert', 'visible_creator_support', 'visible_creator',
-        'visible_creators', 'visible_segment_support', 'visible_segment', 'visible_segments', 'visible_team_support',
-        'visible_team', 'visible_teams', 'visible_parent_support', 'visible_parent', 'visible_parents',
-        'hiding_support', 'visible_stage', 'visible_sensitive', 'protect', 'team_add', 'verify', 'set_rule',
-        'drop_rule', 'set_switch', 'reset_switch', 'set_preset', 'access_matrix', 'member_rights', 'mark_sensitive',
-        'unmark_sensitive', 'own_rank', 'outranks_me', 'may_give', 'owned_teams', 'would_command', 'is_fresh_id',
-        'directory_limits', 'own_new_team', 'keep_holders', 'refuse_truncate', 'keep_owners', 'owned_records',
-        'restore_default_organization', 'keep_organization_key', 'delete_organization', 'merge_organization',
-        'contact_add', 'contact_side', 'contact_remove', 'contact_mark', 'contact_unmark', 'contacts',
-        'contact_history', 'grant_contacts', 'contact_level', 'follow_contact', 'follow_member_kind', 'domain_gives',
-        'joins_as', 'role_for', 'resolve_domain_rule', 'keep_domain_roles', 'join_by_domain', 'join_with_role',
-        'invite', 'invitations', 'domain_rule_guard'];
+        'may_read_support', 'may_read', 'may_still_read', 'may_insert', 'visible_unmarked', 'visible_creator_support',
+        'visible_creator', 'visible_creators', 'visible_segment_support', 'visible_segment', 'visible_segments',
+        'visible_team_support', 'visible_team', 'visible_teams', 'visible_parent_support', 'visible_parent',
+        'visible_parents', 'hiding_support', 'visible_stage', 'visible_sensitive', 'protect', 'team_add', 'verify',
+        'set_rule', 'drop_rule', 'set_switch', 'reset_switch', 'set_preset', 'access_matrix', 'member_rights',
+        'mark_sensitive', 'unmark_sensitive', 'own_rank', 'outranks_me', 'may_give', 'owned_teams', 'would_command',
+        'is_fresh_id', 'directory_limits', 'own_new_team', 'keep_holders', 'refuse_truncate', 'keep_owners',
+        'owned_records', 'restore_default_organization', 'keep_organization_key', 'delete_organization',
+        'merge_organization', 'contact_add', 'contact_side', 'contact_remove', 'contact_mark', 'contact_unmark',
+        'contacts', 'contact_history', 'grant_contacts', 'contact_level', 'follow_contact', 'follow_member_kind',
+        'domain_gives', 'joins_as', 'role_for', 'resolve_domain_rule', 'keep_domain_roles', 'join_by_domain',
+        'join_with_role', 'invite', 'invitations', 'domain_rule_guard'];
     for_anyone text[] := ARRAY[
-        'may_read', 'may_still_read', 'may_insert', 'visible_creator', 'visible_creators', 'visible_segment',
-        'visible_segments', 'visible_team', 'visible_teams', 'visible_parent', 'visible_parents', 'visible_stage',
-        'visible_sensitive', 'protect', 'team_add', 'verify', 'set_rule', 'drop_rule', 'set_switch', 'reset_switch',
-        'set_preset', 'access_matrix', 'member_rights', 'mark_sensitive', 'unmark_sensitive', 'own_rank',
-        'outranks_me', 'may_give', 'owned_teams', 'would_command', 'is_fresh_id', 'owned_records',
+        'visible_unmarked', 'may_read', 'may_still_read', 'may_insert', 'visible_creator', 'visible_creators',
+        'visible_segment', 'visible_segments', 'visible_team', 'visible_teams', 'visible_parent', 'visible_parents',
+        'visible_stage', 'visible_sensitive', 'protect', 'team_add', 'verify', 'set_rule', 'drop_rule', 'set_switch',
+        'reset_switch', 'set_preset', 'access_matrix', 'member_rights', 'mark_sensitive', 'unmark_sensitive',
+        'own_rank', 'outranks_me', 'may_give', 'owned_teams', 'would_command', 'is_fresh_id', 'owned_records',
         'delete_organization', 'merge_organization', 'contact_add', 'contact_side', 'contact_remove', 'contact_mark',
         'contact_unmark', 'contacts', 'contact_history', 'invite', 'invitations', 'role_for'];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');

@@ -91,6 +91,12 @@ AS 'MODULE_PATHNAME', 'leadguard_visible_all';
 COMMENT ON FUNCTION leadguard.visible_all(regclass) IS
 'Policy, in plans made for members who see every row of the table: lets them pass. False for those who see nothing of it; 40001 for anybody else, whose plan this is not: his access changed while the query was being planned.';
 
+CREATE FUNCTION leadguard.visible_unmarked(target regclass)
+RETURNS boolean LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE COST 1 SUPPORT leadguard.visible_all_support
+AS 'MODULE_PATHNAME', 'leadguard_visible_unmarked';
+COMMENT ON FUNCTION leadguard.visible_unmarked(regclass) IS
+'Policy, in plans made for members who see every row of the table but those marked as sensitive: as leadguard.visible_all.';
+
 -- The same for the columns that other presets look at.
 CREATE FUNCTION leadguard.visible_creator_support(internal)
 RETURNS internal LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE

@@ -148,7 +148,7 @@ GRANT EXECUTE ON FUNCTION
     leadguard.visible_territory(regclass, "any"), leadguard.visible_territories(regclass, anyelement),
     leadguard.visible_record(regclass, "any"), leadguard.visible_records(regclass, anyelement),
     leadguard.visible_organization(regclass, "any"), leadguard.visible_organizations(regclass, anyelement),
-    leadguard.visible_admin(regclass, "any"), leadguard.visible_from(regclass, anyelement), leadguard.visible_all(regclass),
+    leadguard.visible_admin(regclass, "any"), leadguard.visible_from(regclass, anyelement), leadguard.visible_all(regclass), leadguard.visible_unmarked(regclass),
     leadguard.still_visible(regclass, "any", "any", "any", "any"),
     leadguard.acceptable(regclass, "any", "any", "any", "any"),
     leadguard.may_read(regclass, text, VARIADIC "any"), leadguard.may_still_read(regclass, text, VARIADIC "any"),

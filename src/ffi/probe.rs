@@ -163,5 +163,6 @@ probes! {
     pg_finfo_leadguard_visible_record, leadguard_visible_record => |call| policy::arm(call, Arm::Record);
     pg_finfo_leadguard_visible_admin, leadguard_visible_admin => |call| policy::arm(call, Arm::Admin);
     pg_finfo_leadguard_visible_all, leadguard_visible_all => policy::gate;
+    pg_finfo_leadguard_visible_unmarked, leadguard_visible_unmarked => policy::gate_unmarked;
     pg_finfo_leadguard_visible_organization, leadguard_visible_organization => |call| policy::arm(call, Arm::Organization);
 }

@@ -92,9 +92,10 @@ impl Arm {
 struct Functions {
     /// `CHANGES` when they were looked up; 0: never.
     changes: u64,
-    /// How the plan cache knows the gate and the arm that every OR has: every plan has one of them.
-    hashes: [u32; 2],
+    /// How the plan cache knows the gates and the arm that every OR has: every plan has one of them.
+    hashes: [u32; 3],
     all: Oid,
+    unmarked: Oid,
     arms: [Oid; ARMS.len()],
     stage: Oid,
     sensitive: Oid,
@@ -118,11 +119,12 @@ fn functions() -> Functions {
     }
     let all = function(c"visible_all", &[pg_sys::REGCLASSOID]);
     let arms = ARMS.map(|arm| function_if_any(arm.function(), &[pg_sys::REGCLASSOID, pg_sys::ANYOID]));
-    let hashes = [all, arms[Arm::Record.number()]].map(session::plan_cache_hash);
+    let unmarked = function_if_any(c"visible_unmarked", &[pg_sys::REGCLASSOID]);
+    let hashes = [all, unmarked, arms[Arm::Record.number()]].map(session::plan_cache_hash);
     let hiding =
         |name, columns| function_if_any(name, &[&[pg_sys::REGCLASSOID], &[pg_sys::ANYOID; 3][..columns]].concat());
     let (stage, sensitive) = (hiding(c"visible_stage", 2), hiding(c"visible_sensitive", 3));
-    let found = Functions { changes, hashes, all, arms, stage, sensitive };
+    let found = Functions { changes, hashes, all, unmarked, arms, stage, sensitive };
     FUNCTIONS.set(found);
     found
 }
@@ -218,7 +220,7 @@ impl Policy {
         let table = subject.table(target);
         plans::planned_by(&subject);
         let arm = |arm: Arm, column: Expr| Expr::call(functions.arms[arm.number()], &[self.target, column]);
-        if may_claim_all(&subject, &table) {
+        if may_claim(&subject, &table, arm::sees_all) {
             // A plan that cannot outlive this state needs no gate, which would keep other predicates from indexes.
             let all = if self.once { Expr::always() } else { Expr::call(functions.all, &[self.target]) };
             let organization = self.column(Part::Organization).map(|column| arm(Arm::Organization, column));
@@ -228,13 +230,17 @@ impl Policy {
             // One call for one row: no index is asked for, and the plan fits every member.
             return None;
         }
-        let of_columns = Arm::OF_COLUMNS.into_iter().filter_map(|of| Some(arm(of, self.column(of.part())?)));
-        let paths: Vec<Expr> = of_columns.chain([arm(Arm::Record, self.id), arm(Arm::Admin, self.id)]).collect();
         let mut conditions: Vec<Expr> =
-            self.column(Part::Organization).map(|c| arm(Arm::Organization, c)).into_iter().collect();
-        conditions.push(Expr::or(&paths));
-        if let Some(stage) = self.column(Part::Stage) {
-            conditions.push(Expr::call(functions.stage, &[self.target, stage, self.id]));
+            self.column(Part::Organization).map(|column| arm(Arm::Organization, column)).into_iter().collect();
+        if may_claim(&subject, &table, arm::sees_all_unmarked) {
+            conditions.push(Expr::call(functions.unmarked, &[self.target]));
+        } else {
+            let of_columns = Arm::OF_COLUMNS.into_iter().filter_map(|of| Some(arm(of, self.column(of.part())?)));
+            let paths: Vec<Expr> = of_columns.chain([arm(Arm::Record, self.id), arm(Arm::Admin, self.id)]).collect();
+            conditions.push(Expr::or(&paths));
+            if let Some(stage) = self.column(Part::Stage) {
+                conditions.push(Expr::call(functions.stage, &[self.target, stage, self.id]));
+            }
         }
         if let Some(mark) = self.column(Part::Sensitive) {
             let owner = self.column(Part::Owner).unwrap_or_else(Expr::null);
@@ -251,8 +257,8 @@ impl Policy {
 /// Whether a plan may rest on the planning member's seeing every row. Plans are made anew when the role changes;
 /// within a SECURITY DEFINER function it stays the same whoever asks. And a transaction that has written may have
 /// changed who it is: functions plan their queries in the state before it.
-fn may_claim_all(subject: &Subject, table: &Option<Table>) -> bool {
-    arm::sees_all(subject, table) && !session::is_switched() && !session::has_written()
+fn may_claim(subject: &Subject, table: &Option<Table>, sees: fn(&Subject, &Option<Table>) -> bool) -> bool {
+    sees(subject, table) && !session::is_switched() && !session::has_written()
 }
 
 /// Support function of the re-check: a row that was visible almost always still is. It takes a new snapshot for

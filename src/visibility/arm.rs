@@ -131,12 +131,14 @@ pub(crate) fn reaches_all(subject: &Subject, table: &Option<Table>) -> bool {
 
 /// The same where none is hidden.
 pub(crate) fn sees_all(subject: &Subject, table: &Option<Table>) -> bool {
-    reaches_all(subject, table) && table.as_ref().is_some_and(|table| !hides(&subject.access(table).hidden, table))
+    let hides_marked = |table: &Table| table.sensitive_column.is_some() && subject.access(table).hidden.sensitive;
+    sees_all_unmarked(subject, table) && table.as_ref().is_some_and(|table| !hides_marked(table))
 }
 
-/// Whether a hiding rule may keep a row of the table from the member.
-fn hides(hidden: &crate::model::access::Hidden, table: &Table) -> bool {
-    (hidden.stages.is_some() && table.stage_column.is_some()) || (hidden.sensitive && table.sensitive_column.is_some())
+/// The same where none is hidden but those that are marked as sensitive.
+pub(crate) fn sees_all_unmarked(subject: &Subject, table: &Option<Table>) -> bool {
+    let hides_stages = |table: &Table| table.stage_column.is_some() && subject.access(table).hidden.stages.is_some();
+    reaches_all(subject, table) && table.as_ref().is_some_and(|table| !hides_stages(table))
 }
 
 /// Whether no row of the table can be visible.

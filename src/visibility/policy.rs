@@ -130,12 +130,21 @@ pub(crate) fn from(call: &Call) -> Datum {
 /// It lets such a member pass, shows nothing to those who see nothing, and stops everybody else: somebody who lost
 /// the right while his query was being planned, or in a transaction that keeps the plan of an earlier statement.
 pub(crate) fn gate(call: &Call) -> Datum {
+    pass(call, arm::sees_all)
+}
+
+/// The same for plans that look at the mark of sensitive rows and at nothing else.
+pub(crate) fn gate_unmarked(call: &Call) -> Datum {
+    pass(call, arm::sees_all_unmarked)
+}
+
+fn pass(call: &Call, opens: fn(&Subject, &Option<Table>) -> bool) -> Datum {
     let Some(target) = call.oid_argument(0) else { return truth(false) };
     let site = call::borrow(call.state(|| Site::new(None)));
     if !site.is_current(target) {
         let subject = subject::statement();
         let table = subject.table(target);
-        let open = arm::sees_all(&subject, &table);
+        let open = opens(&subject, &table);
         if !open && !arm::sees_nothing(&subject, &table) {
             plans::forget();
             failure("40001", "what this session may see changed since its query was planned")

@@ -97,7 +97,7 @@ pub fn describe(world: &World, who: Option<Who>, at: usize) -> String {
         text += &format!("preset {} object {} switches {:?}\n", table.preset, table.object, table.switches);
         let names = resolve::names(world, who.member);
         for rule in table.rulebook(&world.presets).iter().filter(|r| names.contains(&r.key.role.as_str())) {
-            let from = if table.rules.contains_key(&rule.key) { "table" } else { "preset" };
+            let from = if table.rules.contains_key(rule.key) { "table" } else { "preset" };
             text += &format!("    {rule:?} {from}\n");
         }
         if let Some(parent) = table.shape.parent {

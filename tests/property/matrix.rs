@@ -32,7 +32,7 @@ fn rules(admin: &mut Client, world: &World, at: usize) {
     let mut expected: BTreeSet<Vec<String>> =
         table.rules.iter().map(|(key, effect)| row(key, effect, "table")).collect();
     for rule in table.rulebook(&world.presets) {
-        if !table.rules.contains_key(&rule.key) {
+        if !table.rules.contains_key(rule.key) {
             expected.insert(row(&rule.key, &rule.effect, "preset"));
         }
     }
