@@ -381,7 +381,7 @@ impl Role {
             match self.switches.delete_mode {
                 DeleteMode::Rules => {}
                 DeleteMode::None => on_path.take(Rights::ARCHIVE),
-                DeleteMode::Soft | DeleteMode::Hard => on_path.archive_what_is_updated(),
+                DeleteMode::Soft | DeleteMode::Hard => on_path.limit(archived_where_updated),
             }
             if !visibility.includes(path) {
                 on_path.limit(|rights| rights - Rights::READ);
@@ -397,11 +397,9 @@ impl Role {
     }
 }
 
-impl OnPath {
-    fn archive_what_is_updated(&mut self) {
-        let with = |rights: Rights| if rights.has(Rights::UPDATE) { rights | Rights::ARCHIVE } else { rights };
-        self.limit(with);
-    }
+/// A role whose DELETE archives does so wherever it updates, and nowhere else.
+fn archived_where_updated(rights: Rights) -> Rights {
+    if rights.has(Rights::UPDATE) { rights | Rights::ARCHIVE } else { rights - Rights::ARCHIVE }
 }
 
 /// A path on which the rules give a role something and do not let it read; that could not work.

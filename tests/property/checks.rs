@@ -91,6 +91,10 @@ pub fn describe(world: &World, who: Option<Who>, at: usize) -> String {
         "{who:?} key {} org {} manager {:?} active {} kind {} roles {:?} scopes {:?}\n",
         m.key, m.org, m.manager, m.active, m.kind, m.roles, m.scopes
     );
+    let teams: Vec<_> = world.teams.iter().filter(|(_, t)| t.org == m.org).collect();
+    let teams: Vec<_> = teams.iter().map(|(id, t)| (id, t.access, t.members.contains(&who.member))).collect();
+    let below: Vec<&i64> = world.members.keys().filter(|id| reference::above(world, who.member, **id)).collect();
+    text += &format!("teams {teams:?} below {below:?}\n");
     if world.rich {
         let table = &world.tables[at];
         text += &format!("roles {:?} view {}\n", world.roles_of(who.member), world.open.contains(&m.org));

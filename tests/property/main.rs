@@ -75,6 +75,10 @@ fn one_world(rng: &mut StdRng, db: &str, rich: bool, name: &str, round: &mut u32
     let mut world = generate::world(rng, presets, rich);
     build::build(&db, &mut admin, &world);
     let mut sessions = Sessions::open(&db, admin, &world);
+    // Most presets give little to most members: rules of the tables' own make the worlds dense.
+    for _ in 0..if rich { 60 } else { 0 } {
+        transactions::rules(rng, &mut sessions, &mut world);
+    }
     while *round < until {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             if rich && rng.random_range(0..4) == 0 {

@@ -84,7 +84,8 @@ fn what_can(rng: &mut StdRng, admin: &mut Client, world: &World, at: usize) {
         .collect();
     let mut text = format!("{question}\n{:?}\n{}", table.shape, describe(world, Some(member.into()), at));
     for (id, _) in listed.symmetric_difference(&expected) {
-        text += &format!("{id} {:?} paths {:?}\n", table.records.get(id), eyes.paths(at, id));
+        let grants: Vec<&Grant> = table.grants.iter().filter(|g| g.record == *id).collect();
+        text += &format!("{id} {:?} paths {:?} {grants:?}\n", table.records.get(id), eyes.paths(at, id));
     }
     assert_eq!(listed, expected, "{text}");
     assert_eq!(found.len(), listed.len(), "a record comes twice: {question}");

@@ -1,7 +1,7 @@
 //! Who may do what with which record, written down a second time: parent pointers are walked, every path is one loop,
 //! every hiding rule one condition. No closure, no set, nothing shared with the extension.
 
-use crate::resolve::{self, Action, Book, Rights, cap, grid, hard_deletes, outside};
+use crate::resolve::{self, Action, Book, Rights, cap, grid, hard_deletes, names, outside};
 use crate::world::{Holder, Kind, Level, Record, Table, Until, Who, World};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,7 +175,10 @@ impl<'a> Eyes<'a> {
                 if holder == me {
                     add(mine, grant.level);
                 }
-                if let Some(path) = above.filter(|_| manages(holder)) {
+                // What everybody in the organization has comes from nobody below; a guest above one has none of it.
+                let everybody =
+                    team_access && matches!(grant.holder, Holder::Team(t) if world.teams[&t].access == "organization");
+                if let Some(path) = above.filter(|_| !everybody && manages(holder)) {
                     let most = if grant.kind == Kind::Share { below } else { Level::Full };
                     add(path, grant.level.min(most));
                 }
@@ -250,33 +253,41 @@ impl<'a> Eyes<'a> {
         asking.org == record.org && !outside(self.world, self.who, at)
     }
 
+    /// Whether stages and marks hide records of a table from the member at all, and whether his own stay.
+    pub fn hides(&self, at: usize) -> (bool, bool, bool) {
+        let (world, me, table) = (self.world, self.who.member, &self.world.tables[at]);
+        let analyst = self.who.analyst || world.members[&me].roles.contains("analyst");
+        if analyst && !world.on(at, "hiding_binds_analysts") {
+            return (false, false, false);
+        }
+        let narrow = |role: &&str| table.value(&world.presets, "stages", role) != "*";
+        let rank = world.roles_of(me).iter().map(|role| role.rank).max().unwrap_or(0);
+        let cleared = world.has(me, "see_sensitive") || rank >= world.number(at, "sensitive_rank");
+        (
+            table.shape.stage && names(world, me).iter().any(narrow),
+            table.shape.sensitive.is_some() && !cleared,
+            world.on(at, "exempt_owner"),
+        )
+    }
+
     /// The rule that hides a record from the member, whatever leads there.
     pub fn hidden(&self, at: usize, record: &Record) -> Option<&'static str> {
         let (world, me, table) = (self.world, self.who.member, &self.world.tables[at]);
-        let member = &world.members[&me];
-        let analyst = self.who.analyst || member.roles.contains("analyst");
-        if analyst && !world.on(at, "hiding_binds_analysts") {
-            return None;
-        }
-        if table.shape.stage {
-            for role in member.roles.iter().map(String::as_str).chain(["*"]) {
-                let list = table.value(&world.presets, "stages", role);
-                let within = |stage: &String| list.split(',').any(|one| one == stage);
-                if list != "*" && !record.stage.as_ref().is_some_and(within) {
-                    return Some("stage");
-                }
+        let (stages, marks, except_own) = self.hides(at);
+        for role in names(world, me).into_iter().filter(|_| stages) {
+            let list = table.value(&world.presets, "stages", role);
+            let within = |stage: &String| list.split(',').any(|one| one == stage);
+            if list != "*" && !record.stage.as_ref().is_some_and(within) {
+                return Some("stage");
             }
         }
-        let sensitive = match (table.shape.sensitive, record.sensitive.as_deref()) {
+        let marked = match (table.shape.sensitive, record.sensitive.as_deref()) {
             (Some("boolean"), Some(value)) => value == "t",
             (Some(_), Some(value)) => !value.is_empty(),
             _ => false,
         };
-        let rank = world.roles_of(me).iter().map(|role| role.rank).max().unwrap_or(0);
-        let cleared = world.has(me, "see_sensitive")
-            || rank >= world.number(at, "sensitive_rank")
-            || (world.on(at, "exempt_owner") && named(world, table.shape.owner, &record.owner) == Some(me));
-        (sensitive && !cleared).then_some("sensitive")
+        let own = || named(world, table.shape.owner, &record.owner) == Some(me);
+        (marks && marked && !(except_own && own())).then_some("sensitive")
     }
 
     /// What all paths together give, unless the record is hidden.

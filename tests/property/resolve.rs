@@ -175,7 +175,8 @@ impl<'a> Book<'a> {
                 && if self.has_rows(role, path) {
                     self.rows(role, path, action, status)
                 } else {
-                    action == Action::Read
+                    // Who does not see his own records does not see those of others.
+                    action == Action::Read && self.rows(role, "own", Action::Read, None)
                 };
         }
         if path == "admin" && !self.admin {

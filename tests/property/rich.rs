@@ -51,6 +51,7 @@ pub fn one_role(rng: &mut StdRng, world: &World, pool: &[String]) -> Option<Stri
 /// Adds columns to the shape of table `number`; preset and object.
 pub fn table(rng: &mut StdRng, world: &World, number: usize, shape: &mut Shape) -> (&'static str, &'static str) {
     let any = |rng: &mut StdRng| *Reference::ALL.choose(rng).expect("a kind");
+    shape.org_column = chance(rng, 75);
     shape.creator = chance(rng, 75).then(|| any(rng));
     // A team's key is no uuid.
     shape.team = chance(rng, 60).then(|| any(rng)).filter(|kind| *kind != Reference::Uuid);

@@ -56,7 +56,7 @@ fn role(rng: &mut StdRng, world: &World) -> String {
     }
 }
 
-fn mapped(shape: &Shape, path: &str) -> bool {
+pub fn mapped(shape: &Shape, path: &str) -> bool {
     match path {
         "own" | "manager" | "colleague" => shape.owner.is_some(),
         "created" => shape.creator.is_some(),
@@ -221,13 +221,17 @@ fn value(rng: &mut StdRng, world: &World, switch: &str) -> String {
             _ => STAGES.iter().filter(|_| chance(rng, 70)).copied().chain(["won"]).collect::<Vec<_>>().join(","),
         },
         "manager_depth" => rng.random_range(0..4).to_string(),
+        "colleagues" if chance(rng, 60) => "on".to_string(),
         "sensitive_rank" => ["1", "10", "50", "51", "101"].choose(rng).expect("rank").to_string(),
         _ => pick(rng, &world.presets.switches[switch].choices).expect("choices"),
     }
 }
 
 fn random_switch(rng: &mut StdRng, world: &World) -> (String, String) {
-    let names: Vec<String> = world.presets.switches.keys().filter(|name| *name != "domain_roles").cloned().collect();
+    let mut names: Vec<String> =
+        world.presets.switches.keys().filter(|name| *name != "domain_roles").cloned().collect();
+    // Those without which other rules and switches mean nothing.
+    names.extend(["colleagues", "colleagues", "hierarchy", "edit_implies_read"].map(str::to_string));
     let switch = pick(rng, &names).expect("switches");
     let role = if world.presets.switches[&switch].per_role { role(rng, world) } else { String::new() };
     (switch, role)

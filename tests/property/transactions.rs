@@ -7,6 +7,7 @@ use crate::edits::{Step, edit};
 use crate::generate::{chance, pick};
 use crate::questions;
 use crate::reference;
+use crate::rule_edits;
 use crate::sessions::{Sessions, sqlstate, texts};
 use crate::tally::met;
 use crate::world::*;
@@ -85,6 +86,13 @@ fn some_edits(rng: &mut StdRng, db: &Db, admin: &mut Client, world: &mut World, 
         let steps = edit(rng, db, world);
         apply(admin, steps, world, in_transaction);
     }
+}
+
+/// One change of rules or switches, while nobody reads.
+pub fn rules(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World) {
+    world.alone = true;
+    let steps = rule_edits::edit(rng, world);
+    apply(&mut sessions.admin, steps, world, false);
 }
 
 /// One round of changes by the superuser; `world` afterwards is what is committed.

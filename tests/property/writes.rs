@@ -30,7 +30,7 @@ fn probe(client: &mut Client, sql: &str) -> String {
 
 pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     for _ in 0..3 {
-        let (number, at) = (rng.random_range(0..LOGINS + ANALYSTS), rng.random_range(0..world.tables.len()));
+        let (number, at) = writer(rng, world);
         let (table, who) = (&world.tables[at], world.who(number));
         let Some(id) = choose(rng, world, who, at) else { continue };
         let delete = chance(rng, 40);
@@ -75,9 +75,21 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
     inserts(rng, sessions, world);
 }
 
+/// Anybody, but mostly somebody who may write something there: all others are refused in the same way.
+fn writer(rng: &mut StdRng, world: &World) -> (usize, usize) {
+    let any = |rng: &mut StdRng| (rng.random_range(0..LOGINS + ANALYSTS), rng.random_range(0..world.tables.len()));
+    for _ in 0..4 {
+        let (number, at) = any(rng);
+        if world.who(number).is_some_and(|who| resolve::ever(world, who, at, Action::Update)) {
+            return (number, at);
+        }
+    }
+    any(rng)
+}
+
 /// A plain UPDATE of the owner takes the right to reassign, and leaves the row readable for the writer.
 fn hand_over(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
-    let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
+    let (number, at) = writer(rng, world);
     let table = &world.tables[at];
     let Some(who) = world.who(number).filter(|who| reference::writes(world, Some(*who))) else { return };
     let seen: Vec<String> = reference::visible(world, Some(who), at).into_iter().collect();
@@ -103,7 +115,7 @@ fn hand_over(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
 /// A plain UPDATE of another column that leadguard knows. What hides a record or conditions depend on is a value as
 /// any other, only not out of one's own sight; what leads others to it takes the right to reassign; the creator stays.
 fn moves_on(rng: &mut StdRng, sessions: &mut Sessions, world: &World) {
-    let (number, at) = (rng.random_range(0..LOGINS), rng.random_range(0..world.tables.len()));
+    let (number, at) = writer(rng, world);
     let table = &world.tables[at];
     let Some(who) = world.who(number).filter(|who| reference::writes(world, Some(*who))) else { return };
     let seen: Vec<String> = reference::visible(world, Some(who), at).into_iter().collect();
