@@ -179,7 +179,7 @@ fn changes_of_the_protection_are_written_down() {
     let start = mark(&mut admin);
     let mut ceo = db.connect("ceo");
     let calls = [
-        ("protect('crm.deal', owner => 'owner_id')", "protect", "owner owner_id"),
+        ("protect('crm.deal', owner => 'owner_id')", "protect", "preset sales_hierarchy, owner owner_id"),
         (
             "set_archive('crm.deal', attribution => '{email}')",
             "set_archive",
