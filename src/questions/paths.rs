@@ -108,8 +108,10 @@ pub(crate) fn reached(target: &Target, record: &Record, whose: Whose, sees: Sees
             let (Some(member), Some(key), Some(way)) = (row.int(0), row.text(1), Way::of(row)) else { return };
             standings.entry(member).or_insert_with(|| {
                 let kind = row.text(2).unwrap_or_default();
-                let personal = matches!(whose, Whose::About(about) if about.personal);
-                let person = Person { kind: &kind, organization_view: row.bool(3), personal };
+                let person = match whose {
+                    Whose::About(about) => Person::about(about),
+                    _ => Person { kind: &kind, organization_view: row.bool(3), ..Person::default() },
+                };
                 let none = Roles::default();
                 Rc::new(Standing::of(&target.table, roles.get(&member).unwrap_or(&none), person))
             });

@@ -65,6 +65,19 @@ pub(crate) struct Person<'a> {
     pub organization_view: bool,
     /// Asks about himself in a session that wants its own records only.
     pub personal: bool,
+    /// Asks through a login that is registered as an analyst.
+    pub analyst: bool,
+}
+
+impl<'a> Person<'a> {
+    pub(crate) fn about(about: &'a About) -> Person<'a> {
+        Person {
+            kind: &about.kind,
+            organization_view: about.organization_view,
+            personal: about.personal,
+            analyst: about.analyst,
+        }
+    }
 }
 
 impl Standing {
@@ -79,7 +92,11 @@ impl Standing {
             organization_view: person.organization_view,
             personal: person.personal,
         };
-        let access = resolve(&table.rules, &who);
+        let mut access = resolve(&table.rules, &who);
+        // What the login may not write is said apart; what is hidden from it is hidden.
+        if person.analyst {
+            access.hidden = resolve(&table.rules, &Who { analyst_login: true, ..who.clone() }).hidden;
+        }
         Standing {
             uncapped: resolve(&table.rules, &Who { level_cap: None, ..who.clone() }),
             exports: roles.can("export"),
@@ -91,8 +108,7 @@ impl Standing {
 
     /// The member that a question is about.
     pub(crate) fn about(table: &Table, about: &About) -> Standing {
-        let person = Person { kind: &about.kind, organization_view: about.organization_view, personal: about.personal };
-        Standing::of(table, &about.roles, person)
+        Standing::of(table, &about.roles, Person::about(about))
     }
 }
 

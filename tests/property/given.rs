@@ -71,7 +71,7 @@ pub fn round(rng: &mut StdRng, sessions: &mut Sessions, world: &mut World) {
             if kind == Kind::Share {
                 format!("SELECT leadguard.share({target}, {id}, {key}, '{}', 'given in a test')", level.name())
             } else {
-                format!("SELECT leadguard.team_add({target}, {id}, {key}, '{}')", level.name())
+                format!("SELECT leadguard.team_add({target}, {id}, {key}, '{}', 'given in a test')", level.name())
             }
         }
     };

@@ -92,6 +92,9 @@ fn meant(world: &World, team_access: bool, holder: Holder) -> Vec<i64> {
                     world.members_of(team.org).into_iter().filter(|m| world.members[m].kind != "guest").collect()
                 }
                 "own" if team_access => vec![],
+                "team" if team_access => {
+                    team.members.iter().copied().filter(|m| world.members[m].kind != "guest").collect()
+                }
                 _ => team.members.iter().copied().collect(),
             }
         }

@@ -228,8 +228,13 @@ fn value(rng: &mut StdRng, world: &World, switch: &str) -> String {
 }
 
 fn random_switch(rng: &mut StdRng, world: &World) -> (String, String) {
-    let mut names: Vec<String> =
-        world.presets.switches.keys().filter(|name| *name != "domain_roles").cloned().collect();
+    let mut names: Vec<String> = world
+        .presets
+        .switches
+        .keys()
+        .filter(|name| !["domain_roles", "owners_stay"].contains(&name.as_str()))
+        .cloned()
+        .collect();
     // Those without which other rules and switches mean nothing.
     names.extend(["colleagues", "colleagues", "hierarchy", "edit_implies_read"].map(str::to_string));
     let switch = pick(rng, &names).expect("switches");
