@@ -128,7 +128,8 @@ fn what_is_open_denied_or_expired_approves_nothing() {
     // It was granted by somebody who might; that he no longer may takes nothing back.
     accepted(
         &mut db.admin(),
-        "DELETE FROM leadguard.member_role WHERE member_id = (SELECT id FROM leadguard.member WHERE key = 'mona')",
+        "INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'data_owner' FROM leadguard.member WHERE key = 'ceo';
+         DELETE FROM leadguard.member_role WHERE member_id = (SELECT id FROM leadguard.member WHERE key = 'mona')",
     );
     accepted(&mut alice, WRITE);
 }
