@@ -1,7 +1,7 @@
 //! What rules come to, one rule and one switch at a time.
 
 use super::*;
-use crate::model::rules::Switches;
+use crate::model::rules::{Rule, Switches};
 
 fn rule(role: &str, path: &str, action: &str, effect: &str) -> Rule {
     under(role, path, action, effect, &[])

@@ -11,6 +11,7 @@ pub mod level;
 pub mod matrix;
 pub mod path;
 pub mod rights;
+mod role;
 pub mod rules;
 pub mod spreadsheet;
 pub mod value;
