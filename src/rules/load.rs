@@ -5,7 +5,7 @@ use crate::ffi::scan::{Equal, Table, Tuple};
 use crate::ffi::session;
 use crate::ffi::snapshot;
 use crate::ffi::sql::Sees;
-use crate::model::rules::{Rule, Rules, Switches};
+use crate::model::rules::{Effect, Rule, Rules, Switches};
 use pgrx::pg_sys::Oid;
 use std::ffi::{CStr, CString};
 
@@ -52,7 +52,7 @@ fn read(target: Oid) -> Rules {
     if stored.is_empty() && preset == FIRST {
         return Rules::before_there_were_any();
     }
-    found.rules = stored.iter().map(Stored::parsed).collect();
+    found.rules = stored.iter().map(Stored::parsed).filter(|rule| rule.effect != Effect::Nothing).collect();
 
     // Of switches, later ones take the place of earlier ones: every kind of object, this kind, the table.
     let mut set = |row: &Row| {

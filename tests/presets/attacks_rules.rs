@@ -53,6 +53,21 @@ fn attack_columns_that_decide_access() {
     );
 }
 
+// A rule that only takes one of the preset away is none: it makes nothing stricter.
+#[test]
+fn a_segment_is_a_value_as_any_other_where_no_rule_goes_by_scopes() {
+    let db = four_role("segments_free");
+    let mut cleo = db.connect("cleo");
+    let change = "UPDATE crm.lead SET segment = 'smb' WHERE id = 2";
+    assert_eq!(attempt(&mut cleo, change), "42501");
+    accepted(
+        &mut db.admin(),
+        "SELECT leadguard.set_rule('crm.lead', role, path, action, 'none', statuses)
+         FROM leadguard.preset_rule WHERE preset = 'four_role' AND path = 'scope' ORDER BY action = 'access'",
+    );
+    assert_eq!(attempt(&mut cleo, change), "1");
+}
+
 // Two members of two presets' vocabularies: a role's name gives nothing in a table of another preset.
 #[test]
 fn attack_roles_of_another_vocabulary() {

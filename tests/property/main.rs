@@ -1,7 +1,7 @@
 //! Thousands of random changes, each followed by the same questions to the database and to a brute-force reference.
 //!
-//! LEADGUARD_TEST_SEED repeats a run, LEADGUARD_TEST_ROUNDS makes it shorter or longer. A difference names the seed,
-//! the round, the member, the record and every path that the reference found.
+//! LEADGUARD_TEST_SEED repeats a run or makes a new one (random), LEADGUARD_TEST_ROUNDS makes it shorter or longer.
+//! A difference names the seed, the round, the member, the record and every path that the reference found.
 
 mod build;
 mod checks;
@@ -65,7 +65,7 @@ fn run(name: &str, rich: bool, rounds: u32) {
         one_world(&mut rng, name, rich, &format!("{name}, seed {seed}, world {number}"), &mut round, until);
     }
     println!("{name}: {round} rounds over {number} databases agree with the reference");
-    tally::report(name, rich, round);
+    tally::report(name, rich, seed, round);
 }
 
 fn one_world(rng: &mut StdRng, db: &str, rich: bool, name: &str, round: &mut u32, until: u32) {

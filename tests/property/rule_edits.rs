@@ -118,7 +118,9 @@ fn verdict(world: &World, at: usize, rule: &Rule) -> Verdict {
     let mut after = world.clone();
     after.tables[at].rules.insert(key.clone(), rule.effect.clone());
     let book = Book::of(&after, at);
-    if key.path == "*" && key.action != "create" && rule.effect == "allow" {
+    // The presets have rules with statuses, and a table need not map one.
+    let statusless = !key.statuses.is_empty() && !table.shape.status;
+    if statusless || (key.path == "*" && key.action != "create" && rule.effect == "allow") {
         return Verdict::Cannot;
     }
     if key.action == "create" || key.path == "*" {

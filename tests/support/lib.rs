@@ -20,12 +20,16 @@ pub use postgres::Client;
 pub use postgres::error::DbError;
 pub use rand;
 
-/// The seed of a random test: `LEADGUARD_TEST_SEED` to repeat a run, otherwise a new one. Printed either way.
+/// The seed of a random test, printed: always the same, so that a run says something about the change that it is run
+/// for. `LEADGUARD_TEST_SEED` takes another number, or `random` to look where nobody has looked yet.
 pub fn seed(name: &str) -> u64 {
-    let seed = match std::env::var("LEADGUARD_TEST_SEED") {
-        Ok(text) => text.trim().parse().expect("LEADGUARD_TEST_SEED is a whole number"),
-        Err(_) => rand::random::<u32>() as u64,
+    let seed = match std::env::var("LEADGUARD_TEST_SEED").as_deref().map(str::trim) {
+        Err(_) => DEFAULT_SEED,
+        Ok("random") => rand::random::<u32>() as u64,
+        Ok(text) => text.parse().expect("LEADGUARD_TEST_SEED is random or a whole number"),
     };
     println!("{name}: seed {seed} (repeat with LEADGUARD_TEST_SEED={seed})");
     seed
 }
+
+pub const DEFAULT_SEED: u64 = 1;
