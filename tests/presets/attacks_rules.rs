@@ -58,7 +58,7 @@ fn attack_columns_that_decide_access() {
 fn a_segment_is_a_value_as_any_other_where_no_rule_goes_by_scopes() {
     let db = four_role("segments_free");
     let mut cleo = db.connect("cleo");
-    let change = "UPDATE crm.lead SET segment = 'smb' WHERE id = 2";
+    let change = "UPDATE crm.lead SET segment = 'ent' WHERE id = 1";
     assert_eq!(attempt(&mut cleo, change), "42501");
     accepted(
         &mut db.admin(),

@@ -82,6 +82,7 @@ pub fn world(presets: &Arc<Presets>) -> World {
         )]),
         tables: vec![table],
         logins: vec![],
+        keys: BTreeSet::new(),
         next: 100,
     }
 }

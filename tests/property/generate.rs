@@ -39,6 +39,7 @@ pub fn world(rng: &mut StdRng, presets: Arc<Presets>, rich: bool) -> World {
         tables: Vec::new(),
         logins: vec![None; LOGINS + ANALYSTS],
         personal: BTreeSet::new(),
+        keys: BTreeSet::new(),
         next: 100,
     };
     if chance(rng, 50) {
@@ -145,9 +146,9 @@ fn member_key(rng: &mut StdRng, world: &mut World, id: i64) -> String {
         _ => format!("m{number}"),
     };
     // Keys are never reused, not even after a deletion; ids make the fallback unique.
-    if world.members.values().any(|m| m.key == key) || key.parse::<i64>().is_ok_and(|n| n == id) {
-        return format!("m{number}");
-    }
+    let is_own_id = key.parse::<i64>().is_ok_and(|n| n == id);
+    let key = if is_own_id || world.keys.contains(&key) { format!("m{number}") } else { key };
+    world.keys.insert(key.clone());
     key
 }
 

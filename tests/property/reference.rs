@@ -193,9 +193,11 @@ impl<'a> Eyes<'a> {
         if let Some(team) = team(world, table, record).map(|id| &world.teams[&id]) {
             let reached = match team.access {
                 "team" => team.members.contains(&me),
-                "organization" => team.org == asking.org && asking.kind != "guest",
+                "organization" => team.org == asking.org,
                 _ => false,
             };
+            // D5: guests reach nothing through teams.
+            let reached = reached && asking.kind != "guest";
             if reached {
                 add("team", Level::Full);
             }

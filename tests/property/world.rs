@@ -288,6 +288,8 @@ pub struct World {
     pub personal: BTreeSet<usize>,
     /// Ids and keys are never used twice.
     pub next: i64,
+    /// Every key that a member has or had.
+    pub keys: BTreeSet<String>,
 }
 
 impl World {
