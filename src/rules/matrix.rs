@@ -1,7 +1,7 @@
 //! What rules and switches come to: for each role of a table, and for one member in every table.
 
 use crate::errors::{bad_argument, refused};
-use crate::ffi::session::{self, as_extension};
+use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::access::{Access, Hidden, Who, resolve};
 use crate::model::path::Path;
@@ -33,7 +33,7 @@ type Matrix = TableIterator<
     ),
 >;
 
-/// The effective rules of a table. For whoever may read the table; 42501, 22023.
+/// The effective rules of a table. For whoever may know them, as the view leadguard.rules; 42501, 22023.
 #[pg_extern(sql = false)]
 fn access_matrix(target: Option<Oid>) -> Matrix {
     let target = Target::find(target, Sees::Statement);
@@ -54,12 +54,18 @@ fn access_matrix(target: Option<Oid>) -> Matrix {
 
 fn require_privilege(table: &Table) {
     let shown = table.concealed_by.unwrap_or(table.target);
+    let params = [
+        Param::Oid(table.target),
+        Param::Oid(table.concealed_by.unwrap_or(Oid::INVALID)),
+        Param::Int(Some(table.org_id)),
+        Param::Text(table.organization_column.as_deref()),
+    ];
     let allowed = sql::first_text(
-        "SELECT 'yes' WHERE has_table_privilege($1, 'SELECT') OR has_any_column_privilege($1, 'SELECT')",
-        &[Param::Oid(shown)],
+        "SELECT 'yes' WHERE leadguard.reads_rules($1::pg_catalog.regclass, NULLIF($2, 0::pg_catalog.oid)::pg_catalog.regclass, $3, $4::pg_catalog.name)",
+        &params,
         Sees::Statement,
     );
-    if allowed.is_none() && !session::is_superuser(session::current_role()) {
+    if allowed.is_none() {
         refused(format!("permission denied for table {}", names::shown(shown))).raise();
     }
 }
@@ -104,6 +110,8 @@ fn roles(table: &Table) -> Vec<(String, Vec<String>, i64, Option<crate::model::l
     named.extend(table.rules.switches.roles.keys().cloned());
     named.sort();
     named.dedup();
+    // In a table of several organizations, a member knows the roles of his own.
+    let own = visibility::statement().member.as_ref().map(|member| member.org_id);
     let mut found: Vec<_> =
         named.contains(&EVERY.to_owned()).then(|| (EVERY.to_owned(), Vec::new(), 0, None)).into_iter().collect();
     as_extension(|| {
@@ -112,7 +120,7 @@ fn roles(table: &Table) -> Vec<(String, Vec<String>, i64, Option<crate::model::l
              FROM leadguard.role r \
              WHERE (r.org_id IS NULL OR r.org_id = $2) AND (r.name = ANY ($1) OR 'all_records' = ANY (r.capabilities)) \
              ORDER BY r.name, r.org_id NULLS LAST",
-            &[Param::Texts(&named), Param::Int(Some(table.org_id))],
+            &[Param::Texts(&named), Param::Int(Some(own.unwrap_or(table.org_id)))],
             Sees::Statement,
             &mut |row| {
                 let Some(name) = row.text(0) else { return };

@@ -63,17 +63,34 @@ fn p25_nobody_reads_a_row_of_another_organization() {
     );
     accepted(&mut db.connect("gus"), "SELECT leadguard.request_approval('delete', 'crm.theirs', '1', NULL, 'CANARY')");
     accepted(&mut db.connect("gabi"), "UPDATE leadguard.member SET name = 'CANARY2' WHERE key = 'gina'");
+    let matrix = "SELECT * FROM leadguard.access_matrix('crm.theirs')";
     for who in ["owner", "adm", "mem", "root", "guest", "app"] {
         let found = everything(&mut db.connect(who));
         for trace in ["CANARY", "canary", "globex", "theirs", "gus", "gina"] {
             let lines: Vec<&str> = found.lines().filter(|l| l.contains(trace)).collect();
             assert!(lines.is_empty(), "{who} reads {trace}: {lines:?}");
         }
+        refused(&mut db.connect(who), matrix, "42501");
     }
     // Twin: its own people read of it.
     let found = everything(&mut db.connect("gabi"));
     for trace in ["CANARY", "canary", "globex", "theirs", "gus", "gina"] {
         assert!(found.contains(trace), "gabi reads no {trace}");
+    }
+    let rules = rows(&mut db.connect("gabi"), matrix);
+    assert!(rules.iter().any(|row| row[0] == "CANARY"), "{rules:?}");
+    // In a table of both, each knows the rules and the roles of his own organization.
+    accepted(
+        &mut admin,
+        "CREATE TABLE crm.both (id bigint PRIMARY KEY, owner_id bigint, org_id bigint);
+             SELECT leadguard.protect('crm.both', id => 'id', owner => 'owner_id', organization => 'org_id');
+             SELECT leadguard.set_rule('crm.both', 'CANARY', 'own', 'access', 'full');
+             SELECT leadguard.set_rule('crm.both', '*', 'own', 'access', 'full')",
+    );
+    for (who, knows) in [("root", false), ("gabi", true)] {
+        let rules = rows(&mut db.connect(who), &matrix.replace("theirs", "both"));
+        assert!(rules.iter().any(|row| row[0] == "*"), "{who}: {rules:?}");
+        assert_eq!(rules.iter().any(|row| row[0] == "CANARY"), knows, "{who}: {rules:?}");
     }
 }
 

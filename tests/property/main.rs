@@ -34,9 +34,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 /// Rounds over the preset sales_hierarchy as it is shipped, and over rules, presets, switches and hiding. Both together
-/// take about three minutes on two cores.
+/// take about eight minutes on two cores.
 const PLAIN_ROUNDS: u32 = 1_500;
-const RICH_ROUNDS: u32 = 600;
+const RICH_ROUNDS: u32 = 1_000;
 /// Then a new database with new organizations and tables, because edits wear a world out.
 const ROUNDS_PER_WORLD: u32 = 250;
 
