@@ -986,7 +986,7 @@ LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED ROWS
 AS 'MODULE_PATHNAME', 'access_matrix_wrapper';
 
 COMMENT ON FUNCTION leadguard.access_matrix(regclass) IS
-'What the rules and switches of a protected table come to: for each role and path yes, no, or the statuses under which. For members of its organization who may read the table, and its owner; 42501, 22023.';
+'What the rules and switches of a protected table come to: for each role and path yes, no, or the statuses under which. For whoever may read the table; 42501, 22023.';
 
 CREATE FUNCTION leadguard.member_rights(member text DEFAULT NULL)
 RETURNS TABLE (target regclass, path text, read text, "update" text, archive text, share text, reassign text, "create" text, hidden text)

@@ -11,7 +11,9 @@ use pgrx::prelude::*;
 
 mod approvals;
 mod archive;
+mod assignment;
 mod audit;
+mod batches;
 mod children;
 mod contacts;
 mod directory;
@@ -24,14 +26,18 @@ mod guard;
 mod guc;
 mod hierarchy;
 mod identity;
+mod imports;
 mod masks;
 mod model;
 mod names;
+mod people;
 mod planner;
 mod protect;
 mod questions;
+mod reviews;
 mod rulebook;
 mod rules;
+mod schema_changes;
 mod search;
 mod visibility;
 
@@ -49,7 +55,15 @@ extension_sql_file!("../sql/install/17_rules.sql", name = "rules", requires = ["
 extension_sql_file!("../sql/install/18_organizations.sql", name = "organizations", requires = ["rules"]);
 extension_sql_file!("../sql/install/19_contacts.sql", name = "contacts", requires = ["organizations"]);
 extension_sql_file!("../sql/install/20_presets.sql", name = "presets", requires = ["contacts"]);
-extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["presets"]);
+extension_sql_file!("../sql/install/21_notifications.sql", name = "notifications", requires = ["presets"]);
+extension_sql_file!("../sql/install/22_batches.sql", name = "batches", requires = ["notifications"]);
+extension_sql_file!("../sql/install/23_imports.sql", name = "imports", requires = ["batches"]);
+extension_sql_file!("../sql/install/24_assignment.sql", name = "assignment", requires = ["imports"]);
+extension_sql_file!("../sql/install/25_people.sql", name = "people", requires = ["assignment"]);
+extension_sql_file!("../sql/install/26_schema_changes.sql", name = "schema_changes", requires = ["people"]);
+extension_sql_file!("../sql/install/27_reviews.sql", name = "reviews", requires = ["schema_changes"]);
+extension_sql_file!("../sql/install/28_seals.sql", name = "seals", requires = ["reviews"]);
+extension_sql_file!("../sql/install/30_policy_functions.sql", name = "policy_functions", requires = ["seals"]);
 extension_sql_file!(
     "../sql/install/31_identity_functions.sql",
     name = "identity_functions",
@@ -76,7 +90,21 @@ extension_sql_file!(
 extension_sql_file!("../sql/install/72_organizations.sql", name = "organizations_api", requires = ["directory_safety"]);
 extension_sql_file!("../sql/install/73_contacts.sql", name = "contacts_api", requires = ["organizations_api"]);
 extension_sql_file!("../sql/install/74_joining.sql", name = "joining", requires = ["contacts_api"]);
-extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["joining"], finalize);
+extension_sql_file!("../sql/install/79_notifications.sql", name = "notifications_api", requires = ["joining"]);
+extension_sql_file!("../sql/install/80_batches.sql", name = "batches_api", requires = ["notifications_api"]);
+extension_sql_file!("../sql/install/82_imports.sql", name = "imports_api", requires = ["batches_api"]);
+extension_sql_file!("../sql/install/83_assignment.sql", name = "assignment_api", requires = ["imports_api"]);
+extension_sql_file!("../sql/install/84_people.sql", name = "people_api", requires = ["assignment_api"]);
+extension_sql_file!("../sql/install/85_schema_changes.sql", name = "schema_changes_api", requires = ["people_api"]);
+extension_sql_file!("../sql/install/86_reviews.sql", name = "reviews_api", requires = ["schema_changes_api"]);
+extension_sql_file!("../sql/install/87_seals.sql", name = "seals_api", requires = ["reviews_api"]);
+extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["seals_api"]);
+extension_sql_file!(
+    "../sql/install/91_rights_governance.sql",
+    name = "rights_governance",
+    requires = ["rights"],
+    finalize
+);
 
 #[pg_guard]
 extern "C-unwind" fn _PG_init() {

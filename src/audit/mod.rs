@@ -135,7 +135,7 @@ fn note(
 pub(crate) struct Event<'a> {
     pub target: Option<Oid>,
     pub record: Option<&'a str>,
-    pub action: &'static str,
+    pub action: &'a str,
     pub reason: Option<&'a str>,
     pub approval: Option<i64>,
     /// What is worth knowing about it, values of the record never.
@@ -175,6 +175,20 @@ pub(crate) fn event_of(event: &Event, organization: Option<i64>) {
     let subject = visibility::statement();
     let head = Head::new(&event.about(subject.member.as_deref(), organization));
     writer::write_one(&head, event.record, &Change::none());
+}
+
+/// For functions in SQL that the extension's owner runs: they have judged the caller.
+#[pgrx::pg_extern(sql = false)]
+fn note_event(
+    action: &str,
+    organization: Option<i64>,
+    target: Option<Oid>,
+    record: Option<&str>,
+    reason: Option<&str>,
+    detail: Option<&str>,
+) {
+    let event = Event { target, record, action, reason, approval: None, detail: detail.map(str::to_owned) };
+    event_of(&event, organization);
 }
 
 /// An event of many records of one organization.

@@ -64,6 +64,12 @@ pub(crate) fn is_updated() -> bool {
     own_relation(c"audit_log") != pg_sys::InvalidOid
 }
 
+/// Whether the database has what 0.5.0 brought.
+#[allow(dead_code)]
+pub(crate) fn is_governed() -> bool {
+    own_relation(c"notification") != pg_sys::InvalidOid
+}
+
 pub(crate) fn current_role() -> pg_sys::Oid {
     // SAFETY: reads a backend variable.
     unsafe { pg_sys::GetUserId() }

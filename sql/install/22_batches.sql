@@ -1,0 +1,1 @@
+-- Batches: what was approved in advance for many rows at once.

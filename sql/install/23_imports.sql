@@ -1,0 +1,1 @@
+-- Import sessions: what was loaded, what is wrong with it, and what became of it.

@@ -1,0 +1,1 @@
+-- Who gets a record: default owners, routing rules, handoffs, claims.

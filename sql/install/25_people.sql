@@ -1,0 +1,1 @@
+-- People who come, change and go: job functions, onboarding, offboarding, delegation.

@@ -1,0 +1,1 @@
+-- What changed about protected tables, and who had agreed.

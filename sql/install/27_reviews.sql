@@ -1,0 +1,1 @@
+-- Reviews: findings that stay until they are solved.

@@ -1,0 +1,1 @@
+-- Seals of the audit: a chain of digests that shows a missing row.

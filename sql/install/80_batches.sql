@@ -1,0 +1,1 @@
+-- Limits of batches: asking, templates, the log.

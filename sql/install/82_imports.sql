@@ -1,0 +1,1 @@
+-- Importing: stage, check, submit, commit.

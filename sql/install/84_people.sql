@@ -1,0 +1,1 @@
+-- Onboarding, promotion, offboarding, delegation, access requests.

@@ -1,0 +1,1 @@
+-- Event triggers that notice changes of protected tables.

@@ -1,0 +1,1 @@
+-- audit_run and the findings.

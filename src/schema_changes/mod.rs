@@ -1,0 +1,1 @@
+//! What changes about protected tables, noticed by event triggers.

@@ -1,0 +1,1 @@
+//! Limits of batches, templates, exports, approvals of many rows.

@@ -1,0 +1,1 @@
+//! Joining, changing, leaving, delegation, access requests.

@@ -1,0 +1,1 @@
+//! Event triggers on protected tables.
