@@ -164,7 +164,7 @@ fn an_update_that_fails_leaves_everything_as_it_was() {
         // An object that is in the way belongs to somebody else and is not adopted.
         accepted(
             &mut admin,
-            "CREATE FUNCTION leadguard.access_matrix(regclass) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE FUNCTION leadguard.tell(bigint, text, regclass, text, jsonb) RETURNS int LANGUAGE sql AS 'SELECT 1'",
         );
         let (declared, holds) = (catalog(&mut admin), contents(&mut admin));
         refused(&mut admin, "ALTER EXTENSION leadguard UPDATE", "42723");
@@ -172,7 +172,7 @@ fn an_update_that_fails_leaves_everything_as_it_was() {
         equal(&catalog(&mut admin), &declared, version);
         equal(&contents(&mut admin), &holds, version);
         assert_eq!(leads(&db, "alice"), set("1 2 3 4 5"));
-        accepted(&mut admin, "DROP FUNCTION leadguard.access_matrix(regclass)");
+        accepted(&mut admin, "DROP FUNCTION leadguard.tell(bigint, text, regclass, text, jsonb)");
         update(&mut admin);
     }
 }
