@@ -113,6 +113,7 @@ extern "C-unwind" fn _PG_init() {
         // First: it still writes, for which identity and caches must be as they were.
         guard::on_transaction(event);
         archive::on_transaction(event);
+        batches::on_transaction(event);
         audit::on_transaction(event);
         identity::on_transaction(event);
         visibility::subject::on_transaction(event);

@@ -30,7 +30,7 @@ COMMENT ON TABLE leadguard.approval IS
 'Requests for something that the rules refuse, decided by somebody with the capability approve who is not the requester, used once.';
 COMMENT ON COLUMN leadguard.approval.kind IS
 'field, delete, purge, restore: one write of a record. batch, import: many rows at once. schema: a change of a protected table. access, role: more access for a member.';
-COMMENT ON COLUMN leadguard.approval.operation IS 'Of a batch: insert, update, archive, reassign.';
+COMMENT ON COLUMN leadguard.approval.operation IS 'Of a batch: insert, update, reassign.';
 COMMENT ON COLUMN leadguard.approval.records IS 'Of a batch or an import: how many rows at most.';
 COMMENT ON COLUMN leadguard.approval.subject IS 'Of kinds access and role: the member who is to get it.';
 

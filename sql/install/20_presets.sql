@@ -43,7 +43,25 @@ INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, def
     ('sensitive_rank', 'X8', false, '{}', '50',
      'From which rank of a role on sensitive records are seen.'),
     ('reason_required', 'X1', false, '{on,off}', 'off',
-     'Whether share and team_add need a reason.');
+     'Whether share and team_add need a reason.'),
+    ('batch_insert', 'X14', true, '{}', '100',
+     'How many rows a member with the role inserts in one transaction without an approval: a number, or none. The most generous role wins; role * is for roles without a value of their own.'),
+    ('batch_update', 'X14', true, '{}', '100',
+     'The same for updates.'),
+    ('batch_archive', 'X14', true, '{}', '100',
+     'The same for archiving, for which there is no approval: more is for data owners.'),
+    ('batch_delete', 'X14', true, '{}', '100',
+     'The same for deleting for good, for which there is no approval: more is for data owners.'),
+    ('batch_reassign', 'X14', true, '{}', '100',
+     'The same for giving records to other owners.'),
+    ('batch_from', 'X14', false, '{}', '10',
+     'From how many rows of one transaction on it is a batch: logged, and not allowed to take away what others work on.'),
+    ('active_days', 'X14', false, '{}', '30',
+     'How many days after somebody changed or claimed a record a batch of others does not take it away; 0: never mind.'),
+    ('batch_window', 'X14', false, '{}', '0',
+     'Over how many seconds the rows of several transactions count together, where the library is preloaded; 0: each transaction for itself.'),
+    ('export', 'X14', true, '{capability,free}', 'capability',
+     'Whether COPY TO needs the capability export.');
 
 INSERT INTO leadguard.role (id, name, preset, rank, capabilities, level_cap, description) VALUES
     (8, 'lead_creator', 'four_role', 20, '{}', NULL, 'Adds leads and works on those created or owned; reads all.'),

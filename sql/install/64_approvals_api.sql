@@ -14,4 +14,4 @@ CREATE FUNCTION leadguard.decide_approval(id bigint, granted boolean, answer tex
     LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'decide_approval_wrapper';
 COMMENT ON FUNCTION leadguard.decide_approval(bigint, boolean, text) IS
-'Grants or denies a request, once. For persons with the capability approve, of the requesters organization, who see the record and are not the requester. Errors: 42501 no right, own request, or no such request for the caller; 22023 arguments; 55000 decided already, or expired.';
+'Grants or denies a request of any kind, once, and tells the requester. For persons with the capability approve, of the requesters organization, who see the record, if it is for one, and are not the requester; requests of kinds access and role are decided by whoever may give what they ask for. Errors: 42501 no right, own request, or no such request for the caller; 22023 arguments; 55000 decided already, or expired.';

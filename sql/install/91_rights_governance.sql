@@ -6,6 +6,13 @@ CREATE POLICY own ON leadguard.notification FOR SELECT USING (member_id = (SELEC
 GRANT SELECT ON leadguard.notification TO PUBLIC;
 
 -- Batches.
+ALTER TABLE leadguard.batch_template ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON leadguard.batches, leadguard.batch_templates TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    leadguard.request_batch(regclass, text, bigint, text, timestamptz),
+    leadguard.set_batch_template(text, regclass, text, bigint, text, timestamptz, text, jsonb),
+    leadguard.drop_batch_template(text), leadguard.override_activity(regclass, text), leadguard.batch_log()
+TO PUBLIC;
 
 -- Imports.
 

@@ -1,15 +1,23 @@
-//! What somebody asks for and somebody else grants: writing a field, deleting, purging or restoring a record.
+//! What somebody asks for and somebody else grants: writing a field, deleting, purging or restoring a record, many rows
+//! at once, a change of a table, more access.
 //!
-//! request  asking and deciding
+//! request  asking for one record
+//! decide   deciding, and telling those concerned
+//! batch    approvals of many rows
 //! used     approvals that the running transaction has used up
 //!
 //! An approval is for one member, one kind, one record and one field, and is used once. Whether it was granted
 //! rightly was judged when it was granted: a decider who loses the right later takes nothing back.
 //! Tests: tests/fields/approvals.rs.
 
+mod batch;
+mod decide;
 mod request;
 mod used;
 
+pub(crate) use batch::take_batch;
+pub(crate) use decide::tell_deciders;
+pub(crate) use request::text;
 pub(crate) use used::on_transaction;
 
 use crate::audit::{self, Event};
@@ -21,7 +29,7 @@ use crate::visibility::Table;
 use pgrx::pg_sys::Oid;
 use used::Use;
 
-/// What approvals are for.
+/// What approvals of one record are for. The others have functions of their own that ask.
 const KINDS: [&str; 4] = ["field", "delete", "purge", "restore"];
 
 /// Those that the triggers of a command use up, which may ask again about the same row.
@@ -63,12 +71,7 @@ pub(crate) fn take(member: &Member, kind: &str, table: &Table, record: &str, fie
     });
     let (id, decided_by) = found?;
     let decider = as_extension(|| {
-        sql::query(
-            "UPDATE leadguard.approval SET used_at = clock_timestamp() WHERE id = $1",
-            &[Param::Int(Some(id))],
-            Sees::Now,
-            &mut |_| {},
-        );
+        batch::use_up(id);
         sql::first_text("SELECT key FROM leadguard.member WHERE id = $1", &[Param::Int(decided_by)], Sees::Now)
     });
     if let Some(this) = this {

@@ -1,8 +1,9 @@
-//! Asking for an approval and deciding it.
+//! Asking for an approval of one write of a record.
 
 use super::KINDS;
+use super::decide::tell_deciders;
 use crate::audit::{self, Event};
-use crate::errors::{self, bad_argument, failure, refused};
+use crate::errors::{self, bad_argument};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::Mode;
@@ -23,7 +24,7 @@ const MOST_TEXT: usize = 10_000;
 const MOST_RECORD: usize = 1000;
 
 /// The asking member; 42501 for nobody and for logins that only read.
-fn member<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
+pub(super) fn member<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
     match &subject.member {
         None => errors::no_identity(operation, on),
         Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, on),
@@ -33,12 +34,12 @@ fn member<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
 }
 
 /// The record, if the member reads it; row security may not apply to his role, the paths do.
-fn readable(target: &Target, record: &str, member: &Member) -> Option<Record> {
+pub(super) fn readable(target: &Target, record: &str, member: &Member) -> Option<Record> {
     let found = target.read(record, Sees::Now)?;
     paths::rights_of(target, &found, Whose::Member(member.id), Sees::Now).has(Rights::READ).then_some(found)
 }
 
-fn text<'a>(value: Option<&'a str>, what: &str) -> &'a str {
+pub(crate) fn text<'a>(value: Option<&'a str>, what: &str) -> &'a str {
     let value = required(value, what);
     if value.trim().is_empty() {
         bad_argument(format!("{what} is empty")).raise();
@@ -102,6 +103,7 @@ fn request_approval(
         )
     });
     let made = made.unwrap_or_else(|| errors::bug("a request that was not made"));
+    tell_deciders(member, made, kind, Some(target.table.target));
     audit::event(&Event {
         target: Some(target.table.target),
         record: Some(&found.id),
@@ -111,89 +113,4 @@ fn request_approval(
         detail: Some(field.map_or_else(|| kind.to_owned(), |field| format!("{kind} {field}"))),
     });
     made
-}
-
-struct Asked {
-    target: Oid,
-    record: String,
-    requester: i64,
-    kind: String,
-    field: Option<String>,
-    decided: bool,
-    expired: bool,
-}
-
-fn asked(id: i64, org_id: i64) -> Option<Asked> {
-    let mut found = None;
-    as_extension(|| {
-        sql::query(
-            "SELECT target::oid, record, requested_by, kind, field, decided_by IS NOT NULL, until <= clock_timestamp() \
-             FROM leadguard.approval WHERE id = $1 AND org_id = $2 FOR UPDATE",
-            &[Param::Int(Some(id)), Param::Int(Some(org_id))],
-            Sees::Now,
-            &mut |row| {
-                if let (Some(target), Some(record), Some(requester)) = (row.oid(0), row.text(1), row.int(2)) {
-                    found = Some(Asked {
-                        target,
-                        record,
-                        requester,
-                        kind: row.text(3).unwrap_or_default(),
-                        field: row.text(4),
-                        decided: row.bool(5),
-                        expired: row.bool(6),
-                    });
-                }
-            },
-        )
-    });
-    found
-}
-
-/// Grants or denies a request, once. A person with the capability approve, of the requester's organization, who sees
-/// the record and is not the requester. Errors: 42501 (no right, own request, no such request for him), 22023
-/// (arguments), 55000 (decided already, expired).
-#[pg_extern(sql = false)]
-fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>) {
-    let subject = visibility::now();
-    let id = id.unwrap_or_else(|| bad_argument("the request is missing").raise());
-    let shown = format!("request {id}");
-    let member = member(&subject, "decide_approval", &shown);
-    if member.system || member.guest || !subject.has_capability("approve") {
-        refused(format!("decide_approval on {shown} refused for \"{}\"", member.key))
-            .hint("A person with the capability approve (a data owner) decides.")
-            .raise();
-    }
-    let granted = granted.unwrap_or_else(|| bad_argument("the decision is missing").raise());
-    let answer = answer.map(|answer| text(Some(answer), "the answer"));
-    let absent = || -> ! { refused(format!("{shown} does not exist or is not visible")).raise() };
-    let Some(asked) = asked(id, member.org_id) else { absent() };
-    if asked.requester == member.id {
-        refused(format!("{shown} is your own")).hint("Somebody else with the capability approve decides.").raise();
-    }
-    let target = Target::find(Some(asked.target), Sees::Now);
-    if readable(&target, &asked.record, member).is_none() {
-        absent();
-    }
-    if asked.decided || asked.expired {
-        let what = if asked.decided { "is decided" } else { "has expired" };
-        failure("55000", format!("{shown} {what}")).hint("The requester can ask again.").raise();
-    }
-    as_extension(|| {
-        sql::query(
-            "UPDATE leadguard.approval SET decided_by = $2, decided_at = clock_timestamp(), granted = $3, answer = $4 \
-             WHERE id = $1",
-            &[Param::Int(Some(id)), Param::Int(Some(member.id)), Param::Bool(granted), Param::Text(answer)],
-            Sees::Now,
-            &mut |_| {},
-        )
-    });
-    let what = asked.field.map_or_else(|| asked.kind.clone(), |field| format!("{} {field}", asked.kind));
-    audit::event(&Event {
-        target: Some(asked.target),
-        record: Some(&asked.record),
-        action: if granted { "approve" } else { "deny" },
-        reason: answer,
-        approval: Some(id),
-        detail: Some(what),
-    });
 }

@@ -177,6 +177,13 @@ pub(crate) fn event_of(event: &Event, organization: Option<i64>) {
     writer::write_one(&head, event.record, &Change::none());
 }
 
+/// The same for what a member did whom the session may work for no longer.
+pub(crate) fn event_by(event: &Event, member: Option<(i64, &str)>, organization: Option<i64>) {
+    let member = member.map(|(id, key)| (id, Cow::Borrowed(key)));
+    let head = Head::new(&About { member, ..event.about(None, organization) });
+    writer::write_one(&head, event.record, &Change::none());
+}
+
 /// For functions in SQL that the extension's owner runs: they have judged the caller.
 #[pgrx::pg_extern(sql = false)]
 fn note_event(
@@ -235,6 +242,7 @@ pub(crate) fn written(call: &Call) -> Datum {
     crate::guard::finish();
     crate::archive::finish();
     flush();
+    crate::batches::finish();
     trigger.skip()
 }
 

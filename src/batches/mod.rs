@@ -1,16 +1,147 @@
-//! How many rows a member writes in one transaction, and what lets him write more.
+//! How many rows a member writes in one transaction, what lets him write more, and what is written down about it.
+//!
+//! counter  rows counted by member, table and operation
+//! limit    what happens when there are too many
+//! active   records that others work on are not cleaned up
+//! exports  COPY TO
+//! log      one row for each batch, before the transaction commits
+//! requests asking for approvals, templates, overriding
+//!
+//! The guards count each row when it has passed all triggers. Invariants: what was counted for a limit never falls
+//! before the transaction ends, whatever is rolled back; what the log says was written, and all of it.
+//! Tests: tests/batches.
+
+mod active;
+mod counter;
+pub(crate) mod exports;
+mod limit;
+mod log;
+mod requests;
+
+use crate::errors::bug;
+use crate::ffi::session::Transaction;
+use crate::ffi::snapshot;
+use crate::identity::Mode;
+use crate::model::batch::Operation;
+use crate::visibility::{Member, Subject, Table};
+use counter::Key;
+use std::cell::Cell;
 
 /// What lets a member exceed the limits of a table for an operation: decided before, and to be named in the log.
-#[allow(dead_code)]
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Cover {
     pub approval: Option<i64>,
     pub template: Option<i64>,
     pub self_approved: bool,
 }
 
+thread_local! {
+    static COVERED: Cell<Option<(Operation, Cover)>> = const { Cell::new(None) };
+}
+
 /// Runs `body`, whose writes are one batch of this operation (import, handoff, routing, reassignment) that is covered.
 #[allow(dead_code)]
-pub(crate) fn covered<T>(_operation: &'static str, _cover: Cover, body: impl FnOnce() -> T) -> T {
+pub(crate) fn covered<T>(operation: &'static str, cover: Cover, body: impl FnOnce() -> T) -> T {
+    struct Restore(Option<(Operation, Cover)>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            COVERED.set(self.0);
+        }
+    }
+    let operation = Operation::parse(operation).unwrap_or_else(|| bug("a batch of an unknown operation"));
+    let _restore = Restore(COVERED.replace(Some((operation, cover))));
     body()
+}
+
+/// A person with the capability approve.
+pub(crate) fn is_data_owner(subject: &Subject) -> bool {
+    subject.mode != Some(Mode::Analyst)
+        && subject.member.as_ref().is_some_and(|member| !member.system && !member.guest && member.can("approve"))
+}
+
+/// A row was written and has passed all triggers. Raises when it is one too many.
+pub(crate) fn count(
+    subject: &Subject,
+    table: &Table,
+    member: Option<&Member>,
+    operation: Operation,
+    record: impl FnOnce() -> String,
+) {
+    let switches = &table.rules.switches;
+    if !switches.governed {
+        return;
+    }
+    let covered = COVERED.get();
+    let key = Key {
+        member: member.map(|member| member.id),
+        target: table.target,
+        operation: covered.map_or(operation, |(operation, _)| operation),
+        cover: covered.map(|(_, cover)| cover),
+    };
+    let earlier = |key: &Key| window_count(key, switches.batch_window).unwrap_or(0);
+    let counted = counter::add(key, switches.batch_from, || counter::Of {
+        member: member.map(|member| member.key.clone()),
+        organization: match member {
+            Some(member) => Some(member.org_id),
+            None => table.organization_column.is_none().then_some(table.org_id),
+        },
+        earlier: earlier(&key),
+        self_approved: covered.map_or_else(|| is_data_owner(subject), |(_, cover)| cover.self_approved),
+    });
+    if counted.becomes_batch {
+        counter::set_fingerprint(counted.entry, log::fingerprint());
+    }
+    let Some(member) = member.filter(|_| covered.is_none()) else { return };
+    if operation.removes() {
+        counter::await_check(counted.entry, record());
+    }
+    let limit = subject.access(table).limits.of(operation);
+    if counted.rows > limit && counted.rows > counted.up_to && !is_data_owner(subject) {
+        let held = limit::exceeded(table, member, operation, counted.rows, limit);
+        counter::hold(counted.entry, held);
+    }
+}
+
+/// The statement ends: records that it took away, with others, must not be somebody's work.
+pub(crate) fn finish() {
+    for due in counter::to_check() {
+        if let Some(reason) = active::overridden(due.member, due.target) {
+            counter::set_reason(due.entry, reason);
+        } else {
+            active::check(&due);
+        }
+    }
+}
+
+/// How many rows other transactions have written in the last seconds. Needs memory that sessions share.
+fn window_count(_of: &Key, _seconds: u32) -> Option<u64> {
+    None
+}
+
+pub(crate) fn on_transaction(event: Transaction) {
+    match event {
+        Transaction::Committing | Transaction::Preparing => {
+            // The triggers that run at the end of a statement may be missing.
+            if counter::is_unchecked() {
+                snapshot::with_latest(finish);
+            }
+            log::write();
+            exports::write();
+        }
+        Transaction::Ended => {
+            counter::clear();
+            active::clear();
+            exports::ended();
+        }
+        Transaction::SubCommitted { sub, parent } => {
+            counter::hand_over(sub, parent);
+            active::hand_over(sub, parent);
+            exports::hand_over(sub, parent);
+        }
+        Transaction::SubAborted { sub } => {
+            counter::drop_of(sub);
+            active::drop_of(sub);
+            exports::drop_of(sub);
+        }
+    }
 }

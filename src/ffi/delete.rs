@@ -13,6 +13,7 @@
 //! table's triggers of its own, and by these it is known which part a trigger was called for: let through in the wrong
 //! one, a row would be gone.
 
+use super::copy;
 use super::expr::pointers;
 use crate::archive;
 use crate::guard::{self, Purpose};
@@ -124,6 +125,11 @@ unsafe extern "C-unwind" fn run(query: *mut pg_sys::QueryDesc, direction: pg_sys
 /// A query that is running.
 unsafe fn add_uncounted(query: *mut pg_sys::QueryDesc) {
     // SAFETY: as the caller promises.
+    if unsafe { copy::goes_out(query) } {
+        // SAFETY: as above.
+        unsafe { copy::ran(query) };
+    }
+    // SAFETY: as the caller promises.
     let state = unsafe { &mut *(*query).estate };
     let count = UNCOUNTED.with_borrow_mut(|uncounted| uncounted.remove(&(state.es_query_cxt as usize)));
     state.es_processed += count.unwrap_or(0);
@@ -145,6 +151,11 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: core::ff
     if may_delete && flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as i32 == 0 {
         // SAFETY: as above.
         unsafe { watch(query) };
+    }
+    // SAFETY: as above.
+    if unsafe { copy::goes_out(query) } {
+        // SAFETY: as above.
+        unsafe { copy::started(query) };
     }
 }
 

@@ -3,6 +3,7 @@
 //! append   rows put into the extension's own tables without a statement
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
 //! compat   differences between the server versions
+//! copy     COPY TO, as the executor sees it
 //! count    rows of protected tables counted by reading the tables
 //! delete   DELETEs that archive: what the executor counts and returns
 //! entries  how many rows an index has for a few values
@@ -29,6 +30,7 @@
 pub(crate) mod append;
 pub(crate) mod call;
 mod compat;
+pub(crate) mod copy;
 pub(crate) mod count;
 pub(crate) mod default;
 pub(crate) mod delete;

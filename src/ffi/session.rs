@@ -65,7 +65,6 @@ pub(crate) fn is_updated() -> bool {
 }
 
 /// Whether the database has what 0.5.0 brought.
-#[allow(dead_code)]
 pub(crate) fn is_governed() -> bool {
     own_relation(c"notification") != pg_sys::InvalidOid
 }

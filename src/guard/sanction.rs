@@ -3,6 +3,7 @@
 //! that nothing but the purpose happens to it.
 
 use crate::ffi::snapshot;
+use crate::model::batch::Operation;
 use crate::model::value::Value;
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
@@ -18,6 +19,16 @@ pub(crate) enum Purpose {
     Erase,
     /// Marks a record as sensitive, or takes the mark away.
     Mark,
+}
+
+/// What a batch of such writes is called, and of those without a purpose.
+pub(super) fn batch(purpose: Option<Purpose>) -> Operation {
+    match purpose {
+        Some(Purpose::Reassign) => Operation::Reassign,
+        Some(Purpose::Archive) => Operation::Archive,
+        Some(Purpose::Purge) => Operation::Delete,
+        None | Some(Purpose::Restore | Purpose::Erase | Purpose::Mark) => Operation::Update,
+    }
 }
 
 #[derive(Debug, Clone)]

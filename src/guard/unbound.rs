@@ -4,9 +4,11 @@
 use super::sanction::{self, Sanction};
 use super::{archive, moving};
 use crate::audit::{self, Watched};
+use crate::batches;
 use crate::ffi::call::{self, Call};
 use crate::ffi::trigger::{Operation, Row, TriggerCall};
-use crate::visibility::Table;
+use crate::model::batch::Operation as Batch;
+use crate::visibility::{self, Table};
 use pgrx::pg_sys::Datum;
 
 pub(super) fn write(call: &Call, trigger: &TriggerCall, table: Option<&Table>, before: bool) -> Datum {
@@ -55,7 +57,12 @@ fn note_deletion(trigger: &TriggerCall, table: &Table) {
         let watched = Watched::all(table, &old);
         let sanction = sanction_of(table, &watched, &old);
         audit::deleted(table, None, &old, &watched, sanction.as_ref());
+        count(table, Batch::Delete);
     }
+}
+
+fn count(table: &Table, operation: Batch) {
+    batches::count(&visibility::statement(), table, None, operation, String::new);
 }
 
 /// After the change.
@@ -65,19 +72,28 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
     let watched = call::borrow(call.state(|| Watched::all(table, &row)));
     let is_partition = trigger.relation() != table.target;
     let sanction = sanction_of(table, watched, &row);
+    let purpose = sanction.as_ref().map(|s| s.purpose);
     match operation {
         Operation::Insert
             if is_partition && moving::arrives(table.target, &signature(table, &row), false).is_some() =>
         {
             audit::arrived(table, None, &row, watched);
+            count(table, sanction::batch(purpose));
         }
-        Operation::Insert => audit::inserted(table, None, &row, watched),
-        Operation::Update => audit::updated(table, None, &row, &trigger.new_row(), watched, sanction.as_ref()),
+        Operation::Insert => {
+            audit::inserted(table, None, &row, watched);
+            count(table, Batch::Insert);
+        }
+        Operation::Update => {
+            audit::updated(table, None, &row, &trigger.new_row(), watched, sanction.as_ref());
+            count(table, sanction::batch(purpose));
+        }
         Operation::Delete | Operation::Truncate => {
             if is_partition && moving::left(trigger.relation(), row.place()) {
                 audit::departed(table, &row, watched);
             } else {
                 audit::deleted(table, None, &row, watched, sanction.as_ref());
+                count(table, Batch::Delete);
             }
         }
     }

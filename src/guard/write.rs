@@ -5,10 +5,12 @@ use super::rules::{self, Changed};
 use super::sanction::Purpose;
 use super::{Columns, archive, sanction};
 use crate::audit;
+use crate::batches;
 use crate::errors::{self, refused};
 use crate::ffi::session;
 use crate::ffi::snapshot::{self, Fingerprint};
 use crate::ffi::trigger::{Column, Row, TriggerCall};
+use crate::model::batch::Operation;
 use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value};
 use crate::names;
@@ -41,6 +43,8 @@ impl Write<'_> {
                     fields.arrived(self, &held, &new);
                 }
                 audit::arrived(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
+                let purpose = sanction::carried_out(self.table.target, &new.value(self.columns.id)).map(|s| s.purpose);
+                self.count(sanction::batch(purpose), &new);
             }
             return self.trigger.pass();
         }
@@ -64,6 +68,7 @@ impl Write<'_> {
         }
         if !self.before {
             audit::inserted(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
+            self.count(Operation::Insert, &new);
         }
         filled.map_or_else(|| self.trigger.pass(), Row::into_datum)
     }
@@ -138,6 +143,7 @@ impl Write<'_> {
                 self.columns.watched(self.table, &new),
                 sanction.as_ref(),
             );
+            self.count(if changed.owner { Operation::Reassign } else { sanction::batch(purpose) }, &new);
         }
         if self.before && self.is_partition() {
             let held = self.columns.fields.as_ref().map_or_else(Vec::new, |fields| fields.keep(self, &old));
@@ -181,6 +187,12 @@ impl Write<'_> {
         let watched = self.columns.watched(self.table, old);
         let sanction = sanction::carried_out(self.table.target, &old.value(self.columns.id));
         audit::deleted(self.table, Some(self.member), old, watched, sanction.as_ref());
+        self.count(Operation::Delete, old);
+    }
+
+    /// The row is stored, or gone.
+    fn count(&self, operation: Operation, row: &Row) {
+        batches::count(self.subject, self.table, Some(self.member), operation, || row.text(self.columns.id));
     }
 
     /// A row the member can see but not write; one he cannot see (a cascade) is as good as absent.

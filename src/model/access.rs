@@ -1,5 +1,6 @@
 //! What the rules of a table come to for one member. Policies, guards and questions all rest on this.
 
+use super::batch::{Limits, Said};
 use super::level::Level;
 use super::path::Path;
 use super::rights::Rights;
@@ -157,6 +158,10 @@ pub struct Access {
     pub below_cap: Option<Level>,
     /// A team's access setting decides who reaches what is shared with it.
     pub team_access: bool,
+    /// How many rows a transaction may write without an approval.
+    pub limits: Limits,
+    /// COPY TO needs no capability.
+    pub free_export: bool,
 }
 
 impl Access {
@@ -253,6 +258,8 @@ pub fn resolve(rules: &Rules, who: &Who) -> Access {
     access.create &= !denied_create && cap != Some(Level::Read);
     access.hard_delete &= cap.is_none();
     hide(&mut access, rules, who);
+    let said = |role: &str| switches.roles.get(role).map_or(Said::default(), |role| role.batches);
+    (access.limits, access.free_export) = Said::most_generous(who.roles.iter().map(|role| said(role)), said(EVERY));
     access.group();
     access
 }

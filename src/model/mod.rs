@@ -1,8 +1,10 @@
 //! Algorithms and values. No Postgres, no SQL, no unsafe: tested by plain `cargo test`.
 
 pub mod access;
+pub mod batch;
 pub mod digest;
 pub mod estimate;
+pub mod fingerprint;
 pub mod forest;
 pub mod ids;
 pub mod jsonb;

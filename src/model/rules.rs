@@ -1,5 +1,6 @@
 //! The rules of one table as they are written: what a role may do on a path, and the switches.
 
+use super::batch::{self, Said};
 use super::level::Level;
 use super::path::Path;
 use super::rights::Rights;
@@ -142,6 +143,15 @@ pub enum DeleteMode {
     Hard,
 }
 
+/// A hundred years, and a week.
+const MOST_DAYS: u32 = 36_500;
+const MOST_SECONDS: u32 = 604_800;
+
+/// Whether a switch of roles, set without one, is set for every role that has no value of its own.
+pub fn for_all_by_default(switch: &str) -> bool {
+    matches!(switch, "batch_insert" | "batch_update" | "batch_archive" | "batch_delete" | "batch_reassign" | "export")
+}
+
 /// The switches that each role has for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleSwitches {
@@ -150,11 +160,18 @@ pub struct RoleSwitches {
     pub delete_mode: DeleteMode,
     /// None: all of them.
     pub stages: Option<Vec<String>>,
+    pub batches: Said,
 }
 
 impl Default for RoleSwitches {
     fn default() -> RoleSwitches {
-        RoleSwitches { visibility: Extent::Rules, edit: Extent::Rules, delete_mode: DeleteMode::Rules, stages: None }
+        RoleSwitches {
+            visibility: Extent::Rules,
+            edit: Extent::Rules,
+            delete_mode: DeleteMode::Rules,
+            stages: None,
+            batches: Said::default(),
+        }
     }
 }
 
@@ -180,6 +197,14 @@ pub struct Switches {
     pub team_access: bool,
     pub sensitive_rank: i64,
     pub reason_required: bool,
+    /// From how many rows on a transaction's writes are a batch.
+    pub batch_from: u64,
+    /// How many days after somebody worked on a record it is not cleaned up with others.
+    pub active_days: u32,
+    /// Over how many seconds rows are counted; 0: in each transaction.
+    pub batch_window: u32,
+    /// Batches have limits, and are logged: not in databases that are not updated to 0.5.0.
+    pub governed: bool,
     pub roles: HashMap<String, RoleSwitches>,
 }
 
@@ -202,6 +227,10 @@ impl Default for Switches {
             team_access: false,
             sensitive_rank: 50,
             reason_required: false,
+            batch_from: 10,
+            active_days: 30,
+            batch_window: 0,
+            governed: true,
             roles: HashMap::new(),
         }
     }
@@ -240,6 +269,18 @@ impl Switches {
             },
             "manager_depth" => return value.parse().map(|depth| self.manager_depth = depth).is_ok(),
             "sensitive_rank" => return value.parse().map(|rank| self.sensitive_rank = rank).is_ok(),
+            "batch_from" => match batch::number(value) {
+                Some(rows) if rows > 0 => self.batch_from = u64::from(rows),
+                _ => return false,
+            },
+            "active_days" => match batch::number(value) {
+                Some(days) if days <= MOST_DAYS => self.active_days = days,
+                _ => return false,
+            },
+            "batch_window" => match batch::number(value) {
+                Some(seconds) if seconds <= MOST_SECONDS => self.batch_window = seconds,
+                _ => return false,
+            },
             "principals" => match value {
                 "all" => self.systems = true,
                 "persons" => self.systems = false,
@@ -251,6 +292,9 @@ impl Switches {
                 _ => return false,
             },
             "visibility" | "edit" | "delete_mode" | "stages" => return self.set_for_role(name, role, value),
+            name if for_all_by_default(name) => {
+                return self.roles.entry(role.to_owned()).or_default().batches.set(name, value);
+            }
             _ => {}
         }
         true
@@ -303,6 +347,6 @@ impl Rules {
             })
             .collect();
         rules.push(Rule { role: None, path: None, effect: Effect::Create(true), statuses: Vec::new() });
-        Rules { rules, switches: Switches { hierarchy: true, ..Switches::default() } }
+        Rules { rules, switches: Switches { hierarchy: true, governed: false, ..Switches::default() } }
     }
 }

@@ -7,7 +7,7 @@ use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::access::unreadable;
 use crate::model::path::Path;
-use crate::model::rules::{EVERY, Effect, Rule, Switches};
+use crate::model::rules::{EVERY, Effect, Rule, Switches, for_all_by_default};
 use crate::protect;
 use crate::questions::required;
 use crate::rulebook::right::Editor;
@@ -180,6 +180,7 @@ fn known_switch<'a>(editor: &Editor, switch: &str, value: Option<&str>, role: Op
     let role = match (per_role, role) {
         (true, Some(role)) if role == EVERY => role,
         (true, Some(role)) => editor.role(role),
+        (true, None) if for_all_by_default(switch) => EVERY,
         (true, None) => bad_argument(format!("switch \"{switch}\" has a value for each role"))
             .hint("Pass role => with the name of a role.")
             .raise(),
@@ -190,8 +191,11 @@ fn known_switch<'a>(editor: &Editor, switch: &str, value: Option<&str>, role: Op
     };
     let fits = value.is_none_or(|value| is_choice && Switches::default().set(switch, role, value));
     if !fits {
-        let hint =
-            if choices.is_empty() { "It takes a number.".to_owned() } else { format!("It is one of {choices}.") };
+        let hint = match choices.as_str() {
+            "" if for_all_by_default(switch) => "It takes a number, or none.".to_owned(),
+            "" => "It takes a number.".to_owned(),
+            choices => format!("It is one of {choices}."),
+        };
         bad_argument(format!("switch \"{switch}\" cannot be \"{}\"", value.unwrap_or_default())).hint(hint).raise();
     }
     role

@@ -22,10 +22,12 @@ pub(crate) fn of(target: Oid, sees: Sees) -> Rules {
     if !are_there() {
         return Rules::before_there_were_any();
     }
-    match sees {
+    let mut rules = match sees {
         Sees::Statement => read(target),
         Sees::Now => snapshot::with_latest(|| read(target)),
-    }
+    };
+    rules.switches.governed = session::is_governed();
+    rules
 }
 
 fn read(target: Oid) -> Rules {

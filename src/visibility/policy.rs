@@ -7,6 +7,7 @@
 use super::arm::{self, Arm, Verdict};
 use super::subject::{self, Subject};
 use super::table::{Mapped, Part, Table};
+use crate::batches::exports;
 use crate::errors::{bad_argument, bug, failure};
 use crate::ffi::call::{self, Call};
 use crate::ffi::probe::Site;
@@ -75,6 +76,7 @@ pub(crate) fn arm(call: &Call, arm: Arm) -> Datum {
 
 fn bind(site: &Site, target: Oid, arm: Arm, kind: Kind, subject: &Subject, table: &Option<Table>) {
     let Some(state) = snapshot::active() else { bug("a policy without a snapshot") };
+    exports::seen(subject, table);
     site.bind(target, state, identity::serial(), arm::verdict(subject, table, arm, kind));
 }
 
@@ -103,7 +105,9 @@ pub(crate) fn values(call: &Call, arm: Arm) -> Datum {
     }
     let Some(state) = snapshot::active() else { bug("a policy without a snapshot") };
     let subject = subject::statement();
-    let values = arm::values(&subject, &subject.table(target), arm, kind);
+    let table = subject.table(target);
+    exports::seen(&subject, &table);
+    let values = arm::values(&subject, &table, arm, kind);
     let array = call.array(kind, &values.values().collect::<Vec<_>>());
     held.0.set(Some((target, state, identity::serial(), array)));
     array
@@ -115,7 +119,9 @@ pub(crate) fn from(call: &Call) -> Datum {
     let kind = asked_kind(call);
     let Some(target) = call.oid_argument(0) else { return call.null() };
     let subject = subject::statement();
-    if !arm::reaches_all(&subject, &subject.table(target)) {
+    let table = subject.table(target);
+    exports::seen(&subject, &table);
+    if !arm::reaches_all(&subject, &table) {
         return call.null();
     }
     let lowest = match kind {
@@ -144,6 +150,7 @@ fn pass(call: &Call, opens: fn(&Subject, &Option<Table>) -> bool) -> Datum {
     if !site.is_current(target) {
         let subject = subject::statement();
         let table = subject.table(target);
+        exports::seen(&subject, &table);
         let open = opens(&subject, &table);
         if !open && !arm::sees_nothing(&subject, &table) {
             plans::forget();
@@ -213,6 +220,7 @@ impl Bound {
     fn new(target: Oid, find: Find, state: State) -> Bound {
         let subject = find();
         let table = subject.table(target);
+        exports::seen(&subject, &table);
         Bound { state: state(), serial: identity::serial(), subject, table }
     }
 }

@@ -1,0 +1,6 @@
+SELECT r.record
+FROM unnest($2::text[]) AS r (record)
+WHERE EXISTS (
+    SELECT FROM leadguard.audit_log l
+    WHERE l.target = $1 AND l.record = r.record AND l.at > now() - make_interval(days => $4::integer)
+      AND l.member_id <> $3 AND l.action IN ('update', 'reassign', 'restore', 'mark_sensitive'))

@@ -1,0 +1,2 @@
+SELECT target::oid, record, requested_by, kind, coalesce(field, operation), decided_by IS NOT NULL, until <= clock_timestamp()
+FROM leadguard.approval WHERE id = $1 AND org_id = $2 FOR UPDATE

@@ -1,0 +1,183 @@
+//! COPY TO: only for those who may export, and written down (K18).
+//!
+//! The executor tells when the rows of a query go out by COPY, and which tables it names. Tables that functions of the
+//! query read are met by the first call of their policies. Rows that went out cannot be called back: where the
+//! transaction writes nothing, or is rolled back, a line in the server log says so.
+
+use crate::audit::{self, Event};
+use crate::errors::refused;
+use crate::ffi::copy;
+use crate::ffi::raise;
+use crate::ffi::session;
+use crate::ffi::snapshot;
+use crate::visibility::{self, Subject, Table};
+use pgrx::pg_sys::Oid;
+use serde_json::{Map, Value};
+use std::cell::{Cell, RefCell};
+
+struct Export {
+    sub: u32,
+    execution: usize,
+    statement: i64,
+    target: Oid,
+    member: (i64, String),
+    organization: i64,
+    rows: Option<u64>,
+    fingerprint: String,
+    /// Names for the server log, which must not be looked up when the transaction has failed.
+    table: Option<String>,
+    role: Option<String>,
+}
+
+thread_local! {
+    /// Executions whose rows go out, the innermost last.
+    static OPEN: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// How many they are: looked at by every first call of a policy.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static EXPORTS: RefCell<Vec<Export>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(crate) fn begin(execution: usize) {
+    OPEN.with_borrow_mut(|open| {
+        open.push(execution);
+        DEPTH.set(open.len());
+    });
+}
+
+pub(crate) fn end(execution: usize) {
+    OPEN.with(|open| {
+        if let Ok(mut open) = open.try_borrow_mut() {
+            open.retain(|held| *held != execution);
+            DEPTH.set(open.len());
+        }
+    });
+}
+
+/// A query whose rows go out names this relation.
+pub(crate) fn reads(relation: Oid) {
+    let subject = visibility::statement();
+    let table = subject.table(relation);
+    if let Some(table) = table.as_ref() {
+        note(&subject, table);
+    }
+}
+
+/// A policy is asked about a table for the first time in an execution.
+#[inline]
+pub(crate) fn seen(subject: &Subject, table: &Option<Table>) {
+    if (DEPTH.get() > 0 || copy::is_running())
+        && let Some(table) = table
+    {
+        note(subject, table);
+    }
+}
+
+/// 42501 for members who may not export; the others' exports are noted. Who is no member sees nothing, or is a superuser.
+fn note(subject: &Subject, table: &Table) {
+    let Some(member) = subject.member.as_ref().filter(|_| table.rules.switches.governed) else { return };
+    if !subject.has_capability("export") && !subject.access(table).free_export {
+        refused(format!("COPY TO of {} refused for \"{}\"", table.shown(), member.key))
+            .detail("It takes the capability export.")
+            .hint("A role with the capability gives it; so does the switch export of the table, set to free.")
+            .raise();
+    }
+    if session::is_parallel_worker() {
+        return;
+    }
+    let (execution, statement) = (OPEN.with_borrow(|open| open.last().copied().unwrap_or(0)), session::statement_time());
+    let is_it = |held: &Export| {
+        (held.execution, held.statement, held.target) == (execution, statement, table.target) && held.rows.is_none()
+    };
+    if EXPORTS.with_borrow(|exports| exports.iter().any(is_it)) {
+        return;
+    }
+    let made = Export {
+        sub: session::subtransaction(),
+        execution,
+        statement,
+        target: table.target,
+        member: (member.id, member.key.clone()),
+        organization: member.org_id,
+        rows: None,
+        fingerprint: super::log::fingerprint(),
+        table: session::relation_name(table.concealed_by.unwrap_or(table.target)),
+        role: session::role_name(session::session_role()),
+    };
+    EXPORTS.with_borrow_mut(|exports| exports.push(made));
+}
+
+/// All rows of an execution are out.
+pub(crate) fn counted(execution: usize, rows: u64) {
+    EXPORTS.with_borrow_mut(|exports| {
+        for export in exports.iter_mut().filter(|export| export.execution == execution && export.rows.is_none()) {
+            export.rows = Some(rows);
+        }
+    });
+}
+
+impl Export {
+    fn detail(&self) -> Map<String, Value> {
+        let mut detail = Map::new();
+        detail.insert("operation".to_owned(), "export".into());
+        detail.insert("records".to_owned(), self.rows.into());
+        detail.insert("fingerprint".to_owned(), self.fingerprint.clone().into());
+        detail
+    }
+
+    fn log(&self, rolled_back: bool) {
+        let mut line = self.detail();
+        let mut add = |name: &str, value: Value| line.insert(name.to_owned(), value);
+        add("table", self.table.clone().into());
+        add("member", self.member.1.clone().into());
+        add("session_role", self.role.clone().into());
+        if rolled_back {
+            add("rolled_back", true.into());
+        }
+        raise::log(&format!("leadguard: export {}", Value::Object(line)));
+    }
+
+    fn write(&self) {
+        let event = Event {
+            target: Some(self.target),
+            record: None,
+            action: "batch",
+            reason: None,
+            approval: None,
+            detail: Some(Value::Object(self.detail()).to_string()),
+        };
+        audit::event_by(&event, Some((self.member.0, self.member.1.as_str())), Some(self.organization));
+    }
+}
+
+/// The transaction is about to commit.
+pub(super) fn write() {
+    let exports = EXPORTS.with_borrow_mut(std::mem::take);
+    for export in &exports {
+        if copy::cannot_write() {
+            export.log(false);
+        } else {
+            snapshot::with_latest(|| export.write());
+        }
+    }
+}
+
+fn take(is_gone: impl Fn(&Export) -> bool) -> Vec<Export> {
+    EXPORTS.with(|exports| {
+        exports.try_borrow_mut().map(|mut exports| exports.extract_if(.., |e| is_gone(e)).collect()).unwrap_or_default()
+    })
+}
+
+/// What was not written down by now never will be: the transaction failed.
+pub(super) fn ended() {
+    take(|_| true).iter().for_each(|export| export.log(true));
+    let _ = OPEN.with(|open| open.try_borrow_mut().map(|mut open| open.clear()));
+    DEPTH.set(0);
+}
+
+pub(super) fn hand_over(sub: u32, parent: u32) {
+    EXPORTS.with_borrow_mut(|exports| exports.iter_mut().filter(|e| e.sub == sub).for_each(|e| e.sub = parent));
+}
+
+pub(super) fn drop_of(sub: u32) {
+    take(|export| export.sub == sub).iter().for_each(|export| export.log(true));
+}

@@ -1,0 +1,85 @@
+//! COPY TO, as the executor sees it; and what the client has sent.
+
+use super::expr::pointers;
+use crate::batches::exports;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// Whether the rows of a query go out by COPY.
+///
+/// # Safety
+/// A query that was started.
+pub(super) unsafe fn goes_out(query: *mut pg_sys::QueryDesc) -> bool {
+    // SAFETY: as the caller promises; null, or a receiver that lives as long.
+    unsafe { (*query).dest.as_ref() }.is_some_and(|dest| dest.mydest == pg_sys::CommandDest::DestCopyOut)
+}
+
+/// Called before the first row.
+#[pgrx::pg_guard]
+pub(super) unsafe extern "C-unwind" fn started(query: *mut pg_sys::QueryDesc) {
+    // SAFETY: a query that was started has both.
+    let (statement, state) = unsafe { (&*(*query).plannedstmt, &*(*query).estate) };
+    let execution = state.es_query_cxt;
+    exports::begin(execution as usize);
+    // SAFETY: the callback lives in the context whose end it waits for.
+    unsafe {
+        let callback = pg_sys::MemoryContextAlloc(execution, size_of::<pg_sys::MemoryContextCallback>())
+            .cast::<pg_sys::MemoryContextCallback>();
+        callback.write(pg_sys::MemoryContextCallback {
+            func: Some(ended),
+            arg: execution.cast(),
+            next: core::ptr::null_mut(),
+        });
+        pg_sys::MemoryContextRegisterResetCallback(execution, callback);
+    }
+    for entry in pointers::<pg_sys::RangeTblEntry>(statement.rtable) {
+        // SAFETY: entries of the running statement.
+        let relation = unsafe { (*entry).relid };
+        if relation != pg_sys::InvalidOid {
+            exports::reads(relation);
+        }
+    }
+}
+
+/// Called when all rows are out.
+#[pgrx::pg_guard]
+pub(super) unsafe extern "C-unwind" fn ran(query: *mut pg_sys::QueryDesc) {
+    // SAFETY: a query that is running.
+    let state = unsafe { &*(*query).estate };
+    exports::counted(state.es_query_cxt as usize, state.es_processed);
+}
+
+unsafe extern "C-unwind" fn ended(execution: *mut core::ffi::c_void) {
+    exports::end(execution as usize);
+}
+
+/// Whether the statement that runs is COPY TO: for the first one of a session, which began before the library was there.
+pub(crate) fn is_running() -> bool {
+    // SAFETY: null, or the portal that runs.
+    let Some(portal) = (unsafe { pg_sys::ActivePortal.as_ref() }) else { return false };
+    pointers::<pg_sys::PlannedStmt>(portal.stmts).any(|statement| {
+        // SAFETY: a portal holds planned statements.
+        let utility = unsafe { (*statement).utilityStmt };
+        // SAFETY: null, or a node, which begins with its tag.
+        let is_copy = !utility.is_null() && unsafe { (*utility).type_ } == pg_sys::NodeTag::T_CopyStmt;
+        // SAFETY: the tag says what it is.
+        is_copy && !unsafe { (*utility.cast::<pg_sys::CopyStmt>()).is_from }
+    })
+}
+
+/// What the client has sent; empty where no client has.
+pub(crate) fn statement_text() -> String {
+    // SAFETY: null, or a terminated string that lives as long as the statement.
+    let text = unsafe { pg_sys::debug_query_string };
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: as above.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+/// Whether the transaction can write nothing: it is READ ONLY, or the server is a standby.
+pub(crate) fn cannot_write() -> bool {
+    // SAFETY: reads backend variables.
+    unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() }
+}
