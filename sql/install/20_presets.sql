@@ -43,7 +43,9 @@ INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, def
     ('sensitive_rank', 'X8', false, '{}', '50',
      'From which rank of a role on sensitive records are seen.'),
     ('reason_required', 'X1', false, '{on,off}', 'off',
-     'Whether share and team_add need a reason.');
+     'Whether share and team_add need a reason.'),
+    ('schema_changes', 'K49', false, '{record,refuse}', 'record',
+     'What becomes of a change of the table''s schema that no approval covers: it is recorded as a violation, or refused.');
 
 INSERT INTO leadguard.role (id, name, preset, rank, capabilities, level_cap, description) VALUES
     (8, 'lead_creator', 'four_role', 20, '{}', NULL, 'Adds leads and works on those created or owned; reads all.'),
