@@ -250,7 +250,7 @@ COMMENT ON FUNCTION leadguard.note_shape(regclass, boolean, boolean) IS
 -- a user. The names order them: drops before leadguard_watch_drop forgets the table, changes after leadguard_watch_ddl
 -- has put the protection in order.
 CREATE FUNCTION leadguard.know_schema()
-RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 BEGIN
     -- A restore registers a table before it makes policies and triggers.
@@ -266,7 +266,7 @@ COMMENT ON FUNCTION leadguard.know_schema() IS
 'Event trigger before any command: takes down how protected tables look that a restore or an update brought.';
 
 CREATE FUNCTION leadguard.watch_schema()
-RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 DECLARE
     item regclass;
@@ -297,7 +297,7 @@ COMMENT ON FUNCTION leadguard.watch_schema() IS
 'Event trigger after any command: writes what it changed about protected tables into leadguard.schema_change, or refuses it (LG004).';
 
 CREATE FUNCTION leadguard.watch_schema_drop()
-RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 DECLARE
     item record;
