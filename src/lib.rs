@@ -96,7 +96,12 @@ extension_sql_file!("../sql/install/82_imports.sql", name = "imports_api", requi
 extension_sql_file!("../sql/install/83_assignment.sql", name = "assignment_api", requires = ["imports_api"]);
 extension_sql_file!("../sql/install/84_people.sql", name = "people_api", requires = ["assignment_api"]);
 extension_sql_file!("../sql/install/85_schema_changes.sql", name = "schema_changes_api", requires = ["people_api"]);
-extension_sql_file!("../sql/install/86_reviews.sql", name = "reviews_api", requires = ["schema_changes_api"]);
+extension_sql_file!(
+    "../sql/install/85_schema_requests.sql",
+    name = "schema_requests",
+    requires = ["schema_changes_api"]
+);
+extension_sql_file!("../sql/install/86_reviews.sql", name = "reviews_api", requires = ["schema_requests"]);
 extension_sql_file!("../sql/install/87_seals.sql", name = "seals_api", requires = ["reviews_api"]);
 extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["seals_api"]);
 extension_sql_file!(

@@ -61,7 +61,9 @@ INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, def
     ('batch_window', 'X14', false, '{}', '0',
      'Over how many seconds the rows of several transactions count together, where the library is preloaded; 0: each transaction for itself.'),
     ('export', 'X14', true, '{capability,free}', 'capability',
-     'Whether COPY TO needs the capability export.');
+     'Whether COPY TO needs the capability export.'),
+    ('schema_changes', 'K49', false, '{record,refuse}', 'record',
+     'What becomes of a change of the table''s schema that no approval covers: it is recorded as a violation, or refused.');
 
 INSERT INTO leadguard.role (id, name, preset, rank, capabilities, level_cap, description) VALUES
     (8, 'lead_creator', 'four_role', 20, '{}', NULL, 'Adds leads and works on those created or owned; reads all.'),

@@ -20,7 +20,18 @@ TO PUBLIC;
 
 -- People.
 
--- Schema changes.
+-- Schema changes. The owner of a table reads what concerns it, whether or not a member.
+ALTER TABLE leadguard.schema_change ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.schema_known ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.schema_shape ENABLE ROW LEVEL SECURITY;
+CREATE POLICY audited ON leadguard.schema_change FOR SELECT USING (
+    ((SELECT leadguard.has_capability('audit')) AND (org_id IS NULL OR org_id = (SELECT leadguard.current_organization())))
+    OR pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = target), 'USAGE'));
+GRANT SELECT ON leadguard.schema_change TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    leadguard.request_schema_change(regclass, text, text, text, text, timestamptz),
+    leadguard.accept_schema_change(bigint, text), leadguard.check_schema(regclass)
+TO PUBLIC;
 
 -- Reviews.
 

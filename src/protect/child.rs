@@ -15,6 +15,7 @@ use crate::ffi::raise::notice;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names::{literal, quote, shown};
+use crate::schema_changes;
 use pgrx::pg_sys::Oid;
 
 const POLICIES: [&str; 5] =
@@ -135,6 +136,7 @@ fn secure(mut request: Request, dry_run: bool) -> Vec<Step> {
     }
     if !dry_run {
         step::run(&steps);
+        schema_changes::know();
     }
     steps
 }

@@ -50,6 +50,7 @@ mod view_grants;
 use crate::audit::{self, Event};
 use crate::ffi::session;
 use crate::rules;
+use crate::schema_changes;
 use crate::visibility;
 use arguments::{Names, Request};
 use pgrx::pg_sys::Oid;
@@ -145,6 +146,7 @@ fn protect_as(
     };
     let steps = plan::pinned(|| plan::secure(&request));
     if !request.dry_run {
+        schema_changes::know();
         protected(&request);
     }
     step::listed(steps, request.dry_run)

@@ -5,6 +5,7 @@
 
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Sees};
+use crate::schema_changes::at_work;
 use pgrx::iter::TableIterator;
 use pgrx::name;
 
@@ -42,7 +43,7 @@ impl Step {
     }
 
     fn run(&self) {
-        let execute = || sql::query_once(&self.statement, &[], Sees::Now, &mut |_| {});
+        let execute = || at_work(|| sql::query_once(&self.statement, &[], Sees::Now, &mut |_| {}));
         match self.by {
             By::Caller => execute(),
             By::Extension => as_extension(execute),

@@ -51,9 +51,15 @@ fn valid_values(target: Option<Oid>, field: Option<&str>, values: Option<Vec<Opt
         Param::Text(Some(&field.key)),
         Param::Texts(&list),
     ];
-    write("DELETE FROM leadguard.field_value WHERE target = $1 AND column_name = $2 AND key = $3", &of[..3]);
+    // What stays is not written again: only values that are new are a change of the schema.
     write(
-        "INSERT INTO leadguard.field_value (target, column_name, key, value) SELECT $1, $2, $3, unnest($4::text[])",
+        "INSERT INTO leadguard.field_value (target, column_name, key, value) SELECT $1, $2, $3, unnest($4::text[]) \
+         ON CONFLICT ON CONSTRAINT field_value_pkey DO UPDATE SET column_name = excluded.column_name, attnum = NULL",
+        &of,
+    );
+    write(
+        "DELETE FROM leadguard.field_value \
+         WHERE target = $1 AND column_name = $2 AND key = $3 AND value <> ALL ($4::text[])",
         &of,
     );
     changed(editor.table.target, "valid_values", format!("{}: {} values", field.name(), list.len()));

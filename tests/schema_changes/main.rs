@@ -1,1 +1,8 @@
-//! Event triggers on protected tables.
+//! Changes of protected tables: what is noticed, what an approval covers, who reads the changelog.
+
+mod approvals;
+mod changes;
+mod lab;
+mod restores;
+mod rights;
+mod vocabulary;

@@ -1,0 +1,87 @@
+//! Who asks, decides and reads.
+
+use crate::lab::*;
+use leadguard_tests::*;
+
+const ASK: &str = "SELECT leadguard.request_schema_change('crm.lead', 'add column score', 'a', 'b', 'c')";
+const READ: &str = "SELECT count(*) FROM leadguard.schema_change";
+
+#[test]
+fn k49_members_who_may_write_ask_and_another_data_owner_decides() {
+    let db = lab("asking");
+    for who in ["gus", "vic", "dba"] {
+        assert_eq!(code(&mut db.connect(who), ASK), "42501", "{who}");
+    }
+    assert_eq!(code(&mut db.connect("zoe"), ASK), "22023", "not a table of globex");
+    let own = scalar(&mut db.connect("olga"), ASK);
+    let decide = format!("SELECT leadguard.decide_approval({own}, true, 'ok')");
+    for who in ["olga", "rep", "zoe", "vic", "gus"] {
+        assert_eq!(code(&mut db.connect(who), &decide), "42501", "{who}");
+    }
+    accepted(&mut db.connect("otto"), &decide);
+}
+
+#[test]
+fn k50_the_changelog_is_for_auditors_of_the_organization_and_the_tables_owner() {
+    let db = lab("reading");
+    accepted(&mut db.connect("dba"), "ALTER TABLE crm.lead ADD COLUMN score integer");
+    for (who, expected) in [("olga", "1"), ("dba", "1"), ("rep", "0"), ("gus", "0"), ("vic", "0"), ("zoe", "0")] {
+        assert_eq!(scalar(&mut db.connect(who), READ), expected, "{who}");
+        let mut session = db.connect(who);
+        for write in [
+            "DELETE FROM leadguard.schema_change",
+            "UPDATE leadguard.schema_change SET state = 'approved'",
+            "INSERT INTO leadguard.schema_change (target, target_name, kind, state) VALUES ('crm.lead', 'x', 'y', 'approved')",
+            "SELECT * FROM leadguard.schema_shape",
+            "SELECT leadguard.know_tables()",
+            "SELECT leadguard.keep_shape('crm.lead', true)",
+        ] {
+            assert_eq!(code(&mut session, write), "42501", "{who}: {write}");
+        }
+    }
+    assert_eq!(
+        scalar(&mut db.connect("olga"), "SELECT detail FROM leadguard.audit_log WHERE action = 'schema_change'"),
+        "add column score of crm.lead: without approval"
+    );
+}
+
+#[test]
+fn k48c_check_schema_is_for_those_who_watch() {
+    let db = lab("checking");
+    for (who, expected) in [("olga", "ok"), ("dba", "ok"), ("rep", "42501"), ("gus", "42501"), ("vic", "42501")] {
+        assert_eq!(code(&mut db.connect(who), "SELECT leadguard.check_schema('crm.lead')"), expected, "{who}");
+    }
+    assert_eq!(code(&mut db.connect("zoe"), "SELECT leadguard.check_schema('crm.lead')"), "22023");
+    assert_eq!(rows(&mut db.connect("zoe"), "SELECT leadguard.check_schema()").len(), 0);
+}
+
+#[test]
+fn k49_a_table_of_several_organizations_is_changed_for_all_of_them() {
+    let db = lab("shared");
+    accepted(
+        &mut db.connect("dba"),
+        "CREATE TABLE crm.deal (id bigint PRIMARY KEY, owner_id bigint, org_id bigint);
+         SELECT leadguard.protect('crm.deal', owner => 'owner_id', organization => 'org_id');
+         ALTER TABLE crm.deal ADD COLUMN a integer",
+    );
+    for who in ["olga", "zoe"] {
+        assert_eq!(scalar(&mut db.connect(who), READ), "1", "{who}");
+    }
+    let accept = "SELECT leadguard.accept_schema_change(1, 'fine')";
+    accepted(&mut db.connect("zoe"), accept);
+}
+
+#[test]
+fn k49_the_owner_of_a_table_cannot_make_the_watchers_run_his_code() {
+    let db = lab("shadowed");
+    // Functions, operators and casts in front of pg_catalog, and a domain whose check runs on every default.
+    let added = adds(
+        &db,
+        "CREATE FUNCTION crm.format(text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'ran as %', current_user; END $$;
+         CREATE FUNCTION crm.loud(integer) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'ran as %', current_user; END $$;
+         SET search_path = crm, pg_catalog;
+         ALTER TABLE crm.lead ADD CONSTRAINT loud CHECK (crm.loud(1)) NOT VALID;
+         ALTER TABLE crm.lead ADD COLUMN a integer",
+    );
+    assert_eq!(added, ["violation add constraint loud", "violation add column a"]);
+}
