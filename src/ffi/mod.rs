@@ -23,6 +23,7 @@
 //! setting  settings that only the extension writes
 //! snapshot which state of the database a statement sees
 //! sql      queries with an explicit choice of snapshot
+//! stream   rows of large queries of the extension
 //! statistics what the planner knows of columns and tables
 //! trigger  trigger calls, their rows and transition tables
 
@@ -52,4 +53,5 @@ pub(crate) mod shown;
 pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod statistics;
+pub(crate) mod stream;
 pub(crate) mod trigger;

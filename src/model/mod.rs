@@ -13,5 +13,6 @@ pub mod path;
 pub mod rights;
 mod role;
 pub mod rules;
+pub mod seal;
 pub mod spreadsheet;
 pub mod value;
