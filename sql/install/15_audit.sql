@@ -63,6 +63,7 @@ COMMENT ON COLUMN leadguard.audit_log.mac IS 'Keyed digest of the row; audit_ver
 CREATE TABLE leadguard.audit_log_default PARTITION OF leadguard.audit_log DEFAULT;
 ALTER TABLE leadguard.audit_log_default ADD CONSTRAINT audit_log_default_pkey PRIMARY KEY (at, id);
 CREATE INDEX audit_log_default_record_idx ON leadguard.audit_log_default (target, record);
+CREATE INDEX audit_log_default_transaction_idx ON leadguard.audit_log_default (transaction);
 COMMENT ON TABLE leadguard.audit_log_default IS 'Audit rows of the times for which audit_partitions has made no partition.';
 
 CREATE TABLE leadguard.audit_value (

@@ -52,6 +52,7 @@ BEGIN
             EXECUTE format('CREATE TABLE leadguard.%I PARTITION OF leadguard.audit_log FOR VALUES FROM (%L) TO (%L)', partition, low, high);
             EXECUTE format('ALTER TABLE leadguard.%I ADD CONSTRAINT %I PRIMARY KEY (at, id)', partition, partition || '_pkey');
             EXECUTE format('CREATE INDEX %I ON leadguard.%I (target, record)', partition || '_record_idx', partition);
+            EXECUTE format('CREATE INDEX %I ON leadguard.%I (transaction)', partition || '_transaction_idx', partition);
             EXECUTE format('REVOKE ALL ON leadguard.%I FROM PUBLIC', partition);
             EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', partition);
             EXECUTE format('CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.%I '

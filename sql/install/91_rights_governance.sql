@@ -35,4 +35,10 @@ TO PUBLIC;
 
 -- Reviews.
 
--- Seals.
+-- Seals. Nobody but superusers reads the tables: they count the rows of all organizations.
+ALTER TABLE leadguard.audit_life ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.audit_seal ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.audit_retired ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.audit_seal ENABLE ALWAYS TRIGGER audit_00_append_only;
+ALTER TABLE leadguard.audit_retired ENABLE ALWAYS TRIGGER audit_00_append_only;
+GRANT EXECUTE ON FUNCTION leadguard.seal_audit(), leadguard.verify_audit(timestamptz), leadguard.audit_retire(date) TO PUBLIC;

@@ -5,13 +5,21 @@
 //! buffer   what was noted and is not written yet
 //! writer   audit_log and audit_value
 //! verify   whether they still agree with their digests
+//! chain    the seals, which show that rows are missing
+//! seals    making one
+//! sealed   whether the rows are those that were sealed
+//! retire   months that go, and what stays of them
 //! denied   refusals, which leave a line in the server log: that one survives the rollback
 //!
 //! Invariants: a change and its row commit or vanish together; no value that somebody may not read is written down
 //! in clear. Tests: tests/audit.
 
 mod buffer;
+mod chain;
 pub(crate) mod denied;
+mod retire;
+mod sealed;
+mod seals;
 mod verify;
 mod watched;
 mod writer;

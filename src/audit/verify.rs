@@ -26,60 +26,80 @@ type Differences = TableIterator<
     ),
 >;
 
-struct Found {
-    id: i64,
-    at: i64,
-    field: Option<String>,
-    problem: &'static str,
+pub(super) struct Found {
+    pub id: i64,
+    pub at: i64,
+    pub field: Option<String>,
+    pub problem: &'static str,
+}
+
+/// The organization whose audit the caller may look at, None for all; else 42501.
+pub(super) fn auditor(function: &str) -> Option<i64> {
+    let subject = visibility::statement();
+    match &subject.member {
+        Some(member) if subject.has_capability("audit") => Some(member.org_id),
+        None if identity::is_superuser() => None,
+        _ => refused(format!("{function} refused"))
+            .hint("A member with the capability audit or a superuser verifies the audit.")
+            .raise(),
+    }
+}
+
+pub(super) fn since(since: Option<TimestampWithTimeZone>) -> i64 {
+    let Some(since) = since else { bad_argument("argument \"since\" must not be NULL").raise() };
+    pg_sys::TimestampTz::from(since)
 }
 
 /// What of the audit does not agree with its digests. Members with the capability audit (their organization's rows)
 /// and superusers, else 42501; 22023 without a time.
 #[pgrx::pg_extern(sql = false)]
 fn audit_verify(since: Option<TimestampWithTimeZone>) -> Differences {
-    let subject = visibility::statement();
-    let organization = match &subject.member {
-        Some(member) if subject.has_capability("audit") => Some(member.org_id),
-        None if identity::is_superuser() => None,
-        _ => refused("audit_verify refused")
-            .hint("A member with the capability audit or a superuser verifies the audit.")
-            .raise(),
-    };
-    let Some(since) = since else { bad_argument("argument \"since\" must not be NULL").raise() };
-    let since = pg_sys::TimestampTz::from(since);
+    let organization = auditor("audit_verify");
+    let since = self::since(since);
     let mut found = Vec::new();
     as_extension(|| {
-        let mut last = Some((since, i64::MIN));
-        while let Some((at, id)) = last.take() {
-            let params =
-                [Param::Timestamp(Some(at)), Param::Int(Some(id)), Param::Int(organization), Param::Int(Some(PAGE))];
-            let mut count = 0;
-            let page = include_str!("../../sql/query/audit_page.sql");
-            sql::query(page, &params, Sees::Statement, &mut |row| {
-                count += 1;
-                last = Some((row.int(1).unwrap_or_default(), row.int(0).unwrap_or_default()));
-                check(row, &mut found);
-            });
-            if count < PAGE {
-                last = None;
-            }
-        }
-        let params = [Param::Timestamp(Some(since)), Param::Int(organization)];
-        sql::query(include_str!("../../sql/query/audit_orphans.sql"), &params, Sees::Statement, &mut |row| {
-            found.push(Found {
-                id: row.int(0).unwrap_or_default(),
-                at: row.int(1).unwrap_or_default(),
-                field: None,
-                problem: "values that no audit row has",
-            });
-        });
+        each_row(since, organization, &mut |row| check(row, &mut found));
+        orphans(since, organization, &mut found);
     });
     TableIterator::new(
         found.into_iter().map(|f| (f.id, TimestampWithTimeZone::try_from(f.at).ok(), f.field, f.problem.to_owned())),
     )
 }
 
-fn check(row: &sql::Row, found: &mut Vec<Found>) {
+/// All rows from a time on, in the order of time and id.
+pub(super) fn each_row(since: i64, organization: Option<i64>, each: &mut dyn FnMut(&sql::Row)) {
+    let mut last = Some((since, i64::MIN));
+    while let Some((at, id)) = last.take() {
+        let params =
+            [Param::Timestamp(Some(at)), Param::Int(Some(id)), Param::Int(organization), Param::Int(Some(PAGE))];
+        let mut count = 0;
+        let page = include_str!("../../sql/query/audit_page.sql");
+        sql::query(page, &params, Sees::Statement, &mut |row| {
+            count += 1;
+            last = Some((row.int(1).unwrap_or_default(), row.int(0).unwrap_or_default()));
+            each(row);
+        });
+        if count < PAGE {
+            last = None;
+        }
+    }
+}
+
+/// Values that no row has.
+pub(super) fn orphans(since: i64, organization: Option<i64>, found: &mut Vec<Found>) {
+    let params = [Param::Timestamp(Some(since)), Param::Int(organization)];
+    sql::query(include_str!("../../sql/query/audit_orphans.sql"), &params, Sees::Statement, &mut |row| {
+        found.push(Found {
+            id: row.int(0).unwrap_or_default(),
+            at: row.int(1).unwrap_or_default(),
+            field: None,
+            problem: "values that no audit row has",
+        });
+    });
+}
+
+/// Whether a row says what it was written with.
+pub(super) fn check(row: &sql::Row, found: &mut Vec<Found>) {
     let head = Head::read(row);
     let id = row.int(0).unwrap_or_default();
     let mut report = |field: Option<String>, problem| found.push(Found { id, at: head.at, field, problem });

@@ -24,6 +24,7 @@
 //! setting  settings that only the extension writes
 //! snapshot which state of the database a statement sees
 //! sql      queries with an explicit choice of snapshot
+//! stream   rows of large queries of the extension
 //! statistics what the planner knows of columns and tables
 //! trigger  trigger calls, their rows and transition tables
 
@@ -54,4 +55,5 @@ pub(crate) mod shown;
 pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod statistics;
+pub(crate) mod stream;
 pub(crate) mod trigger;

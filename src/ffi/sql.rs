@@ -66,6 +66,10 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    pub(super) fn new(tuple: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc) -> Row {
+        Row { tuple, descriptor }
+    }
+
     fn datum(&self, column: i32) -> Option<pg_sys::Datum> {
         let mut is_null = false;
         // SAFETY: tuple and descriptor come from the live SPI result.
@@ -84,6 +88,17 @@ impl Row {
 
     pub fn oid(&self, column: i32) -> Option<pg_sys::Oid> {
         self.datum(column).map(|d| pg_sys::Oid::from_u32(d.value() as u32))
+    }
+
+    /// A bytea column.
+    pub fn with_bytes<T>(&self, column: i32, body: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let datum = self.datum(column)?;
+        // SAFETY: a varlena of the live row, fetched into the current memory context where it is compressed.
+        let whole = unsafe { pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr()) };
+        // SAFETY: fetched above.
+        Some(body(unsafe {
+            std::slice::from_raw_parts(pgrx::vardata_any(whole).cast::<u8>(), pgrx::varsize_any_exhdr(whole))
+        }))
     }
 
     /// The whole row, as a trigger returns it; it outlives the query.
@@ -216,14 +231,8 @@ fn prepare(text: &str, types: &[pg_sys::Oid]) -> pg_sys::SPIPlanPtr {
     plan
 }
 
-type Execute<'a> = &'a mut dyn FnMut(&[pg_sys::Oid], &mut [pg_sys::Datum], &[u8]) -> i32;
-
-fn run(params: &[Param], each: &mut dyn FnMut(&Row), execute: Execute) -> u64 {
-    // SAFETY: paired with SPI_finish below; after an error the (sub)transaction's abort cleans up.
-    if unsafe { pg_sys::SPI_connect() } != pg_sys::SPI_OK_CONNECT as i32 {
-        crate::errors::bug("no SPI connection");
-    }
-    super::trigger::register_current();
+/// Types, values and nulls, as SPI takes them.
+pub(super) fn arguments(params: &[Param]) -> (Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, Vec<u8>) {
     let types: Vec<_> = params.iter().map(Param::type_oid).collect();
     let mut values = Vec::with_capacity(params.len());
     let mut nulls = Vec::with_capacity(params.len());
@@ -232,6 +241,18 @@ fn run(params: &[Param], each: &mut dyn FnMut(&Row), execute: Execute) -> u64 {
         nulls.push(if datum.is_some() { b' ' } else { b'n' });
         values.push(datum.unwrap_or(pg_sys::Datum::from(0usize)));
     }
+    (types, values, nulls)
+}
+
+type Execute<'a> = &'a mut dyn FnMut(&[pg_sys::Oid], &mut [pg_sys::Datum], &[u8]) -> i32;
+
+fn run(params: &[Param], each: &mut dyn FnMut(&Row), execute: Execute) -> u64 {
+    // SAFETY: paired with SPI_finish below; after an error the (sub)transaction's abort cleans up.
+    if unsafe { pg_sys::SPI_connect() } != pg_sys::SPI_OK_CONNECT as i32 {
+        crate::errors::bug("no SPI connection");
+    }
+    super::trigger::register_current();
+    let (types, mut values, nulls) = arguments(params);
     let status = execute(&types, &mut values, &nulls);
     if status < 0 {
         crate::errors::bug("a query failed without an error");

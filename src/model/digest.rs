@@ -52,6 +52,25 @@ impl Digest {
         self
     }
 
+    /// What `number` does, where many parts follow each other.
+    pub fn add_number(&mut self, part: i64) {
+        self.0.update(&[1]);
+        self.0.update(&part.to_be_bytes());
+    }
+
+    pub fn add(&mut self, part: &[u8]) {
+        let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+        self.0.update(&length.to_be_bytes());
+        self.0.update(part);
+    }
+
+    /// What `bytes` gives, as hexadecimal digits.
+    pub fn hex(self) -> String {
+        let mut text = String::with_capacity(2 * LENGTH);
+        hex(&self.bytes(), &mut text);
+        text
+    }
+
     pub fn bytes(self) -> [u8; LENGTH] {
         let whole = self.0.finalize().into_bytes();
         let mut half = [0; LENGTH];

@@ -15,5 +15,6 @@ pub mod path;
 pub mod rights;
 mod role;
 pub mod rules;
+pub mod seal;
 pub mod spreadsheet;
 pub mod value;

@@ -3,7 +3,10 @@
 mod forged;
 mod log;
 mod partitions;
+mod retired;
 mod rows;
+mod seals;
+mod seals_restored;
 mod transactions;
 mod values;
 mod who;
