@@ -1,12 +1,23 @@
 //! A clean-up does not take away what others work on (K55).
 
-use crate::lab::{lab, log, switch};
+use crate::lab::{self, log, switch};
 use leadguard_tests::{Db, accepted, allowed, refused, scalar};
 
 const CLEAN_UP: &str = "DELETE FROM crm.lead WHERE id <= 20";
 
+/// The lab with a column whose changes are audited.
+fn lab(name: &str) -> Db {
+    let db = lab::lab(name);
+    accepted(
+        &mut db.admin(),
+        "ALTER TABLE crm.lead ADD stage text;
+         SELECT leadguard.valid_values('crm.lead', 'stage', '{working}')",
+    );
+    db
+}
+
 fn lead_by(db: &Db, who: &str, id: u32) {
-    accepted(&mut db.connect(who), &format!("UPDATE crm.lead SET name = 'mine' WHERE id = {id}"));
+    accepted(&mut db.connect(who), &format!("UPDATE crm.lead SET stage = 'working' WHERE id = {id}"));
 }
 
 fn refused_with(db: &Db, who: &str, sql: &str, count: u32) {
@@ -114,7 +125,8 @@ fn k55_deleting_for_good_is_a_clean_up_too() {
         &mut db.admin(),
         "CREATE TABLE crm.deal (id bigint PRIMARY KEY, owner_id bigint, creator_id bigint, name text);
          INSERT INTO crm.deal SELECT n, m.id, m.id, 'd' FROM generate_series(1, 30) n, leadguard.member m WHERE m.key = 'cleo';
-         SELECT leadguard.protect('crm.deal', preset => 'four_role', id => 'id', owner => 'owner_id', creator => 'creator_id');",
+         SELECT leadguard.protect('crm.deal', preset => 'four_role', id => 'id', owner => 'owner_id', creator => 'creator_id');
+         SELECT leadguard.valid_values('crm.deal', 'name', '{d,x}')",
     );
     accepted(&mut db.connect("cleo"), "UPDATE crm.deal SET name = 'x' WHERE id = 2");
     let mut olga = db.connect("olga");
