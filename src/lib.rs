@@ -126,6 +126,7 @@ extern "C-unwind" fn _PG_init() {
         approvals::on_transaction(event);
         masks::through::on_transaction(event);
     });
+    ffi::copy::look_around();
     planner::watch_functions();
     ffi::index_cost::install();
     ffi::rows::install();

@@ -19,7 +19,7 @@ COMMENT ON VIEW leadguard.rules IS
 
 CREATE VIEW leadguard.switches WITH (security_barrier) AS
     SELECT coalesce(p.concealed_by, p.target) AS target, s.name AS switch, s.role,
-           coalesce(t.value, s.preset_value) AS value, s.preset_value AS preset_default, s.contradiction, s.choices, s.meaning
+           coalesce(t.value, e.value, s.preset_value) AS value, s.preset_value AS preset_default, s.contradiction, s.choices, s.meaning
     FROM leadguard.protected_table p
     CROSS JOIN LATERAL (
         SELECT k.name, r.role, k.contradiction, k.choices, k.meaning,
@@ -41,6 +41,9 @@ CREATE VIEW leadguard.switches WITH (security_barrier) AS
         SELECT 'preset', '', 'X15', ARRAY['four_role', 'decision_site', 'organization', 'sales_hierarchy'],
                'The vocabulary of roles and the rules that the table starts from; leadguard.set_preset changes it.', p.preset) s
     LEFT JOIN leadguard.table_switch t ON t.target = p.target AND t.switch = s.name AND t.role = s.role
+    -- Of those about batches, what is set for every role holds for roles without a value of their own.
+    LEFT JOIN leadguard.table_switch e ON e.target = p.target AND e.switch = s.name AND e.role = '*' AND s.role <> ''
+        AND (s.name = 'export' OR s.name LIKE 'batch\_%')
     WHERE leadguard.reads_rules(p.target, p.concealed_by, p.org_id, p.organization_column);
 COMMENT ON VIEW leadguard.switches IS
 'Every switch of the protected tables that the caller may read: its value, what the preset says, and the contradiction between the sources that it settles. leadguard.set_switch sets one.';

@@ -85,10 +85,16 @@ fn note(subject: &Subject, table: &Table) {
         return;
     }
     let (execution, statement) = (OPEN.with_borrow(|open| open.last().copied().unwrap_or(0)), session::statement_time());
+    // Planning may have asked before the execution began.
     let is_it = |held: &Export| {
-        (held.execution, held.statement, held.target) == (execution, statement, table.target) && held.rows.is_none()
+        (held.statement, held.target) == (statement, table.target)
+            && [execution, 0].contains(&held.execution)
+            && held.rows.is_none()
     };
-    if EXPORTS.with_borrow(|exports| exports.iter().any(is_it)) {
+    let is_known = EXPORTS.with_borrow_mut(|exports| {
+        exports.iter_mut().find(|held| is_it(held)).map(|held| held.execution = execution).is_some()
+    });
+    if is_known {
         return;
     }
     let made = Export {

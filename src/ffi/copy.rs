@@ -1,8 +1,10 @@
 //! COPY TO, as the executor sees it; and what the client has sent.
 
 use super::expr::pointers;
+use super::session;
 use crate::batches::exports;
 use pgrx::pg_sys;
+use std::cell::Cell;
 use std::ffi::CStr;
 
 /// Whether the rows of a query go out by COPY.
@@ -53,8 +55,24 @@ unsafe extern "C-unwind" fn ended(execution: *mut core::ffi::c_void) {
     exports::end(execution as usize);
 }
 
+thread_local! {
+    /// When the client sent the COPY TO that had the library loaded.
+    static LOADED_IN: Cell<Option<i64>> = const { Cell::new(None) };
+}
+
+/// Called once, when the library is loaded: cursors of functions that run now will hide the statement.
+pub(crate) fn look_around() {
+    if is_active() {
+        LOADED_IN.set(Some(session::statement_time()));
+    }
+}
+
 /// Whether the statement that runs is COPY TO: for the first one of a session, which began before the library was there.
 pub(crate) fn is_running() -> bool {
+    LOADED_IN.get().is_some_and(|time| time == session::statement_time()) || is_active()
+}
+
+fn is_active() -> bool {
     // SAFETY: null, or the portal that runs.
     let Some(portal) = (unsafe { pg_sys::ActivePortal.as_ref() }) else { return false };
     pointers::<pg_sys::PlannedStmt>(portal.stmts).any(|statement| {
