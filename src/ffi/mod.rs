@@ -1,6 +1,7 @@
 //! Everything that touches Postgres by pointer. No other folder may write `unsafe`.
 //!
 //! append   rows put into the extension's own tables without a statement
+//! attempt  something that may fail without ending the statement
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
 //! compat   differences between the server versions
 //! count    rows of protected tables counted by reading the tables
@@ -25,8 +26,10 @@
 //! sql      queries with an explicit choice of snapshot
 //! statistics what the planner knows of columns and tables
 //! trigger  trigger calls, their rows and transition tables
+//! whole    all rows of a protected table, read without a query
 
 pub(crate) mod append;
+pub(crate) mod attempt;
 pub(crate) mod call;
 mod compat;
 pub(crate) mod count;
@@ -53,3 +56,4 @@ pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod statistics;
 pub(crate) mod trigger;
+pub(crate) mod whole;

@@ -1,1 +1,10 @@
-//! Import sessions.
+//! Import sessions: loading, checking, approving, committing.
+
+mod approving;
+mod attacks;
+mod checking;
+mod lab;
+mod loading;
+mod olist;
+mod racing;
+mod targets;
