@@ -1,7 +1,7 @@
 //! What is wrong with loaded rows.
 
 use super::existing;
-use super::session::Session;
+use super::sessions::Session;
 use super::target::ImportTarget;
 use super::values;
 use crate::errors::failure;

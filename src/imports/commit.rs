@@ -5,8 +5,8 @@
 //! has inserted.
 
 use super::check::{self, Line, Progress};
-use super::session::Session;
-use super::submit::{cover, digest};
+use super::sessions::Session;
+use super::submit::{cover, digest, imported_so_far};
 use super::target::ImportTarget;
 use crate::audit::{self, Event};
 use crate::batches::{self, Cover};
@@ -85,10 +85,10 @@ fn covered(session: &Session, target: &ImportTarget, subject: &Subject, member: 
             take(session, approval, member);
             Cover { approval: Some(approval), ..Cover::default() }
         }
-        ("approved", None) => cover(session, &target.table, subject, member).unwrap_or_else(|| {
+        ("approved", None) => cover(session, imported_so_far(session), &target.table, subject, member).unwrap_or_else(|| {
             failure(NEEDS_APPROVAL, format!("{} needs an approval now", session.shown()))
-                .detail("What covered it when it was submitted is gone.")
-                .hint("Cancel it, and submit a new import.")
+                .detail("What covered it when it was submitted is gone, or this transaction has imported too many rows.")
+                .hint("Commit the transaction before; or cancel the import, and submit a new one.")
                 .raise()
         }),
         ("open" | "checked", _) => failure("55000", format!("{} is not submitted", session.shown()))

@@ -3,7 +3,7 @@
 //! Rows are kept until enough have come together, or the statement ends. Each belongs to the subtransaction that it was
 //! loaded in, and goes with it. Lines are numbered when they are written.
 
-use super::session::importer;
+use super::sessions::importer;
 use crate::errors::{failure, refused};
 use crate::ffi::append;
 use crate::ffi::call::{self, Call};

@@ -2,7 +2,7 @@
 //!
 //! target    what a table says about imports: columns, match keys
 //! prepare   prepare_imports, which makes the staging view
-//! session   one import, and who may do what with it
+//! sessions  one import, and who may do what with it
 //! loading   the triggers of the staging view
 //! check     what is wrong with loaded rows
 //! values    whether texts are values of a column
@@ -20,14 +20,14 @@ mod commit;
 mod existing;
 mod loading;
 mod prepare;
-mod session;
+mod sessions;
 mod submit;
 mod target;
 mod values;
 
 pub(crate) use loading::{on_transaction, stage, staged};
 
-use crate::ffi::session::as_extension;
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 
 /// A request for an import was decided, in the transaction of whoever decided.
@@ -51,4 +51,17 @@ pub(crate) fn decided(approval: i64, granted: bool) {
             &mut |_| {},
         );
     });
+}
+
+/// The imports of an organization that becomes part of another one; as the extension's owner.
+pub(crate) fn merge(source: i64, into: i64) {
+    // A database that is not updated has none.
+    if session::is_governed() {
+        sql::query(
+            "UPDATE leadguard.import_session SET org_id = $2 WHERE org_id = $1",
+            &[Param::Int(Some(source)), Param::Int(Some(into))],
+            Sees::Now,
+            &mut |_| {},
+        );
+    }
 }

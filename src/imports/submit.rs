@@ -1,6 +1,6 @@
 //! Whether an import needs an approval, and asking for it.
 
-use super::session::{Session, approves, has_templates, said};
+use super::sessions::{Session, approves, has_templates, said};
 use crate::assignment;
 use crate::batches::Cover;
 use crate::errors::{self, bad_argument, failure};
@@ -30,16 +30,38 @@ fn limit(table: &Table, member: &Member) -> Option<i64> {
     }
 }
 
-/// What lets the member import so many rows without asking; None where somebody must be asked.
-pub(super) fn cover(session: &Session, table: &Table, subject: &Subject, member: &Member) -> Option<Cover> {
+/// What lets the member import so many rows without asking, beside those that he has imported already; None where
+/// somebody must be asked.
+pub(super) fn cover(
+    session: &Session,
+    earlier: i64,
+    table: &Table,
+    subject: &Subject,
+    member: &Member,
+) -> Option<Cover> {
     if approves(subject) {
         return Some(Cover { self_approved: true, ..Cover::default() });
     }
-    if limit(table, member).is_none_or(|limit| session.good <= limit) {
+    if limit(table, member).is_none_or(|limit| session.good + earlier <= limit) {
         return Some(Cover::default());
     }
     let template = template(session, table, member)?;
     Some(Cover { template: Some(template), ..Cover::default() })
+}
+
+/// How many rows the member has imported into the table in this transaction without an approval: a file in parts is one
+/// file.
+pub(super) fn imported_so_far(session: &Session) -> i64 {
+    let params = [Param::Int(Some(session.member)), Param::Oid(session.target)];
+    as_extension(|| {
+        sql::first_int(
+            "SELECT sum(inserted)::bigint FROM leadguard.import_session \
+             WHERE member_id = $1 AND target = $2 AND state = 'committed' AND ended_at >= now() AND approval IS NULL",
+            &params,
+            Sees::Now,
+        )
+    })
+    .unwrap_or_default()
 }
 
 /// A template that covers the import: the one that it names, or any.
@@ -93,7 +115,7 @@ fn import_submit(import: Option<i64>, justification: Option<&str>) -> Option<i64
     }
     let table = session.table();
     let Some(member) = subject.member.as_ref() else { errors::bug("an import of nobody") };
-    let cover = cover(&session, &table, &subject, member);
+    let cover = cover(&session, 0, &table, &subject, member);
     let digest = digest(&session);
     let approval = match cover {
         Some(_) => None,

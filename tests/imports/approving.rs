@@ -162,3 +162,22 @@ fn k33_nothing_is_half_imported() {
     accepted(&mut db.admin(), "ALTER TABLE crm.lead DROP CONSTRAINT not_the_last");
     assert_eq!(committed(&mut cleo, &import), "95 95 0 0 0");
 }
+
+#[test]
+fn k31_a_file_in_parts_is_one_file_within_a_transaction() {
+    let db = lab("parts");
+    let mut cleo = db.connect("cleo");
+    let imports = ["one", "two"].map(|place| {
+        let (import, problems) = checked(&mut cleo, &leads(60).replace("@lead", &format!("@{place}")));
+        assert_eq!(problems.len(), 0);
+        accepted(&mut cleo, &submit(&import));
+        import
+    });
+    accepted(&mut cleo, "BEGIN");
+    assert_eq!(committed(&mut cleo, &imports[0]), "60 60 0 0 0");
+    refused(&mut cleo, &commit(&imports[1]), "LG004");
+    accepted(&mut cleo, "ROLLBACK");
+    for import in &imports {
+        assert_eq!(committed(&mut cleo, import), "60 60 0 0 0", "in transactions of their own");
+    }
+}

@@ -137,7 +137,11 @@ fn k43_leads_that_the_member_does_not_see_count() {
     let db = lab("unseen");
     let mut mark = db.connect("mark");
     assert_eq!(scalar(&mut mark, "SELECT count(*) FROM crm.lead"), "0");
-    let (_, problems) = checked(&mut mark, "name,email\na,ann@lead.example\nb,bob@lead.example\nc,cid@lead.example\n");
+    let place = scalar(&mut db.admin(), "SELECT id FROM leadguard.territory");
+    let file = format!(
+        "name,email,territory_id\na,ann@lead.example,{place}\nb,bob@lead.example,{place}\nc,cid@lead.example,{place}\nd,d@lead.example,\n"
+    );
+    let (_, problems) = checked(&mut mark, &file);
     assert_eq!(
         problems,
         [

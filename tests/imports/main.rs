@@ -3,6 +3,7 @@
 mod approving;
 mod attacks;
 mod checking;
+mod dump;
 mod lab;
 mod loading;
 mod olist;
