@@ -186,7 +186,7 @@ fn named_template(name: &str, member: &Member, target: Oid) -> i64 {
         as_extension(|| {
             sql::first_int(
                 "SELECT t.id FROM leadguard.batch_template t \
-                 WHERE t.name = $1 AND t.org_id = $2 AND t.target = $3 AND t.operation = 'import'",
+                 WHERE t.name = $1 AND t.org_id = $2 AND t.target = $3 AND t.operation = 'import' AND t.withdrawn_at IS NULL",
                 &[Param::Text(Some(name)), Param::Int(Some(member.org_id)), Param::Oid(target)],
                 Sees::Now,
             )

@@ -181,3 +181,50 @@ fn k31_a_file_in_parts_is_one_file_within_a_transaction() {
         assert_eq!(committed(&mut cleo, import), "60 60 0 0 0", "in transactions of their own");
     }
 }
+
+#[test]
+fn k34_a_template_covers_imports_that_are_as_it_says() {
+    let db = lab("template");
+    if scalar(&mut db.admin(), "SELECT to_regclass('leadguard.batch_template')") == "∅" {
+        println!("skipped: this version has no templates");
+        return;
+    }
+    let mut cleo = db.connect("cleo");
+    refused(&mut cleo, "SELECT leadguard.import_begin('crm.lead', template => 'fairs')", "22023");
+    let set = |rows: &str, role: &str, keys: &str| {
+        accepted(
+            &mut db.connect("olga"),
+            &format!(
+                "SELECT leadguard.set_batch_template('fairs', 'crm.lead', 'import', {rows}, role => '{role}', match_keys => {keys})"
+            ),
+        )
+    };
+    let keys = "'{\"email\": \"email\", \"phone\": \"phone\", \"company,city\": \"trim|lower\"}'";
+    let asks = |c: &mut leadguard_tests::Client| {
+        let (import, _) = checked(c, &leads(101));
+        let approval = scalar(c, &submit(&import));
+        accepted(c, &format!("SELECT leadguard.import_cancel({import})"));
+        approval != "∅"
+    };
+    set("100", "lead_creator", "NULL");
+    assert!(asks(&mut cleo), "one row too many");
+    set("200", "lead_manager", "NULL");
+    assert!(asks(&mut cleo), "for another role");
+    set("200", "lead_creator", "'{\"email\": \"exact\"}'");
+    assert!(asks(&mut cleo), "with other match keys");
+    set("200", "lead_creator", keys);
+    assert!(!asks(&mut cleo));
+    let import = scalar(&mut cleo, "SELECT leadguard.import_begin('crm.lead', template => 'fairs')");
+    load(&mut cleo, &leads(150));
+    check(&mut cleo, &import);
+    assert_eq!(scalar(&mut cleo, &submit(&import)), "∅");
+    assert_eq!(committed(&mut cleo, &import), "150 150 0 0 0");
+    assert_eq!(
+        rows(
+            &mut db.admin(),
+            "SELECT b.operation, b.records, b.member_key, b.template = t.id, b.approval FROM leadguard.batches b, leadguard.batch_template t
+             WHERE b.operation = 'import' AND t.withdrawn_at IS NULL"
+        ),
+        [["import", "150", "cleo", "t", "∅"]]
+    );
+}
