@@ -124,6 +124,7 @@ extern "C-unwind" fn _PG_init() {
         visibility::subject::on_transaction(event);
         planner::plans::on_transaction(event);
         approvals::on_transaction(event);
+        imports::on_transaction(event);
         masks::through::on_transaction(event);
     });
     ffi::copy::look_around();

@@ -8,6 +8,7 @@ use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity;
+use crate::imports;
 use crate::model::value::{Kind, parse_uuid};
 use crate::names;
 use crate::questions::required;
@@ -77,6 +78,7 @@ fn merge_organization(source_key: Option<&str>, into_key: Option<&str>, reason: 
         ] {
             sql::query(text, &params, Sees::Now, &mut |_| {});
         }
+        imports::merge(source.id, into.id);
     });
 }
 

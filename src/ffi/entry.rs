@@ -67,6 +67,8 @@ entries! {
     pg_finfo_leadguard_visible_admin_support, leadguard_visible_admin_support => |call| planner::arm(call, Arm::Admin);
     pg_finfo_leadguard_visible_organization_support, leadguard_visible_organization_support => |call| planner::arm(call, Arm::Organization);
     pg_finfo_leadguard_write_through, leadguard_write_through => crate::masks::through::write;
+    pg_finfo_leadguard_import_stage, leadguard_import_stage => crate::imports::stage;
+    pg_finfo_leadguard_import_staged, leadguard_import_staged => crate::imports::staged;
     pg_finfo_leadguard_guard_statement, leadguard_guard_statement => crate::guard::statement;
     pg_finfo_leadguard_guard_row, leadguard_guard_row => crate::guard::row;
     pg_finfo_leadguard_guard_stored, leadguard_guard_stored => crate::guard::stored;

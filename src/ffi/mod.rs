@@ -1,6 +1,7 @@
 //! Everything that touches Postgres by pointer. No other folder may write `unsafe`.
 //!
 //! append   rows put into the extension's own tables without a statement
+//! attempt  something that may fail without ending the statement
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
 //! compat   differences between the server versions
 //! copy     COPY TO, as the executor sees it
@@ -27,8 +28,10 @@
 //! stream   rows of large queries of the extension
 //! statistics what the planner knows of columns and tables
 //! trigger  trigger calls, their rows and transition tables
+//! whole    all rows of a protected table, read without a query
 
 pub(crate) mod append;
+pub(crate) mod attempt;
 pub(crate) mod call;
 mod compat;
 pub(crate) mod copy;
@@ -57,3 +60,4 @@ pub(crate) mod sql;
 pub(crate) mod statistics;
 pub(crate) mod stream;
 pub(crate) mod trigger;
+pub(crate) mod whole;

@@ -298,3 +298,28 @@ pub(crate) fn parse(type_oid: pg_sys::Oid, type_modifier: i32, text: &str) -> pg
         pg_sys::OidInputFunctionCall(input, text.as_ptr().cast_mut(), parameter, type_modifier)
     }
 }
+
+/// The text form that a type gives a text; raises what the type's functions raise.
+pub(crate) fn rewritten(type_oid: pg_sys::Oid, type_modifier: i32, text: &str) -> String {
+    let datum = parse(type_oid, type_modifier, text);
+    let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
+    // SAFETY: both out-pointers are valid.
+    unsafe { pg_sys::getTypeOutputInfo(type_oid, &mut output, &mut is_varlena) };
+    // SAFETY: the function is the type's own and the value of that type; the result is terminated.
+    let written = unsafe { CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, datum)) };
+    written.to_string_lossy().into_owned()
+}
+
+/// The elements of an array of texts; none for null, None where it has more than one dimension.
+pub(crate) fn elements(type_oid: pg_sys::Oid, text: &str) -> Option<Vec<Option<String>>> {
+    use pgrx::FromDatum;
+    let datum = parse(type_oid, -1, text);
+    // SAFETY: callers name types that are arrays of texts; fetched into the current memory context.
+    let array = unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) };
+    // SAFETY: an array begins with the number of its dimensions.
+    if unsafe { (*array.cast::<pg_sys::ArrayType>()).ndim } > 1 {
+        return None;
+    }
+    // SAFETY: as above.
+    unsafe { Vec::<Option<String>>::from_datum(pg_sys::Datum::from(array), false) }
+}

@@ -21,6 +21,7 @@ pub(crate) use archive::demand_approval;
 pub(crate) use fields::Fields;
 pub(crate) use moving::{finish, on_transaction};
 pub(crate) use sanction::{Purpose, Sanction, carried_out_on, is_sanctioned, sanction, sanctioned};
+pub(crate) use tags::namespace;
 
 use crate::audit::{self, Watched};
 

@@ -64,7 +64,7 @@ pub(super) fn check(
 }
 
 /// The namespace of a well-formed tag.
-fn namespace(tag: &str) -> Option<&str> {
+pub(crate) fn namespace(tag: &str) -> Option<&str> {
     tag.split_once(':').filter(|(space, rest)| !space.is_empty() && !rest.is_empty()).map(|(space, _)| space)
 }
 

@@ -1,1 +1,11 @@
-//! Import sessions.
+//! Import sessions: loading, checking, approving, committing.
+
+mod approving;
+mod attacks;
+mod checking;
+mod dump;
+mod lab;
+mod loading;
+mod olist;
+mod racing;
+mod targets;

@@ -1,0 +1,50 @@
+//! Something that may fail without ending the statement, as a block with EXCEPTION in PL/pgSQL.
+
+use super::raise::sqlstate;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgMemoryContexts, PgTryBuilder, pg_sys};
+use std::panic::AssertUnwindSafe;
+
+/// Errors that are not about what was tried: the transaction, the server's resources, the operator, the server itself.
+const GRAVE: [&str; 5] = ["40000", "53000", "57000", "58000", "XX000"];
+
+/// The first two characters of a SQLSTATE are its twelve lowest bits.
+const CLASS: i32 = 0xfff;
+
+fn is_grave(cause: &CaughtError) -> bool {
+    let report = match cause {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report,
+        CaughtError::RustPanic { .. } => return true,
+    };
+    let class = report.sql_error_code() as i32 & CLASS;
+    GRAVE.iter().any(|code| sqlstate(code) & CLASS == class)
+}
+
+/// Runs `body` in a sub-transaction of its own and in memory that is given back; None when it raises an error, unless
+/// that is a grave one, which goes on.
+pub(crate) fn attempt<T>(body: impl FnOnce() -> T) -> Option<T> {
+    let memory = PgMemoryContexts::new("leadguard attempt");
+    // SAFETY: reads two backend variables, which are put back below.
+    let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
+    // SAFETY: ended below, whatever becomes of the body.
+    unsafe { pg_sys::BeginInternalSubTransaction(core::ptr::null()) };
+    // SAFETY: the context lives until the end of this function.
+    unsafe { pg_sys::MemoryContextSwitchTo(memory.value()) };
+    let tried: Result<T, CaughtError> =
+        PgTryBuilder::new(AssertUnwindSafe(|| Ok(body()))).catch_others(Err).catch_rust_panic(Err).execute();
+    // SAFETY: the context that was current before; the sub-transaction begun above is the current one.
+    unsafe {
+        pg_sys::MemoryContextSwitchTo(context);
+        match &tried {
+            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
+            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+    }
+    match tried {
+        Ok(value) => Some(value),
+        Err(cause) if is_grave(&cause) => cause.rethrow(),
+        Err(_) => None,
+    }
+}

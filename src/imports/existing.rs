@@ -1,0 +1,150 @@
+//! Which loaded rows are there already: among all records of the organization, archived and disqualified ones too,
+//! whatever the member sees (K43). Which record it is, is told for those only that he reads.
+
+use super::check::gone;
+use super::target::ImportTarget;
+use crate::ffi::session::as_extension;
+use crate::ffi::snapshot;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::whole::{self, Gone};
+use crate::model::value::{Kind, parse_int};
+use crate::questions::record::{Target, as_caller};
+use crate::visibility::{Member, Part};
+use pgrx::pg_sys::Oid;
+use std::collections::{HashMap, HashSet};
+
+/// How a record is there; what a member should know first comes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum How {
+    Archived,
+    Disqualified,
+    There,
+}
+
+impl How {
+    fn name(self) -> &'static str {
+        match self {
+            How::Archived => "exists (archived)",
+            How::Disqualified => "exists (disqualified)",
+            How::There => "exists",
+        }
+    }
+}
+
+pub(super) struct Existing {
+    pub line: i64,
+    pub key: usize,
+    pub problem: &'static str,
+    pub record: Option<String>,
+}
+
+/// The table itself, or the partitions that hold its rows.
+fn leaves(table: Oid) -> Vec<Oid> {
+    let mut found = Vec::new();
+    as_extension(|| {
+        sql::query(
+            "SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' \
+             AND (c.oid = $1 OR c.oid IN (SELECT t.relid FROM pg_partition_tree($1) t))",
+            &[Param::Oid(table)],
+            Sees::Now,
+            &mut |row| found.extend(row.oid(0)),
+        )
+    });
+    found
+}
+
+/// Compares the match keys of lines with all records of the member's organization, in the newest state.
+pub(super) fn find(target: &ImportTarget, member: &Member, keyed: &[HashMap<String, Vec<i64>>]) -> Vec<Existing> {
+    if keyed.iter().all(HashMap::is_empty) {
+        return Vec::new();
+    }
+    let table = &target.table;
+    let mut columns = vec![table.id_column.clone()];
+    let mut place = |column: Option<&str>| {
+        column.map(|column| {
+            columns.iter().position(|held| held == column).unwrap_or_else(|| {
+                columns.push(column.to_owned());
+                columns.len() - 1
+            })
+        })
+    };
+    let archived = place(table.archived_at_column.as_deref());
+    let organization = place(table.organization_column.as_deref());
+    let states = [place(table.column(Part::Status)), place(table.column(Part::Stage))];
+    for column in target.keys.iter().flat_map(|key| &key.columns) {
+        place(Some(column));
+    }
+    let own = [member.org_id.to_string(), member.org_key.clone()];
+    let by_id = table
+        .organization_column
+        .as_ref()
+        .and_then(|column| crate::ffi::session::column_kind(table.target, column))
+        .is_none_or(Kind::is_int);
+    let is_own = |value: &str| if by_id { value == own[0] } else { value.eq_ignore_ascii_case(&own[1]) };
+    // By line and key: how, and which record.
+    let mut matched: HashMap<(i64, usize), (How, String)> = HashMap::new();
+    let mut look = |row: &[Option<String>]| {
+        let said = |place: Option<usize>| place.and_then(|place| row[place].as_deref());
+        if organization.is_some() && !said(organization).is_some_and(is_own) {
+            return;
+        }
+        for (index, (key, keyed)) in target.keys.iter().zip(keyed).enumerate() {
+            let of = key.of(|column| said(columns.iter().position(|held| held == column)));
+            let Some(lines) = of.and_then(|of| keyed.get(&of)) else { continue };
+            let is_disqualified = states
+                .iter()
+                .any(|state| said(*state).is_some_and(|value| target.disqualified.iter().any(|d| d == value)));
+            let how = match (said(archived).is_some(), is_disqualified) {
+                (true, _) => How::Archived,
+                (_, true) => How::Disqualified,
+                _ => How::There,
+            };
+            for line in lines {
+                let held = matched.entry((*line, index)).or_insert_with(|| (how, row[0].clone().unwrap_or_default()));
+                if held.0 < how {
+                    *held = (how, row[0].clone().unwrap_or_default());
+                }
+            }
+        }
+    };
+    for leaf in leaves(table.target) {
+        if let Err(Gone(column)) = snapshot::with_latest(|| whole::each(leaf, &columns, &mut look)) {
+            gone(target, &column);
+        }
+    }
+    let readable = readable(target, matched.values().map(|(_, record)| record.clone()).collect());
+    let mut found: Vec<Existing> = matched
+        .into_iter()
+        .map(|((line, key), (how, record))| Existing {
+            line,
+            key,
+            problem: how.name(),
+            record: Some(record).filter(|record| readable.contains(record)),
+        })
+        .collect();
+    found.sort_by_key(|existing| (existing.line, existing.key));
+    found
+}
+
+/// Those of the records that the caller reads.
+fn readable(target: &ImportTarget, records: HashSet<String>) -> HashSet<String> {
+    let mut found = HashSet::new();
+    if records.is_empty() {
+        return found;
+    }
+    let target = Target::find(Some(target.table.target), Sees::Now);
+    let records: Vec<String> = records.into_iter().collect();
+    let ids: Vec<i64> = records.iter().filter_map(|record| parse_int(record)).collect();
+    let (param, cast) = match target.id.kind {
+        kind if kind.is_int() => (Param::Ints(&ids), ""),
+        Kind::Uuid => (Param::Texts(&records), "::pg_catalog.uuid[]"),
+        _ => (Param::Texts(&records), ""),
+    };
+    let id = &target.id.quoted;
+    let text = format!(
+        "SELECT {id}::pg_catalog.text FROM {} WHERE {id} OPERATOR(pg_catalog.=) ANY ($1{cast})",
+        target.relation
+    );
+    as_caller(|| sql::query_once(&text, &[param], Sees::Now, &mut |row| found.extend(row.text(0))));
+    found
+}
