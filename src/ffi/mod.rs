@@ -2,6 +2,7 @@
 //!
 //! append   rows put into the extension's own tables without a statement
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
+//! compare  values of any type as the type orders them
 //! compat   differences between the server versions
 //! count    rows of protected tables counted by reading the tables
 //! delete   DELETEs that archive: what the executor counts and returns
@@ -29,6 +30,7 @@
 pub(crate) mod append;
 pub(crate) mod call;
 mod compat;
+pub(crate) mod compare;
 pub(crate) mod count;
 pub(crate) mod default;
 pub(crate) mod delete;
