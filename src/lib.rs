@@ -94,7 +94,8 @@ extension_sql_file!("../sql/install/79_notifications.sql", name = "notifications
 extension_sql_file!("../sql/install/80_batches.sql", name = "batches_api", requires = ["notifications_api"]);
 extension_sql_file!("../sql/install/82_imports.sql", name = "imports_api", requires = ["batches_api"]);
 extension_sql_file!("../sql/install/83_assignment.sql", name = "assignment_api", requires = ["imports_api"]);
-extension_sql_file!("../sql/install/84_people.sql", name = "people_api", requires = ["assignment_api"]);
+extension_sql_file!("../sql/install/83_claims.sql", name = "claims_api", requires = ["assignment_api"]);
+extension_sql_file!("../sql/install/84_people.sql", name = "people_api", requires = ["claims_api"]);
 extension_sql_file!("../sql/install/85_schema_changes.sql", name = "schema_changes_api", requires = ["people_api"]);
 extension_sql_file!(
     "../sql/install/85_schema_requests.sql",
@@ -119,6 +120,7 @@ extern "C-unwind" fn _PG_init() {
         guard::on_transaction(event);
         archive::on_transaction(event);
         batches::on_transaction(event);
+        assignment::on_transaction(event);
         audit::on_transaction(event);
         identity::on_transaction(event);
         visibility::subject::on_transaction(event);

@@ -63,7 +63,17 @@ INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, def
     ('export', 'X14', true, '{capability,free}', 'capability',
      'Whether COPY TO needs the capability export.'),
     ('schema_changes', 'K49', false, '{record,refuse}', 'record',
-     'What becomes of a change of the table''s schema that no approval covers: it is recorded as a violation, or refused.');
+     'What becomes of a change of the table''s schema that no approval covers: it is recorded as a violation, or refused.'),
+    ('owner_change', 'X20', false, '{free,handoff,admin}', 'free',
+     'By what the owner of a record changes: free, by whoever may reassign it; handoff, by handoffs and by data owners (capability assign or approve); admin, by data owners only.'),
+    ('previous_owner_access', 'X9', false, '{none,read,edit}', 'none',
+     'What the previous owner keeps after a handoff, as a share: nothing, read or edit. A rule that hides the new stage from a role still does.'),
+    ('routing', 'K38', false, '{off,insert}', 'off',
+     'Whether new rows without an owner are given to somebody by the assignment rules (insert), or belong to whoever inserts them (off).'),
+    ('qualified', 'O1, O2', false, '{}', '',
+     'The stages, or without a stage column the statuses, in which a record is qualified, separated by commas: rules of kind territory are for these, rules of kind qualifier for the others.'),
+    ('claims', 'K41', false, '{update,read}', 'update',
+     'Who claims a record: whoever may update it, or whoever reads it.');
 
 INSERT INTO leadguard.role (id, name, preset, rank, capabilities, level_cap, description) VALUES
     (8, 'lead_creator', 'four_role', 20, '{}', NULL, 'Adds leads and works on those created or owned; reads all.'),

@@ -22,3 +22,59 @@ END
 $$;
 COMMENT ON FUNCTION leadguard.tell(bigint, text, regclass, text, jsonb) IS
 'Internal: puts a notification for a member into the outbox, and wakes up whoever delivers them at commit.';
+
+CREATE FUNCTION leadguard.notifications(unread boolean DEFAULT true, most integer DEFAULT 100)
+RETURNS TABLE (id bigint, at timestamptz, kind text, target regclass, record text, caused_by text, detail jsonb, read_at timestamptz)
+LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED ROWS 100 SET search_path = pg_catalog, pg_temp
+AS $$
+    -- A guest lists nobody but himself, so that he learns no other name here.
+    SELECT n.id, n.at, n.kind, n.target, n.record, CASE WHEN NOT leadguard.is_guest() THEN m.key END, n.detail, n.read_at
+    FROM leadguard.notification n
+    LEFT JOIN leadguard.member m ON m.id = n.caused_by AND m.org_id = n.org_id
+    WHERE n.member_id = (SELECT leadguard.current_member())
+      AND (n.read_at IS NULL OR NOT coalesce($1, true))
+    ORDER BY n.id DESC
+    LIMIT least(greatest(coalesce($2, 100), 0), 10000)
+$$;
+COMMENT ON FUNCTION leadguard.notifications(boolean, integer) IS
+'The caller''s own notifications, newest first: the unread ones, or all; most: how many at most (10,000). No rows for nobody. Anyone may call it.';
+
+CREATE FUNCTION leadguard.mark_read(ids bigint[])
+RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    marked bigint;
+BEGIN
+    UPDATE leadguard.notification n SET read_at = clock_timestamp()
+    WHERE n.id = ANY (ids) AND n.read_at IS NULL AND n.member_id = leadguard.current_member() AND NOT leadguard.is_analyst();
+    GET DIAGNOSTICS marked = ROW_COUNT;
+    RETURN marked;
+END
+$$;
+COMMENT ON FUNCTION leadguard.mark_read(bigint[]) IS
+'Marks notifications of the caller as read; how many were not yet. Those of others are passed over like those that do not exist. Anyone may call it.';
+
+CREATE FUNCTION leadguard.notification_cleanup(older_than interval)
+RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    gone bigint;
+    own bigint := leadguard.current_organization();
+    free boolean := leadguard.current_member() IS NULL
+        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.notification'::regclass), 'USAGE');
+BEGIN
+    IF NOT free AND (own IS NULL OR leadguard.is_analyst() OR leadguard.is_guest() OR NOT leadguard.has_capability('administer')) THEN
+        RAISE EXCEPTION 'notification_cleanup refused'
+            USING ERRCODE = '42501', HINT = 'Members with the capability administer clean up those of their organization.';
+    ELSIF older_than IS NULL OR older_than < interval '1 day' THEN
+        RAISE EXCEPTION 'older_than must be one day or more' USING ERRCODE = '22023';
+    END IF;
+    DELETE FROM leadguard.notification n
+    WHERE n.at < statement_timestamp() - older_than AND (free OR n.org_id = own);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    PERFORM leadguard.note_event('notification_cleanup', own, NULL, NULL, NULL, format('%s notifications', gone));
+    RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION leadguard.notification_cleanup(interval) IS
+'Deletes notifications older than that, read or not; how many. For members with the capability administer (their organization), superusers and the extension''s owner. Errors: 42501; 22023 for less than a day.';

@@ -2,6 +2,7 @@
 
 use super::because;
 use crate::approvals;
+use crate::assignment;
 use crate::audit::{self, Event};
 use crate::children;
 use crate::contacts;
@@ -152,6 +153,7 @@ fn purge(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     });
     contacts::purge(target.table.target, &record.id);
     approvals::end(target.table.target, &record.id);
+    assignment::forget(target.table.target, &record.id);
     audit::erase_values(target.table.target, &record.id);
     audit::event(&Event {
         target: Some(target.table.target),

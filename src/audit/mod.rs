@@ -24,6 +24,7 @@ mod verify;
 mod watched;
 mod writer;
 
+use crate::assignment;
 use crate::errors::refused;
 use crate::ffi::call::Call;
 use crate::ffi::session::{self, Transaction};
@@ -61,6 +62,7 @@ pub(crate) fn updated(
     if let Some((old, new_texts)) = watched.differing(old, new) {
         let record = watched.record(new);
         let action = watched.action(&old, &new_texts, sanction);
+        tell_owners(table, member, watched, (new, &record), (&old, &new_texts));
         let change = watched.change(Some(&old), Some(&new_texts), &record);
         note(table, member, watched, (new, record), action, sanction, change);
     }
@@ -107,8 +109,25 @@ pub(crate) fn arrived(table: &Table, member: Option<&Member>, new: &Row, watched
     };
     if !texts.is_empty() {
         let action = watched.action(&old, &texts, sanction.as_ref());
+        tell_owners(table, member, watched, (new, &record), (&old, &texts));
         let change = watched.change(Some(&old), Some(&texts), &record);
         note(table, member, watched, (new, record), action, sanction.as_ref(), change);
+    }
+}
+
+/// Whoever owned the row, and whoever does now, hears about it when the statement ends.
+fn tell_owners(
+    table: &Table,
+    member: Option<&Member>,
+    watched: &Watched,
+    (row, record): (&Row, &str),
+    (old, new): (&Texts, &Texts),
+) {
+    if let Some(owners) = watched.owners(old, new)
+        && session::is_governed()
+    {
+        let organization = member.map(|member| member.org_id).or_else(|| watched.organization(row, table));
+        assignment::owner_changed(table.target, organization, record, (owners.before, owners.after), owners.keys);
     }
 }
 
@@ -249,6 +268,7 @@ pub(crate) fn written(call: &Call) -> Datum {
     let trigger = TriggerCall::fired(call, When::AfterStatement);
     crate::guard::finish();
     crate::archive::finish();
+    assignment::finish();
     flush();
     crate::batches::finish();
     trigger.skip()

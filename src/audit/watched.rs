@@ -2,6 +2,7 @@
 //! decide who reaches the row, of a session that no rule binds all of them.
 
 use super::writer;
+use crate::ffi::call;
 use crate::ffi::row::Attribute;
 use crate::ffi::scan::{self, Equal};
 use crate::ffi::session::as_extension;
@@ -28,6 +29,7 @@ enum Part {
 struct Field {
     attribute: Attribute,
     part: Part,
+    owner: bool,
     /// Nobody who may read the audit learns more than who may read the row.
     clear: bool,
 }
@@ -45,6 +47,13 @@ pub(crate) struct Watched {
 /// What some of the fields say, by their place in the list; None for NULL.
 #[derive(Default)]
 pub(super) struct Texts(Vec<(usize, Option<String>)>);
+
+/// Who owned a row and who does, as its column names them.
+pub(super) struct Owners<'a> {
+    pub before: Option<&'a str>,
+    pub after: Option<&'a str>,
+    pub keys: bool,
+}
 
 /// What is written down of one change.
 pub(super) struct Change {
@@ -109,7 +118,8 @@ impl Watched {
                     || is(name, &table.creator_column)
                     || is(name, &table.organization_column)
                     || is(name, &table.archived_by_column);
-                Field { clear: mapped || !closed.contains(name), part, attribute }
+                let owner = is(name, &table.owner_column);
+                Field { clear: mapped || !closed.contains(name), part, owner, attribute }
             })
             .filter(|field| is_watched(&field.attribute, field.part))
             .collect();
@@ -171,6 +181,13 @@ impl Watched {
             }
         }
         (!after.is_empty()).then_some((Texts(before), Texts(after)))
+    }
+
+    /// The owner before and after, if it is another one.
+    pub(super) fn owners<'a>(&self, old: &'a Texts, new: &'a Texts) -> Option<Owners<'a>> {
+        let (place, after) = new.0.iter().find(|(place, _)| self.fields[*place].owner)?;
+        let kind = call::kind_of(self.fields[*place].attribute.type_oid)?;
+        Some(Owners { before: old.get(*place), after: after.as_deref(), keys: !kind.is_int() })
     }
 
     pub(super) fn action(&self, old: &Texts, new: &Texts, sanction: Option<&Sanction>) -> &'static str {

@@ -12,7 +12,7 @@ use crate::identity;
 use crate::model::value::ValueSet;
 use crate::names;
 use crate::questions::required;
-use crate::visibility;
+use crate::visibility::{self, Table};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::{Datum, Oid};
 use pgrx::{name, pg_extern};
@@ -30,6 +30,26 @@ pub(super) struct Counted {
     /// The table as everybody calls it.
     pub shown: Oid,
     pub archived_at: Option<String>,
+}
+
+/// What members own in one table, counted whatever the caller sees.
+pub(crate) struct Counting {
+    table: Counted,
+    owner: Option<String>,
+}
+
+impl Counting {
+    pub(crate) fn of(table: &Table) -> Counting {
+        let shown = table.concealed_by.unwrap_or(table.target);
+        let counted = Counted { target: table.target, shown, archived_at: table.archived_at_column.clone() };
+        Counting { table: counted, owner: table.owner_column.clone() }
+    }
+
+    /// How many unarchived records a member owns.
+    pub(crate) fn owned(&self, id: i64, key: &str) -> i64 {
+        let Some(owner) = &self.owner else { return 0 };
+        unarchived(&self.table, Some(owner), &Named { ids: vec![id], keys: vec![key.to_owned()] })
+    }
 }
 
 /// How many records of a table are not archived and name one of them in the column; all that are not archived without

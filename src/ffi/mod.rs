@@ -3,6 +3,7 @@
 //! append   rows put into the extension's own tables without a statement
 //! attempt  something that may fail without ending the statement
 //! call     arguments, call-site state and results of functions in the version-1 calling convention
+//! compare  values of any type as the type orders them
 //! compat   differences between the server versions
 //! copy     COPY TO, as the executor sees it
 //! count    rows of protected tables counted by reading the tables
@@ -35,6 +36,7 @@ pub(crate) mod attempt;
 pub(crate) mod call;
 mod compat;
 pub(crate) mod copy;
+pub(crate) mod compare;
 pub(crate) mod count;
 pub(crate) mod default;
 pub(crate) mod delete;

@@ -50,6 +50,19 @@ impl Attribute {
     }
 }
 
+/// The columns that a relation has now.
+pub(crate) fn attributes_of(relation: pg_sys::Oid) -> Vec<Attribute> {
+    let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    // SAFETY: raises for an oid that is no relation's.
+    let open = unsafe { pg_sys::relation_open(relation, lock) };
+    // SAFETY: the relation is open; no row is looked at.
+    let row = Row { tuple: core::ptr::null_mut(), descriptor: unsafe { (*open).rd_att } };
+    let attributes = row.attributes();
+    // SAFETY: opened above.
+    unsafe { pg_sys::relation_close(open, lock) };
+    attributes
+}
+
 /// The values of all columns, taken out of the row once.
 pub(crate) struct Values {
     values: Vec<pg_sys::Datum>,
@@ -253,6 +266,11 @@ impl Kept {
         // SAFETY: the buffer has room for all bytes and does not overlap them.
         unsafe { core::ptr::copy_nonoverlapping(stored.as_ptr(), words.as_mut_ptr().cast::<u8>(), stored.len()) };
         Kept::Bytes(words)
+    }
+
+    /// A value of a column's type from its text; raises what the type's input function raises.
+    pub(crate) fn parsed(text: &str, attribute: &Attribute) -> Kept {
+        Kept::of(parse(attribute.type_oid, -1, text), attribute)
     }
 
     /// None for null. A pointer into this value, where it is none by itself.

@@ -271,6 +271,25 @@ pub(crate) fn set_local(name: &CStr, value: &CStr) {
     };
 }
 
+/// Runs `body` and takes back everything that it did in the database.
+pub(crate) fn rolled_back<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: reads backend variables.
+    let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
+    // SAFETY: ended below; an error in body aborts the surrounding (sub)transaction and this one with it.
+    unsafe { pg_sys::BeginInternalSubTransaction(core::ptr::null()) };
+    // SAFETY: the context outlives the subtransaction.
+    unsafe { pg_sys::MemoryContextSwitchTo(context) };
+    let value = body();
+    // SAFETY: ends the subtransaction begun above.
+    unsafe { pg_sys::RollbackAndReleaseCurrentSubTransaction() };
+    // SAFETY: puts back what was there before.
+    unsafe {
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+    }
+    value
+}
+
 /// How the plan cache knows a function.
 pub(crate) fn plan_cache_hash(function: pg_sys::Oid) -> u32 {
     let none = pg_sys::Datum::from(0usize);

@@ -5,7 +5,7 @@
 //! registrations) outlive everything but an administrator. Tests: tests/writes, tests/paths (grants, shares).
 
 mod invite;
-mod reassign;
+pub(crate) mod reassign;
 mod right;
 
 use crate::audit::{self, Event};

@@ -15,17 +15,33 @@ use crate::model::value::{Kind, parse_uuid};
 use crate::names;
 use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Column, Record};
+use crate::visibility::{self, Part};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 
 /// How often a move starts over because the record was moved meanwhile.
-const ATTEMPTS: u32 = 3;
+pub(crate) const ATTEMPTS: u32 = 3;
 
 /// What a column is set to.
-struct Move {
+pub(crate) struct Move {
     column: Column,
     id: i64,
     key: String,
+}
+
+/// Another column that changes with a move, as SQL: its name and a literal.
+pub(crate) struct Set {
+    pub column: String,
+    pub value: String,
+}
+
+/// All that happens to the record.
+pub(crate) struct Change<'a> {
+    pub owner: Option<&'a Move>,
+    pub territory: Option<&'a Move>,
+    /// Also demands that the record is in the stage in which it was judged.
+    pub more: &'a [Set],
+    pub reason: Option<&'a str>,
 }
 
 impl Move {
@@ -34,7 +50,7 @@ impl Move {
     }
 
     /// 22023 when the column cannot hold the id or key.
-    fn checked(column: Option<&Column>, what: &str, id: i64, key: &str) -> Move {
+    pub(crate) fn checked(column: Option<&Column>, what: &str, id: i64, key: &str) -> Move {
         let Some(column) = column else {
             bad_argument(format!("the table has no {what} column")).raise();
         };
@@ -64,7 +80,11 @@ fn reassign(
         let owner = owner.map(|key| Move::checked(right.target.owner.as_ref(), "owner", right.active_member(key), key));
         let territory =
             territory.map(|key| Move::checked(right.target.territory.as_ref(), "territory", right.territory(key), key));
-        if update(&right, owner.as_ref(), territory.as_ref(), reason) {
+        if owner.is_some() {
+            demand_owner_change(&right, false);
+        }
+        let change = Change { owner: owner.as_ref(), territory: territory.as_ref(), more: &[], reason };
+        if update(&right, &change) {
             right.demand("reassign", Rights::REASSIGN);
             tell_if_lost(&right, owner.as_ref(), territory.as_ref());
             return;
@@ -73,11 +93,19 @@ fn reassign(
     no_such_record(&Right::find("reassign", target, record, Rights::REASSIGN).target, record.unwrap_or_default())
 }
 
+/// 42501 where the switch owner_change has owners change otherwise.
+pub(crate) fn demand_owner_change(right: &Right, handoff: bool) {
+    if let Err(failure) = guard::rules::owner_change(&visibility::now(), &right.target.table, handoff) {
+        failure.raise();
+    }
+}
+
 /// False when there was nothing to update: the record changed or went since it was judged.
-fn update(right: &Right, owner: Option<&Move>, territory: Option<&Move>, reason: Option<&str>) -> bool {
+pub(crate) fn update(right: &Right, change: &Change) -> bool {
     let target = &right.target;
     let (mut sets, mut params) = (Vec::new(), Vec::new());
-    for moved in [owner, territory].into_iter().flatten() {
+    sets.extend(change.more.iter().map(|set| format!("{} = {}", set.column, set.value)));
+    for moved in [change.owner, change.territory].into_iter().flatten() {
         params.push(moved.param());
         let cast = if moved.column.kind == Kind::Uuid { "::pg_catalog.uuid" } else { "" };
         sets.push(format!("{} = ${}{cast}", moved.column.quoted, params.len()));
@@ -86,10 +114,13 @@ fn update(right: &Right, owner: Option<&Move>, territory: Option<&Move>, reason:
     params.push(id);
     let mut conditions = vec![condition];
     let record = &right.record;
+    let staged = |part: Part| target.column(part).filter(|_| !change.more.is_empty());
     let judged = [
-        (&target.owner, &record.owner_text),
-        (&target.territory, &record.territory_text),
-        (&target.organization, &record.organization_text),
+        (target.owner.as_ref(), &record.owner_text),
+        (target.territory.as_ref(), &record.territory_text),
+        (target.organization.as_ref(), &record.organization_text),
+        (staged(Part::Stage), &record.stage),
+        (staged(Part::Status), &record.status),
     ];
     for (column, text) in judged {
         if let Some(column) = column {
@@ -101,11 +132,11 @@ fn update(right: &Right, owner: Option<&Move>, territory: Option<&Move>, reason:
     }
     let text = format!("UPDATE {} SET {} WHERE {}", target.relation, sets.join(", "), conditions.join(" AND "));
     // With the caller's search path, on which triggers of the table may rely: the text itself needs none.
-    let sanction = Sanction::of(target.table.target, &record.id, Purpose::Reassign, reason);
+    let sanction = Sanction::of(target.table.target, &record.id, Purpose::Reassign, change.reason);
     guard::sanction(sanction, || sql::query_once(&text, &params, Sees::Now, &mut |_| {})) > 0
 }
 
-fn tell_if_lost(right: &Right, owner: Option<&Move>, territory: Option<&Move>) {
+pub(crate) fn tell_if_lost(right: &Right, owner: Option<&Move>, territory: Option<&Move>) {
     let Some(member) = right.member else { return };
     let moved = Record {
         owner: owner.map_or(right.record.owner, |m| Some(m.id)),

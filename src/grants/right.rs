@@ -60,7 +60,7 @@ impl Right {
     }
 
     /// 42501 unless that includes what is needed.
-    pub(super) fn demand(&self, operation: &str, needed: Rights) {
+    pub(crate) fn demand(&self, operation: &str, needed: Rights) {
         let rights = self.rights();
         if rights.is_empty() {
             no_such_record(&self.target, &self.record.id);
@@ -75,7 +75,7 @@ impl Right {
     }
 
     /// An active member of the record's organization. One answer for all others: nobody learns who is where.
-    pub(super) fn active_member(&self, key: &str) -> i64 {
+    pub(crate) fn active_member(&self, key: &str) -> i64 {
         self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active", key).unwrap_or_else(
             || bad_argument(format!("\"{key}\" is no active member of the organization of the record")).raise(),
         )
@@ -93,7 +93,7 @@ impl Right {
             .unwrap_or_else(|| bad_argument(format!("\"{key}\" is no team of the organization of the record")).raise())
     }
 
-    pub(super) fn territory(&self, key: &str) -> i64 {
+    pub(crate) fn territory(&self, key: &str) -> i64 {
         self.holder("SELECT id FROM leadguard.territory WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
             bad_argument(format!("\"{key}\" is no territory of the organization of the record")).raise()
         })
@@ -118,6 +118,6 @@ pub(crate) fn writes(operation: &str, on: &dyn Fn() -> String) {
     }
 }
 
-pub(super) fn no_such_record(target: &Target, record: &str) -> ! {
+pub(crate) fn no_such_record(target: &Target, record: &str) -> ! {
     errors::no_such_record(&names::shown(target.table.target), record)
 }

@@ -20,9 +20,10 @@ mod write;
 pub(crate) use archive::demand_approval;
 pub(crate) use fields::Fields;
 pub(crate) use moving::{finish, on_transaction};
-pub(crate) use sanction::{Purpose, Sanction, carried_out_on, is_sanctioned, sanction, sanctioned};
+pub(crate) use sanction::{Purpose, Sanction, carried_out_on, exempts, is_sanctioned, sanction, sanctioned};
 pub(crate) use tags::namespace;
 
+use crate::assignment::Inserts;
 use crate::audit::{self, Watched};
 
 use crate::errors::{self, refused};
@@ -112,6 +113,8 @@ struct Columns {
     fields: Option<fields::Fields>,
     /// What of a change is written down; found when the first change is.
     watched: OnceCell<Watched>,
+    /// The rules by which new rows get an owner; found when the first row without one is.
+    inserts: OnceCell<Option<Inserts>>,
 }
 
 impl Columns {
@@ -132,6 +135,7 @@ impl Columns {
             archived: archive::Archived::find(row, table),
             fields: fields::Fields::of(subject, table, row),
             watched: OnceCell::new(),
+            inserts: OnceCell::new(),
         }
     }
 

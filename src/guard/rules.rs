@@ -1,9 +1,11 @@
 //! Who may write which row. The triggers raise what these rules answer; the INSERT policy only asks.
 
+use crate::assignment;
 use crate::errors::{Failure, refused};
 use crate::model::access::Decides;
 use crate::model::path::Path;
 use crate::model::rights::Rights;
+use crate::model::rules::OwnerChange;
 use crate::model::value::{Kind, Value};
 use crate::visibility::listed::List;
 use crate::visibility::{Mapped, Part, Subject, Table};
@@ -19,7 +21,10 @@ pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(
             .hint("Leave the organization column empty; it is filled in."));
     }
     let assigns = subject.has_capability("assign");
+    // What a rule of assignment chose is not the inserting member's choice.
+    let (owner_chosen, territory_chosen) = assignment::chosen(table.target, row);
     if let Some((owner, kind)) = row.held(Part::Owner)
+        && !owner_chosen
         && owner != member.named(kind)
         && !((assigns || subject.owners(kind).contains(&owner)) && subject.lists(List::ActiveMembers, &owner, kind))
     {
@@ -27,6 +32,7 @@ pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(
             .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
     }
     if let Some((territory, kind)) = row.held(Part::Territory)
+        && !territory_chosen
         && !reaches_territory(subject, table, &territory, kind)
         && !(assigns && subject.lists(List::Territories, &territory, kind))
     {
@@ -35,7 +41,7 @@ pub(crate) fn insert(subject: &Subject, table: &Table, row: &Mapped) -> Result<(
     }
     team(subject, row)?;
     parent(subject, table, row, assigns)?;
-    if !assigns && !subject.reads(table, row) {
+    if !assigns && !owner_chosen && !subject.reads(table, row) {
         return Err(refused("the new row would not be readable for the inserting member")
             .hint("Leave the owner empty to own the row, then hand it over with leadguard.reassign."));
     }
@@ -67,6 +73,26 @@ fn parent(subject: &Subject, table: &Table, row: &Mapped, assigns: bool) -> Resu
             .hint("Leave it empty, or have somebody who sees both put it there."));
     }
     Ok(())
+}
+
+/// Whether the member may change owners of the table, by the switch owner_change. `handoff`: by a handoff.
+pub(crate) fn owner_change(subject: &Subject, table: &Table, handoff: bool) -> Result<(), Failure> {
+    let Some(member) = &subject.member else { return Ok(()) };
+    let by = table.rules.switches.owner_change;
+    let is_data_owner = subject.has_capability("approve") && !member.system && !member.guest;
+    if by == OwnerChange::Free || (by == OwnerChange::Handoff && handoff) || subject.has_capability("assign") || is_data_owner {
+        return Ok(());
+    }
+    let shown = table.shown();
+    let refusal = refused(format!("\"{}\" may not change the owner of a record of {shown}", member.key));
+    Err(match by {
+        OwnerChange::Handoff => refusal
+            .detail("Owners change by handoff there (switch owner_change).")
+            .hint("leadguard.handoff hands a record over; members with the capability assign or approve do otherwise."),
+        _ => refusal
+            .detail("Data owners change owners there (switch owner_change).")
+            .hint("A member with the capability assign or approve can."),
+    })
 }
 
 /// What an UPDATE changes of the mapped columns.
@@ -106,6 +132,9 @@ pub(crate) fn update(
         return Err(refused(format!("\"{}\" may edit the row but not move it", member.key)).detail(
             "Owner, territory, team, parent and a segment that scopes go by move with the right to reassign.",
         ));
+    }
+    if changed.owner {
+        owner_change(subject, table, false)?;
     }
     if changed.owner
         && let Some((owner, kind)) = new.held(Part::Owner)

@@ -2,6 +2,7 @@
 //! restoring, purging, erasing. Whoever calls has checked the right; the guards let this one record pass, and check
 //! that nothing but the purpose happens to it.
 
+use crate::assignment;
 use crate::ffi::snapshot;
 use crate::model::batch::Operation;
 use crate::model::value::Value;
@@ -88,6 +89,12 @@ pub(crate) fn sanctioned(target: Oid) -> Option<Sanction> {
 pub(crate) fn is_sanctioned(target: Oid, id: &Value) -> bool {
     let covers = |s: &Sanction| s.target == target && id.to_text().is_some_and(|id| s.covers(&id));
     CURRENT.with_borrow(|held| held.as_ref().is_some_and(|held| covers(&held.sanction)))
+        || assignment::is_new(target, id)
+}
+
+/// Whether any record of the table is exempt just now.
+pub(crate) fn exempts(target: Oid) -> bool {
+    sanctioned(target).is_some() || assignment::is_routing(target)
 }
 
 /// What the command whose row trigger runs was sanctioned to do to the record. Statements of other triggers, which it

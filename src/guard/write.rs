@@ -4,6 +4,7 @@ use super::moving::{self, origin};
 use super::rules::{self, Changed};
 use super::sanction::Purpose;
 use super::{Columns, archive, sanction};
+use crate::assignment::{self, Answer, Inserts};
 use crate::audit;
 use crate::batches;
 use crate::errors::{self, refused};
@@ -69,17 +70,32 @@ impl Write<'_> {
         if !self.before {
             audit::inserted(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
             self.count(Operation::Insert, &new);
+            assignment::stored(self.table, self.member, &self.columns.map(&new));
         }
         filled.map_or_else(|| self.trigger.pass(), Row::into_datum)
     }
 
-    /// Owner, creator and organization default to the inserting member's.
+    /// Owner, creator and organization default to the inserting member's, the owner to whom a rule chooses.
     fn with_defaults(&self, new: &Row) -> Option<Row> {
         let mut changes = Vec::new();
-        for column in [self.columns.owner, self.columns.creator].into_iter().flatten() {
-            if new.value(column) == Value::Null {
-                changes.push((column, self.member.named(column.kind)));
-            }
+        let routed = self.routed(new);
+        let routed = routed.as_ref();
+        if let Some(column) = self.columns.owner
+            && new.value(column) == Value::Null
+        {
+            let owner = routed.and_then(|answer| answer.owner(column.kind));
+            changes.push((column, owner.unwrap_or_else(|| self.member.named(column.kind))));
+        }
+        if let Some(column) = self.columns.territory
+            && new.value(column) == Value::Null
+            && let Some(territory) = routed.and_then(|answer| answer.territory(column.kind))
+        {
+            changes.push((column, territory));
+        }
+        if let Some(column) = self.columns.creator
+            && new.value(column) == Value::Null
+        {
+            changes.push((column, self.member.named(column.kind)));
         }
         if let Some(column) = self.columns.organization
             && new.value(column) == Value::Null
@@ -90,12 +106,26 @@ impl Write<'_> {
             return None;
         }
         let filled = new.with(&changes);
+        if let (Some(row), Some(answer)) = (&filled, routed) {
+            let text = |column: Option<Column>| column.and_then(|column| row.value(column).to_text());
+            let (owner, territory) = (text(self.columns.owner), text(self.columns.territory));
+            answer.expected(self.table.target, row.text(self.columns.id), owner, territory);
+        }
         if filled.is_none() {
             errors::failure("22003", "the inserting member does not fit the type of the owner column")
                 .hint("Map a wider column, or one of the type of the member keys.")
                 .raise();
         }
         filled
+    }
+
+    /// To whom a rule gives a new row without owner. One that has no id yet would not be known again.
+    fn routed(&self, new: &Row) -> Option<Answer> {
+        if new.value(self.columns.owner?) != Value::Null || new.value(self.columns.id) == Value::Null {
+            return None;
+        }
+        let find = || Inserts::of(self.table, self.member, &new.attributes());
+        self.columns.inserts.get_or_init(find).as_ref()?.route(new)
     }
 
     fn is_self(&self, value: &Value, kind: Kind) -> bool {

@@ -175,6 +175,17 @@ impl Default for RoleSwitches {
     }
 }
 
+/// By what an owner changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnerChange {
+    /// By whoever may reassign the record.
+    Free,
+    /// By handoffs, and by data owners.
+    Handoff,
+    /// By data owners.
+    Admin,
+}
+
 /// The switches of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Switches {
@@ -205,6 +216,15 @@ pub struct Switches {
     pub batch_window: u32,
     /// Batches have limits, and are logged: not in databases that are not updated to 0.5.0.
     pub governed: bool,
+    pub owner_change: OwnerChange,
+    /// What the previous owner keeps after a handoff.
+    pub previous_owner: Option<Level>,
+    /// New rows without an owner are given to somebody by the rules of assignment.
+    pub routes_inserts: bool,
+    /// Stages, or statuses, in which a record is qualified.
+    pub qualified: Vec<String>,
+    /// Whoever reads a record may claim it.
+    pub readers_claim: bool,
     pub roles: HashMap<String, RoleSwitches>,
 }
 
@@ -231,6 +251,11 @@ impl Default for Switches {
             active_days: 30,
             batch_window: 0,
             governed: true,
+            owner_change: OwnerChange::Free,
+            previous_owner: None,
+            routes_inserts: false,
+            qualified: Vec::new(),
+            readers_claim: false,
             roles: HashMap::new(),
         }
     }
@@ -289,6 +314,31 @@ impl Switches {
             "organization_view" => match (value, on) {
                 ("organization", _) => self.organization_view = None,
                 (_, Some(on)) => self.organization_view = Some(on),
+                _ => return false,
+            },
+            "owner_change" => match value {
+                "free" => self.owner_change = OwnerChange::Free,
+                "handoff" => self.owner_change = OwnerChange::Handoff,
+                "admin" => self.owner_change = OwnerChange::Admin,
+                _ => return false,
+            },
+            "previous_owner_access" => match (value, Level::parse(value)) {
+                ("none", _) => self.previous_owner = None,
+                (_, Some(level @ (Level::Read | Level::Edit))) => self.previous_owner = Some(level),
+                _ => return false,
+            },
+            "routing" => match value {
+                "off" => self.routes_inserts = false,
+                "insert" => self.routes_inserts = true,
+                _ => return false,
+            },
+            "qualified" => {
+                let listed = value.split(',').map(|stage| stage.trim().to_owned());
+                self.qualified = listed.filter(|stage| !stage.is_empty()).collect();
+            }
+            "claims" => match value {
+                "update" => self.readers_claim = false,
+                "read" => self.readers_claim = true,
                 _ => return false,
             },
             "visibility" | "edit" | "delete_mode" | "stages" => return self.set_for_role(name, role, value),

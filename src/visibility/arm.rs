@@ -87,7 +87,7 @@ pub(crate) fn verdict(subject: &Subject, table: &Option<Table>, arm: Arm, kind: 
         return Verdict::OneOf(subject.read_set(table, decides, kind));
     }
     match arm {
-        Arm::Record if guard::sanctioned(table.target).is_none() => {
+        Arm::Record if !guard::exempts(table.target) => {
             subject.granted_records_at_hand(table, kind).map_or(Verdict::Ask, Verdict::OneOf)
         }
         Arm::Record => Verdict::Ask,

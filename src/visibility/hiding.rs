@@ -63,7 +63,7 @@ fn judge(
     let Some(target) = call.oid_argument(0) else { return truth(false) };
     let site = call::borrow(call.state(|| Site::new(call.argument_kind(1))));
     let passes =
-        || guard::sanctioned(target).is_some() && guard::is_sanctioned(target, &call.value(2, call.argument_kind(2)));
+        || guard::exempts(target) && guard::is_sanctioned(target, &call.value(2, call.argument_kind(2)));
     if site.is_current(target)
         && let Verdict::OneOf(shown) = site.verdict()
     {

@@ -1,1 +1,11 @@
 //! Routing, handoffs, claims, notifications.
+
+mod claims;
+mod ghosts;
+mod handoffs;
+mod lab;
+mod notifications;
+mod owners;
+mod pools;
+mod routing;
+mod rules;

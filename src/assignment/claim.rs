@@ -1,0 +1,252 @@
+//! Claims, and disputes about them: the second claim opens one, and only a data owner closes it.
+
+use crate::assignment::tell;
+use crate::audit::{self, Event};
+use crate::errors::{bad_argument, failure, refused};
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
+use crate::grants::{Right, writes};
+use crate::model::rights::Rights;
+use crate::questions::record::Target;
+use crate::questions::required;
+use crate::visibility::{self, Member};
+use pgrx::pg_extern;
+use pgrx::pg_sys::Oid;
+use std::rc::Rc;
+
+const WRONG_STATE: &str = "55000";
+const MOST_TEXT: usize = 10_000;
+
+fn reason(given: Option<&str>) -> &str {
+    let reason = required(given.filter(|reason| !reason.trim().is_empty()), "the reason");
+    if reason.len() > MOST_TEXT {
+        bad_argument(format!("the reason is longer than {MOST_TEXT} bytes")).raise();
+    }
+    reason
+}
+
+/// Claims a record; the number of the claim. Errors: 42501, 22023, 23505.
+#[pg_extern(sql = false)]
+fn claim(target: Option<Oid>, record: Option<&str>, why: Option<&str>) -> i64 {
+    let right = Right::find("claim", target, record, Rights::READ);
+    let Some(member) = right.member else {
+        refused("claim refused: this session is no member").hint("A member claims for himself.").raise()
+    };
+    if right.guest {
+        refused("claim refused: guests claim nothing").raise();
+    }
+    if !right.target.table.rules.switches.readers_claim {
+        right.demand("claim", Rights::UPDATE);
+    }
+    if right.record.archived {
+        failure(WRONG_STATE, format!("record {} is archived", right.record.id)).raise();
+    }
+    let why = reason(why);
+    let table = right.target.table.target;
+    let params = [
+        Param::Oid(table),
+        Param::Text(Some(&right.record.id)),
+        Param::Int(right.record.organization),
+        Param::Int(Some(member)),
+        Param::Text(Some(why)),
+    ];
+    let mut made: Option<(i64, Option<i64>, bool)> = None;
+    as_extension(|| {
+        sql::query(
+            "SELECT p.claim, p.dispute, p.opened FROM leadguard.put_claim($1::oid::regclass, $2, $3, $4, $5) p",
+            &params,
+            Sees::Now,
+            &mut |row| made = row.int(0).map(|claim| (claim, row.int(1), row.bool(2))),
+        )
+    });
+    let Some((claim, dispute, opened)) = made else {
+        failure("23505", format!("record {} is claimed by you already", right.record.id))
+            .hint("leadguard.release ends a claim.")
+            .raise()
+    };
+    let detail = dispute.map_or_else(|| format!("claim {claim}"), |dispute| format!("claim {claim}, dispute {dispute}"));
+    let about = About { target: table, record: &right.record.id, organization: right.record.organization };
+    about.note("claim", Some(why), detail);
+    if let Some(owner) = right.record.owner {
+        tell(owner, "claim", Some(table), Some(&right.record.id), None);
+    }
+    if let Some(dispute) = dispute {
+        if opened {
+            about.note("dispute", None, format!("dispute {dispute}"));
+        }
+        about.tell_all(dispute, "dispute", None);
+    }
+    claim
+}
+
+/// What a claim or dispute is about.
+struct About<'a> {
+    target: Oid,
+    record: &'a str,
+    organization: Option<i64>,
+}
+
+impl About<'_> {
+    fn note(&self, action: &'static str, reason: Option<&str>, detail: String) {
+        let event = Event {
+            target: Some(self.target),
+            record: Some(self.record),
+            action,
+            reason,
+            approval: None,
+            detail: Some(detail),
+        };
+        audit::event_of(&event, self.organization);
+    }
+
+    /// Tells all who claim, or claimed, in a dispute.
+    fn tell_all(&self, dispute: i64, kind: &str, winner: Option<i64>) {
+        let mut claimants = Vec::new();
+        let text = "SELECT DISTINCT member_id FROM leadguard.claim WHERE dispute_id = $1";
+        as_extension(|| {
+            sql::query(text, &[Param::Int(Some(dispute))], Sees::Now, &mut |row| claimants.extend(row.int(0)));
+        });
+        for member in claimants {
+            let mut detail = serde_json::json!({ "dispute": dispute });
+            if kind == "dispute_closed" {
+                detail["won"] = (Some(member) == winner).into();
+            }
+            tell(member, kind, Some(self.target), Some(self.record), Some(&detail.to_string()));
+        }
+    }
+}
+
+fn caller(operation: &str, on: &str) -> Rc<Member> {
+    writes(operation, &|| on.to_owned());
+    match visibility::now().member.clone() {
+        Some(member) => member,
+        None => refused(format!("{operation} on {on} refused: this session is no member")).raise(),
+    }
+}
+
+fn is_data_owner(member: &Member) -> bool {
+    !member.system && !member.guest && member.can("approve")
+}
+
+/// Ends one's own claim; data owners end any of their organization. Errors: 42501, 22023, 55000.
+#[pg_extern(sql = false)]
+fn release(claim: Option<i64>) {
+    let claim = claim.unwrap_or_else(|| bad_argument("the claim is missing").raise());
+    let member = caller("release", &format!("claim {claim}"));
+    let mut found: Option<(Oid, String, i64, bool)> = None;
+    as_extension(|| {
+        sql::query(
+            "SELECT target::oid, record, member_id, state = 'closed' FROM leadguard.claim WHERE id = $1 AND org_id = $2 FOR UPDATE",
+            &[Param::Int(Some(claim)), Param::Int(Some(member.org_id))],
+            Sees::Now,
+            &mut |row| {
+                if let (Some(target), Some(record), Some(holder)) = (row.oid(0), row.text(1), row.int(2)) {
+                    found = Some((target, record, holder, row.bool(3)));
+                }
+            },
+        )
+    });
+    let found = found.filter(|(_, _, holder, _)| *holder == member.id || is_data_owner(&member));
+    let Some((target, record, _, closed)) = found else {
+        refused(format!("claim {claim} does not exist or is not yours")).raise()
+    };
+    if closed {
+        failure(WRONG_STATE, format!("claim {claim} is closed already")).raise();
+    }
+    let text = "UPDATE leadguard.claim SET state = 'closed', closed_at = clock_timestamp() WHERE id = $1";
+    as_extension(|| sql::query(text, &[Param::Int(Some(claim))], Sees::Now, &mut |_| {}));
+    let about = About { target, record: &record, organization: Some(member.org_id) };
+    about.note("release", None, format!("claim {claim}"));
+}
+
+/// Decides a dispute, once. A person with the capability approve, of the same organization, who claims nothing in it.
+/// Errors: 42501, 22023, 55000.
+#[pg_extern(sql = false)]
+fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reassign: Option<bool>) {
+    let id = id.unwrap_or_else(|| bad_argument("the dispute is missing").raise());
+    let member = caller("close_dispute", &format!("dispute {id}"));
+    if !is_data_owner(&member) {
+        refused(format!("close_dispute on dispute {id} refused for \"{}\"", member.key))
+            .hint("A person with the capability approve (a data owner) decides.")
+            .raise();
+    }
+    let why = reason(why);
+    let mut found: Option<(Oid, String, bool)> = None;
+    as_extension(|| {
+        sql::query(
+            "SELECT target::oid, record, closed_at IS NOT NULL FROM leadguard.dispute WHERE id = $1 AND org_id = $2 FOR UPDATE",
+            &[Param::Int(Some(id)), Param::Int(Some(member.org_id))],
+            Sees::Now,
+            &mut |row| found = row.oid(0).zip(row.text(1)).map(|(target, record)| (target, record, row.bool(2))),
+        )
+    });
+    let Some((target, record, closed)) = found else {
+        refused(format!("dispute {id} does not exist or is not visible")).raise()
+    };
+    if closed {
+        failure(WRONG_STATE, format!("dispute {id} is closed already")).raise();
+    }
+    let claims = |member: i64| {
+        let text = "SELECT id FROM leadguard.claim WHERE dispute_id = $1 AND member_id = $2 AND state = 'disputed'";
+        as_extension(|| sql::first_int(text, &[Param::Int(Some(id)), Param::Int(Some(member))], Sees::Now))
+    };
+    if claims(member.id).is_some() {
+        refused(format!("dispute {id} is your own")).hint("Somebody else with the capability approve decides.").raise();
+    }
+    let winner_id = winner.map(|key| {
+        let text = "SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2";
+        let params = [Param::Text(Some(key)), Param::Int(Some(member.org_id))];
+        as_extension(|| sql::first_int(text, &params, Sees::Now)).filter(|id| claims(*id).is_some()).unwrap_or_else(|| {
+            bad_argument("the winner is none of those who claim the record").hint("NULL: nobody of them.").raise()
+        })
+    });
+    let params = [Param::Int(Some(id)), Param::Int(Some(member.id)), Param::Int(winner_id), Param::Text(Some(why))];
+    as_extension(|| {
+        sql::query("SELECT leadguard.end_dispute($1, $2, $3, $4)", &params, Sees::Now, &mut |_| {});
+    });
+    if let Some((winner_id, key)) = winner_id.zip(winner).filter(|_| reassign.unwrap_or(true)) {
+        give(target, &record, winner_id, key, why);
+    }
+    let about = About { target, record: &record, organization: Some(member.org_id) };
+    about.note("close_dispute", Some(why), format!("dispute {id}"));
+    about.tell_all(id, "dispute_closed", winner_id);
+}
+
+/// The winner owns the record.
+fn give(target: Oid, record: &str, winner: i64, key: &str, why: &str) {
+    if Target::find(Some(target), Sees::Now).owner.is_none() {
+        return;
+    }
+    for _ in 0..ATTEMPTS {
+        let right = Right::find("close_dispute", Some(target), Some(record), Rights::REASSIGN);
+        if right.record.owner == Some(winner) {
+            return;
+        }
+        right.active_member(key);
+        let owner = Move::checked(right.target.owner.as_ref(), "owner", winner, key);
+        let change = Change { owner: Some(&owner), territory: None, more: &[], reason: Some(why) };
+        if reassign::update(&right, &change) {
+            right.demand("close_dispute", Rights::REASSIGN);
+            return;
+        }
+    }
+    failure("40001", format!("record {record} keeps changing")).hint("Run the transaction again.").raise()
+}
+
+/// A record is gone for good: nothing that was claimed or offered concerns another one that gets its id.
+pub(crate) fn forget(target: Oid, record: &str) {
+    if !crate::ffi::session::is_governed() {
+        return;
+    }
+    let params = [Param::Oid(target), Param::Text(Some(record))];
+    as_extension(|| {
+        for text in [
+            "DELETE FROM leadguard.claim WHERE target = $1 AND record = $2",
+            "DELETE FROM leadguard.dispute WHERE target = $1 AND record = $2",
+            "DELETE FROM leadguard.handoff WHERE target = $1 AND record = $2",
+        ] {
+            sql::query(text, &params, Sees::Now, &mut |_| {});
+        }
+    });
+}

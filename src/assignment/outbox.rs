@@ -1,0 +1,95 @@
+//! Owners that change: whom it concerns is told when the statement ends, in one write for all of its rows.
+//!
+//! What was noted belongs to the subtransaction that made the change, and goes with it.
+
+use crate::ffi::session::{self, as_extension};
+use crate::ffi::sql::{self, Param, Sees};
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+
+/// A statement that changes more records than this tells each member how many, and not which.
+const MOST_SINGLE: usize = 20;
+
+struct Noted {
+    sub: u32,
+    target: Oid,
+    organization: Option<i64>,
+    record: String,
+    before: Option<String>,
+    after: Option<String>,
+    /// The column holds keys, not ids.
+    keys: bool,
+}
+
+thread_local! {
+    static NOTED: RefCell<Vec<Noted>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The owner of a record, as its column names him, is another one now.
+pub(crate) fn owner_changed(
+    target: Oid,
+    organization: Option<i64>,
+    record: &str,
+    (before, after): (Option<&str>, Option<&str>),
+    keys: bool,
+) {
+    let noted = Noted {
+        sub: session::subtransaction(),
+        target,
+        organization,
+        record: record.to_owned(),
+        before: before.map(str::to_owned),
+        after: after.map(str::to_owned),
+        keys,
+    };
+    NOTED.with_borrow_mut(|list| list.push(noted));
+}
+
+/// Tells what this (sub)transaction has noted; at the end of the transaction all of it.
+pub(super) fn flush(only: Option<u32>) {
+    let taken = NOTED.with_borrow_mut(|list| {
+        let (taken, kept): (Vec<Noted>, Vec<Noted>) =
+            std::mem::take(list).into_iter().partition(|noted| only.is_none_or(|sub| noted.sub == sub));
+        *list = kept;
+        taken
+    });
+    let same = |a: &Noted, b: &Noted| (a.target, a.organization, a.keys) == (b.target, b.organization, b.keys);
+    for noted in taken.chunk_by(same) {
+        write(noted);
+    }
+}
+
+fn write(noted: &[Noted]) {
+    let Some(first) = noted.first() else { return };
+    let records: Vec<String> = noted.iter().map(|n| n.record.clone()).collect();
+    let side = |of: fn(&Noted) -> &Option<String>| -> Vec<String> {
+        noted.iter().map(|n| of(n).clone().unwrap_or_default()).collect()
+    };
+    let params = [
+        Param::Oid(first.target),
+        Param::Int(first.organization),
+        Param::Texts(&records),
+        Param::Texts(&side(|n| &n.before)),
+        Param::Texts(&side(|n| &n.after)),
+        Param::Bool(first.keys),
+        Param::Bool(noted.len() > MOST_SINGLE),
+    ];
+    let text = include_str!("../../sql/query/tell_owners.sql");
+    as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {}));
+}
+
+pub(super) fn is_waiting() -> bool {
+    NOTED.with_borrow(|list| !list.is_empty())
+}
+
+pub(super) fn hand_over(sub: u32, parent: u32) {
+    NOTED.with_borrow_mut(|list| list.iter_mut().filter(|n| n.sub == sub).for_each(|n| n.sub = parent));
+}
+
+pub(super) fn drop_of(sub: u32) {
+    NOTED.with_borrow_mut(|list| list.retain(|n| n.sub != sub));
+}
+
+pub(super) fn clear() {
+    drop(NOTED.take());
+}
