@@ -95,7 +95,9 @@ extension_sql_file!("../sql/install/80_batches.sql", name = "batches_api", requi
 extension_sql_file!("../sql/install/82_imports.sql", name = "imports_api", requires = ["batches_api"]);
 extension_sql_file!("../sql/install/83_assignment.sql", name = "assignment_api", requires = ["imports_api"]);
 extension_sql_file!("../sql/install/84_people.sql", name = "people_api", requires = ["assignment_api"]);
-extension_sql_file!("../sql/install/85_schema_changes.sql", name = "schema_changes_api", requires = ["people_api"]);
+extension_sql_file!("../sql/install/84_people_changes.sql", name = "people_changes", requires = ["people_api"]);
+extension_sql_file!("../sql/install/84_people_leaving.sql", name = "people_leaving", requires = ["people_changes"]);
+extension_sql_file!("../sql/install/85_schema_changes.sql", name = "schema_changes_api", requires = ["people_leaving"]);
 extension_sql_file!("../sql/install/86_reviews.sql", name = "reviews_api", requires = ["schema_changes_api"]);
 extension_sql_file!("../sql/install/87_seals.sql", name = "seals_api", requires = ["reviews_api"]);
 extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["seals_api"]);

@@ -157,6 +157,9 @@ fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>)
     let subject = visibility::now();
     let id = id.unwrap_or_else(|| bad_argument("the request is missing").raise());
     let shown = format!("request {id}");
+    if crate::people::decides(&subject, id, granted, answer) {
+        return;
+    }
     let member = member(&subject, "decide_approval", &shown);
     if member.system || member.guest || !subject.has_capability("approve") {
         refused(format!("decide_approval on {shown} refused for \"{}\"", member.key))

@@ -63,6 +63,7 @@ impl Write<'_> {
             failure.raise();
         }
         if !self.before {
+            crate::people::owned_anew(self.table, &self.columns.map(&new), true);
             audit::inserted(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
         }
         filled.map_or_else(|| self.trigger.pass(), Row::into_datum)
@@ -130,6 +131,9 @@ impl Write<'_> {
         let fields = self.columns.fields.as_ref();
         let filled = fields.and_then(|fields| fields.update(self, &old, &new));
         if !self.before {
+            if changed.owner {
+                crate::people::owned_anew(self.table, &self.columns.map(&new), false);
+            }
             audit::updated(
                 self.table,
                 Some(self.member),
