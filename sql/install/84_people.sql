@@ -309,12 +309,17 @@ BEGIN
         -- checklist wants to know it now.
         SET CONSTRAINTS leadguard.directory_70_domain_role IMMEDIATE;
         SET CONSTRAINTS leadguard.directory_70_domain_role DEFERRED;
-        INSERT INTO leadguard.team_member (team_id, member_id)
-        SELECT t.id, made FROM leadguard.team t WHERE t.key = ANY (onboard.teams) AND t.org_id = org;
-        steps := steps || (SELECT array_agg(format('member of team %s', u.key)) FROM unnest(onboard.teams) u (key));
-        INSERT INTO leadguard.territory_member (territory_id, member_id)
-        SELECT t.id, made FROM leadguard.territory t WHERE t.key = ANY (onboard.territories) AND t.org_id = org;
-        steps := steps || (SELECT array_agg(format('member of territory %s', u.key)) FROM unnest(onboard.territories) u (key));
+        -- Not every caller may write these: only where something is to be written.
+        IF cardinality(onboard.teams) > 0 THEN
+            INSERT INTO leadguard.team_member (team_id, member_id)
+            SELECT t.id, made FROM leadguard.team t WHERE t.key = ANY (onboard.teams) AND t.org_id = org;
+            steps := steps || (SELECT array_agg(format('member of team %s', u.key)) FROM unnest(onboard.teams) u (key));
+        END IF;
+        IF cardinality(onboard.territories) > 0 THEN
+            INSERT INTO leadguard.territory_member (territory_id, member_id)
+            SELECT t.id, made FROM leadguard.territory t WHERE t.key = ANY (onboard.territories) AND t.org_id = org;
+            steps := steps || (SELECT array_agg(format('member of territory %s', u.key)) FROM unnest(onboard.territories) u (key));
+        END IF;
         PERFORM leadguard.note_onboarding(made);
 
         FOR step, detail, done IN

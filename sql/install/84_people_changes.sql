@@ -27,9 +27,13 @@ DECLARE
     org bigint := leadguard.current_organization();
     ids bigint[];
     missing text;
+    had bigint[];
     taken bigint[];
     given bigint[];
 BEGIN
+    IF leadguard.is_guest() THEN
+        RAISE EXCEPTION 'change_roles refused' USING ERRCODE = '42501', HINT = 'Members who may give the roles can.';
+    END IF;
     IF coalesce(btrim(reason), '') = '' THEN
         RAISE EXCEPTION 'the reason is missing' USING ERRCODE = '22023';
     ELSIF from_role IS NULL AND to_role IS NULL THEN
@@ -43,18 +47,21 @@ BEGIN
         RAISE EXCEPTION 'there is no member %', missing USING ERRCODE = '22023';
     END IF;
     SELECT coalesce(array_agg(m.id), '{}') INTO ids FROM leadguard.member m WHERE m.key = ANY (members);
-    -- As the caller, whom the limits of the directory bind. What he may not write is refused or, where he sees no roles at
-    -- all, as if it were not there.
-    WITH gone AS (DELETE FROM leadguard.member_role r WHERE r.member_id = ANY (ids) AND r.role = from_role RETURNING r.member_id)
-    SELECT coalesce(array_agg(g.member_id), '{}') INTO taken FROM gone g;
+    -- As the caller, whom the limits of the directory bind. What is given comes before what is taken: who exchanges the
+    -- role by which he may write this keeps it until the end.
     IF to_role IS NOT NULL THEN
-        -- A role is exchanged for those who had the old one.
+        SELECT coalesce(array_agg(r.member_id), '{}') INTO had FROM leadguard.member_role r WHERE r.member_id = ANY (ids) AND r.role = from_role;
         WITH come AS (
             INSERT INTO leadguard.member_role (member_id, role)
-            SELECT u.id, to_role FROM unnest(CASE WHEN from_role IS NULL THEN ids ELSE taken END) u (id)
+            SELECT u.id, to_role FROM unnest(CASE WHEN from_role IS NULL THEN ids ELSE had END) u (id)
             WHERE NOT EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = u.id AND r.role = to_role)
             RETURNING member_role.member_id)
         SELECT coalesce(array_agg(c.member_id), '{}') INTO given FROM come c;
+    END IF;
+    WITH gone AS (DELETE FROM leadguard.member_role r WHERE r.member_id = ANY (ids) AND r.role = from_role RETURNING r.member_id)
+    SELECT coalesce(array_agg(g.member_id), '{}') INTO taken FROM gone g;
+    IF to_role IS NOT NULL AND from_role IS NOT NULL AND NOT (had @> taken AND taken @> had) THEN
+        RAISE EXCEPTION 'somebody else changed roles of these members' USING ERRCODE = '55000', HINT = 'Nothing was changed; try again.';
     END IF;
     PERFORM leadguard.note_change_of_role(m.key, from_role, to_role, reason)
     FROM leadguard.member m WHERE m.id = ANY (taken) OR m.id = ANY (given);
@@ -130,6 +137,9 @@ DECLARE
     missing text;
     added bigint[];
 BEGIN
+    IF leadguard.is_guest() THEN
+        RAISE EXCEPTION 'add_to_team refused' USING ERRCODE = '42501', HINT = 'Members who manage the team can.';
+    END IF;
     SELECT t.id INTO its_id FROM leadguard.team t WHERE t.key = add_to_team.team AND t.org_id = org;
     IF its_id IS NULL THEN
         RAISE EXCEPTION 'there is no team %', quote_nullable(add_to_team.team) USING ERRCODE = '22023';
