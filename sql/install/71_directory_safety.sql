@@ -111,7 +111,7 @@ BEGIN
         IF (new.key, new.name) IS DISTINCT FROM (old.key, old.name) AND NOT leadguard.has_capability('own_organization') THEN
             why := 'the key and the name of an organization';
             hint := 'A member with the capability own_organization (the Owner) can.';
-        ELSIF (new.organization_view, new.domain_roles) <> (old.organization_view, old.domain_roles)
+        ELSIF (new.organization_view, new.domain_roles, new.third_admin) <> (old.organization_view, old.domain_roles, old.third_admin)
             AND NOT leadguard.has_capability('manage_organization') THEN
             why := 'the settings of an organization';
             hint := 'A member with the capability manage_organization can.';

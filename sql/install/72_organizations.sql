@@ -9,7 +9,7 @@ AS $$
 BEGIN
     UPDATE leadguard.organization o
     SET name = new.name, organization_view = new.organization_view, archived_at = new.archived_at, merged_into = new.merged_into,
-        domain_roles = new.domain_roles
+        domain_roles = new.domain_roles, third_admin = new.third_admin
     WHERE o.id = new.id AND o.key = new.key;
     IF FOUND THEN
         RETURN NULL;

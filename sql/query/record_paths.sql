@@ -46,7 +46,8 @@ WITH member AS (
     WHERE own.id = $3
     UNION ALL
     SELECT c.ancestor_id,
-           CASE h.kind WHEN 'record_team' THEN CASE c.depth WHEN 0 THEN 'record_team' ELSE 'record_team_manager' END ELSE h.kind END,
+           CASE h.kind WHEN 'record_team' THEN CASE c.depth WHEN 0 THEN 'record_team' ELSE 'record_team_manager' END
+                       WHEN 'delegated' THEN 'share' ELSE h.kind END,
            h.level, h.member_id, NULL, h.team_id, h.id, c.depth
     FROM held h
     JOIN leadguard.member_closure c ON c.descendant_id = h.member_id

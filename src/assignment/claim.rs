@@ -65,7 +65,8 @@ fn claim(target: Option<Oid>, record: Option<&str>, why: Option<&str>) -> i64 {
             .hint("leadguard.release ends a claim.")
             .raise()
     };
-    let detail = dispute.map_or_else(|| format!("claim {claim}"), |dispute| format!("claim {claim}, dispute {dispute}"));
+    let detail =
+        dispute.map_or_else(|| format!("claim {claim}"), |dispute| format!("claim {claim}, dispute {dispute}"));
     let about = About { target: table, record: &right.record.id, organization: right.record.organization };
     about.note("claim", Some(why), detail);
     if let Some(owner) = right.record.owner {
@@ -197,9 +198,9 @@ fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reass
     let winner_id = winner.map(|key| {
         let text = "SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2";
         let params = [Param::Text(Some(key)), Param::Int(Some(member.org_id))];
-        as_extension(|| sql::first_int(text, &params, Sees::Now)).filter(|id| claims(*id).is_some()).unwrap_or_else(|| {
-            bad_argument("the winner is none of those who claim the record").hint("NULL: nobody of them.").raise()
-        })
+        as_extension(|| sql::first_int(text, &params, Sees::Now)).filter(|id| claims(*id).is_some()).unwrap_or_else(
+            || bad_argument("the winner is none of those who claim the record").hint("NULL: nobody of them.").raise(),
+        )
     });
     let params = [Param::Int(Some(id)), Param::Int(Some(member.id)), Param::Int(winner_id), Param::Text(Some(why))];
     as_extension(|| {

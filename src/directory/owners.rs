@@ -19,13 +19,13 @@ use pgrx::{name, pg_extern};
 
 /// Members, or organizations, as columns of protected tables name them.
 #[derive(Default)]
-pub(super) struct Named {
+pub(crate) struct Named {
     pub ids: Vec<i64>,
     pub keys: Vec<String>,
 }
 
 /// A protected table and what must be known of it to count its records.
-pub(super) struct Counted {
+pub(crate) struct Counted {
     pub target: Oid,
     /// The table as everybody calls it.
     pub shown: Oid,
@@ -54,7 +54,7 @@ impl Counting {
 
 /// How many records of a table are not archived and name one of them in the column; all that are not archived without
 /// a column. In the newest state, whatever the caller sees.
-pub(super) fn unarchived(table: &Counted, column: Option<&str>, named: &Named) -> i64 {
+pub(crate) fn unarchived(table: &Counted, column: Option<&str>, named: &Named) -> i64 {
     let leaves = leaves(table.target);
     let count = |having| {
         let of = |leaf: &Oid| count::unarchived(*leaf, table.archived_at.as_deref(), having);
@@ -101,7 +101,7 @@ pub(super) fn in_words(count: i64, what: &str) -> String {
 }
 
 /// Tables with an owner column; only those where owners stay, or all.
-fn tables(all: bool) -> Vec<(Counted, String)> {
+pub(crate) fn tables(all: bool) -> Vec<(Counted, String)> {
     let mut found = Vec::new();
     sql::query(include_str!("../../sql/query/owned_tables.sql"), &[Param::Bool(all)], Sees::Now, &mut |row| {
         if let (Some(target), Some(shown), Some(owner)) = (row.oid(0), row.oid(1), row.text(2)) {

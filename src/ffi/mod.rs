@@ -34,9 +34,9 @@
 pub(crate) mod append;
 pub(crate) mod attempt;
 pub(crate) mod call;
+pub(crate) mod compare;
 mod compat;
 pub(crate) mod copy;
-pub(crate) mod compare;
 pub(crate) mod count;
 pub(crate) mod default;
 pub(crate) mod delete;

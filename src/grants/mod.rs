@@ -67,7 +67,7 @@ struct Grant<'a> {
     retained: bool,
 }
 
-fn parse_level(level: Option<&str>) -> Level {
+pub(crate) fn parse_level(level: Option<&str>) -> Level {
     level.and_then(Level::parse).unwrap_or_else(|| {
         bad_argument(format!("level \"{}\" is unknown", level.unwrap_or("NULL")))
             .hint("Levels are read, edit, full.")
@@ -102,6 +102,34 @@ fn check_until(until: Option<pg_sys::TimestampTz>) {
     if until.is_some_and(|until| until <= session::statement_time()) {
         bad_argument("the share would end before it begins").hint("until must be in the future.").raise();
     }
+}
+
+/// Shares a record with a member who asked for it (key), in the name of whoever granted that. Errors: as share.
+pub(crate) fn share_as_requested(
+    right: &Right,
+    member: &str,
+    level: Level,
+    reason: &str,
+    until: Option<i64>,
+    approval: i64,
+) {
+    let grant = Grant { kind: "share", level, reason: Some(reason), until, retained: false };
+    give(right, Holder::Member(member), &grant);
+    let params = [
+        Param::Oid(right.target.table.target),
+        Param::Text(Some(&right.record.id)),
+        Param::Int(Some(right.active_member(member))),
+        Param::Int(Some(approval)),
+    ];
+    as_extension(|| {
+        sql::query(
+            "UPDATE leadguard.record_grant SET approval_id = $4 \
+             WHERE target = $1 AND record = $2 AND kind = 'share' AND member_id = $3 AND NOT retained",
+            &params,
+            Sees::Now,
+            &mut |_| {},
+        )
+    });
 }
 
 /// Puts a member on the record team, or changes the level there. Who may call and errors: as share.

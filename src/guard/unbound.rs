@@ -8,7 +8,7 @@ use crate::batches;
 use crate::ffi::call::{self, Call};
 use crate::ffi::trigger::{Operation, Row, TriggerCall};
 use crate::model::batch::Operation as Batch;
-use crate::visibility::{self, Table};
+use crate::visibility::{self, Mapped, Part, Table};
 use pgrx::pg_sys::Datum;
 
 pub(super) fn write(call: &Call, trigger: &TriggerCall, table: Option<&Table>, before: bool) -> Datum {
@@ -81,10 +81,12 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
             count(table, sanction::batch(purpose));
         }
         Operation::Insert => {
+            delegations_follow(table, None, &row);
             audit::inserted(table, None, &row, watched);
             count(table, Batch::Insert);
         }
         Operation::Update => {
+            delegations_follow(table, Some(&row), &trigger.new_row());
             audit::updated(table, None, &row, &trigger.new_row(), watched, sanction.as_ref());
             count(table, sanction::batch(purpose));
         }
@@ -97,6 +99,20 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
             }
         }
     }
+}
+
+/// Delegations belong to the owner, whoever made him one.
+fn delegations_follow(table: &Table, old: Option<&Row>, new: &Row) {
+    let column = |part: Part| table.column(part).and_then(|name| new.column(name));
+    let Some(owner) = column(Part::Owner) else { return };
+    if old.is_some_and(|old| old.value(owner) == new.value(owner)) {
+        return;
+    }
+    let mut mapped = Mapped::new();
+    for (part, column) in [Part::Id, Part::Owner, Part::Status].into_iter().filter_map(|p| Some((p, column(p)?))) {
+        mapped.put(part, new.value(column), Some(column.kind));
+    }
+    crate::people::owned_anew(table, &mapped, old.is_none());
 }
 
 /// Most writes have none, and their records need not be named.

@@ -68,6 +68,7 @@ impl Write<'_> {
             failure.raise();
         }
         if !self.before {
+            crate::people::owned_anew(self.table, &self.columns.map(&new), true);
             audit::inserted(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
             self.count(Operation::Insert, &new);
             assignment::stored(self.table, self.member, &self.columns.map(&new));
@@ -165,6 +166,9 @@ impl Write<'_> {
         let fields = self.columns.fields.as_ref();
         let filled = fields.and_then(|fields| fields.update(self, &old, &new));
         if !self.before {
+            if changed.owner {
+                crate::people::owned_anew(self.table, &self.columns.map(&new), false);
+            }
             audit::updated(
                 self.table,
                 Some(self.member),

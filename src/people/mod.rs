@@ -1,5 +1,22 @@
-//! People who come, change and go.
+//! People who come, change and go. What touches only the directory is SQL (sql/install/84_people*.sql); here is what
+//! touches records.
+//!
+//! member      about whom it is, and who may
+//! handover    everything that somebody owns becomes another one's
+//! leaving     plan, last day, end
+//! suggestion  who could take what is owned
+//! requests    asking for access or a role, which is given with the decision
+//! delegation  somebody else reaches what a member owns, for a time
+//!
+//! Invariants: nothing ends without an owner; records are written as the caller, through all guards; a request is
+//! answered the same whether the record exists or not. Tests: tests/people.
 
-/// A request for more access was decided, in the transaction of whoever decided.
-#[allow(dead_code)]
-pub(crate) fn decided(_approval: i64, _granted: bool) {}
+mod delegation;
+mod handover;
+mod leaving;
+mod member;
+mod requests;
+mod suggestion;
+
+pub(crate) use delegation::owned_anew;
+pub(crate) use requests::decides;

@@ -16,7 +16,7 @@ pub(crate) mod asker;
 mod explain;
 mod fields;
 pub(crate) mod paths;
-mod reach;
+pub(crate) mod reach;
 pub(crate) mod record;
 pub(crate) mod standing;
 mod verify;

@@ -193,3 +193,31 @@ pub(crate) fn everything(asker: &Asker, about: &About, target: &Target) -> Vec<F
     };
     fetched.iter().filter_map(judge).collect()
 }
+
+/// An unarchived record of one owner, as the caller reads it.
+pub(crate) struct Owned {
+    pub record: String,
+    pub rights: Rights,
+    pub territory: Option<String>,
+    pub status: Option<String>,
+}
+
+/// The unarchived records of an owner that the caller reads, in the newest state, with what he may do with each; a
+/// superuser who is no member may do everything. None for an owner whom the column cannot name.
+pub(crate) fn owned_by(target: &Target, id: i64, key: &str) -> Vec<Owned> {
+    let Some(column) = &target.owner else { return Vec::new() };
+    let canonical = if column.kind.is_int() { column.canonical(&id.to_string()) } else { column.canonical(key) };
+    let Some(canonical) = canonical else { return Vec::new() };
+    let (condition, param) = column.is(1, &canonical);
+    let text = format!("SELECT {} FROM {} WHERE {condition} ORDER BY 1", target.select_list(), target.relation);
+    let mut fetched = Vec::new();
+    as_caller(|| sql::query_once(&text, &[param], Sees::Now, &mut |row| fetched.push(Fetched::of(target, row))));
+    let subject = subject::now();
+    let owned = |row: &Fetched| Owned {
+        record: row.text(Part::Id).unwrap_or_default().to_owned(),
+        rights: subject.member.as_ref().map_or(Rights::ALL, |_| subject.rights(&target.table, &row.mapped())),
+        territory: row.text(Part::Territory).map(str::to_owned),
+        status: row.text(Part::Status).map(str::to_owned),
+    };
+    fetched.iter().filter(|row| !row.archived).map(owned).collect()
+}

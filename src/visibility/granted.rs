@@ -29,8 +29,8 @@ impl Ways {
         let way = match (kind, below) {
             ("record_team", false) => 0,
             ("record_team", true) => 1,
-            ("share", false) => 2,
-            ("share", true) => 3,
+            ("share" | "delegated", false) => 2,
+            ("share" | "delegated", true) => 3,
             ("contact", false) => 4,
             _ => return Ways(0),
         };

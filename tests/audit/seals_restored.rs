@@ -1,7 +1,7 @@
 //! The seals in a database that was restored from a dump: transactions have other numbers there.
 
-use crate::seals::{holds, problems, seal};
 use crate::audited_by_months;
+use crate::seals::{holds, problems, seal};
 use leadguard_tests::*;
 use std::process::Command;
 
@@ -66,7 +66,12 @@ fn k48_a_restored_chain_verifies_and_goes_on() {
                 DECLARE part regclass; BEGIN FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'leadguard.audit_log'::regclass LOOP
                 EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', part); END LOOP; END $$;
                 CREATE TEMP TABLE gone ON COMMIT DROP AS {sql};");
-            accepted(&mut third, &format!("{open} DELETE FROM leadguard.audit_value WHERE audit_id IN (TABLE gone); DELETE FROM leadguard.audit_log WHERE id IN (TABLE gone)"));
+            accepted(
+                &mut third,
+                &format!(
+                    "{open} DELETE FROM leadguard.audit_value WHERE audit_id IN (TABLE gone); DELETE FROM leadguard.audit_log WHERE id IN (TABLE gone)"
+                ),
+            );
             let found = problems(&mut third);
             accepted(&mut third, "ROLLBACK");
             assert_eq!(found.len(), 1, "{number}: {found:?}");

@@ -1,1 +1,16 @@
 //! Joining, changing, leaving, delegation, access requests.
+
+mod delegation;
+mod guests;
+mod joining;
+#[allow(dead_code)]
+#[path = "../presets/lab.rs"]
+mod lab;
+mod leaving;
+#[allow(dead_code)]
+#[path = "../real_data/load.rs"]
+mod load;
+mod migration;
+mod real_data;
+mod requests;
+mod roles;

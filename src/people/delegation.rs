@@ -1,0 +1,239 @@
+//! Somebody else reaches what a member owns, for a time. Each record has a grant of kind delegated, which counts as a
+//! share and ends by itself; it comes and goes with the ownership of the record (owned_anew).
+
+use super::member::said;
+use crate::assignment::tell;
+use crate::audit::{self, Event};
+use crate::directory;
+use crate::errors::{self, bad_argument, refused};
+use crate::ffi::session::{self, as_extension, own_relation};
+use crate::ffi::snapshot;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::grants::{self, writes};
+use crate::identity::{self, Mode};
+use crate::model::level::Level;
+use crate::model::path::Path;
+use crate::model::rights::Rights;
+use crate::model::value::Value;
+use crate::questions::reach;
+use crate::questions::record::Target;
+use crate::questions::required;
+use crate::visibility::subject;
+use crate::visibility::{self, Mapped, Part, Table};
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_extern;
+use pgrx::pg_sys::{self, Oid};
+use std::cell::Cell;
+
+struct Person {
+    id: i64,
+    key: String,
+    org_id: i64,
+}
+
+/// Delegates what a member owns. Errors: 42501, 22023.
+#[pg_extern(sql = false)]
+fn delegate(
+    to_member: Option<&str>,
+    until: Option<TimestampWithTimeZone>,
+    level: Option<&str>,
+    reason: Option<&str>,
+    target: Option<Oid>,
+    member: Option<&str>,
+) -> i64 {
+    writes("delegate", &|| "leadguard".to_owned());
+    let absent = delegating(member);
+    let level = grants::parse_level(level);
+    let reason = said(reason, "the reason");
+    let until = until.map(pg_sys::TimestampTz::from).filter(|until| *until > session::statement_time());
+    let until = until
+        .unwrap_or_else(|| bad_argument("the delegation needs an end").hint("until must be in the future.").raise());
+    let delegate = person(required(to_member, "the delegate"), Some(absent.org_id)).filter(|d| d.id != absent.id);
+    let Some(delegate) = delegate else {
+        bad_argument(format!("\"{}\" is no other active person of the organization", to_member.unwrap_or_default()))
+            .raise()
+    };
+    let target = target.map(|target| Target::find(Some(target), Sees::Now).table.target);
+    let params = [
+        Param::Int(Some(absent.org_id)),
+        Param::Int(Some(absent.id)),
+        Param::Int(Some(delegate.id)),
+        Param::Oid(target.unwrap_or(pg_sys::InvalidOid)),
+        Param::Text(Some(level.name())),
+        Param::Timestamp(Some(until)),
+        Param::Text(Some(reason)),
+        Param::Int(visibility::now().member.as_ref().map(|m| m.id)),
+    ];
+    let made = as_extension(|| {
+        sql::first_int(
+            "INSERT INTO leadguard.delegation (org_id, member_id, delegate_id, target, level, until, reason, created_by) \
+             VALUES ($1, $2, $3, nullif($4, 0::oid)::regclass, $5, $6, $7, $8) RETURNING id",
+            &params,
+            Sees::Now,
+        )
+    });
+    let made = made.unwrap_or_else(|| errors::bug("a delegation that was not made"));
+    let given = give_all(made, &absent, level, target);
+    audit::event_of(
+        &Event {
+            target,
+            record: None,
+            action: "delegate",
+            reason: Some(reason),
+            approval: None,
+            detail: Some(format!("{} to {}, level {}: {given} records", absent.key, delegate.key, level.name())),
+        },
+        Some(absent.org_id),
+    );
+    let detail = format!(r#"{{"delegation": {made}, "records": {given}}}"#);
+    tell(delegate.id, "access_granted", target, None, Some(&detail));
+    made
+}
+
+/// Whose records they are: the caller's, or those of whom an administrator names.
+fn delegating(member: Option<&str>) -> Person {
+    let subject = visibility::now();
+    let own = subject.member.as_ref();
+    if own.is_some_and(|own| own.guest) {
+        refused("delegate refused: guests delegate nothing").raise();
+    }
+    let superuser = own.is_none() && identity::is_superuser();
+    match (member, own) {
+        (None, Some(own)) => Person { id: own.id, key: own.key.clone(), org_id: own.org_id },
+        (None, None) => bad_argument("the member is missing")
+            .hint("A superuser who is no member names whose records are delegated.")
+            .raise(),
+        (Some(key), Some(own)) if own.key == key => delegating(None),
+        (Some(key), own) => {
+            if !superuser && !subject.has_capability("administer") {
+                refused("delegate for another member refused")
+                    .hint("A member with the capability administer can.")
+                    .raise();
+            }
+            person(key, own.map(|own| own.org_id))
+                .unwrap_or_else(|| bad_argument(format!("there is no active person \"{key}\"")).raise())
+        }
+    }
+}
+
+fn person(key: &str, org_id: Option<i64>) -> Option<Person> {
+    let mut found = None;
+    as_extension(|| {
+        sql::query(
+            "SELECT id, key, org_id FROM leadguard.member \
+             WHERE key = $1 AND ($2::bigint IS NULL OR org_id = $2) AND active AND kind = 'person' FOR SHARE",
+            &[Param::Text(Some(key)), Param::Int(org_id)],
+            Sees::Now,
+            &mut |row| {
+                if let (Some(id), Some(key), Some(org_id)) = (row.int(0), row.text(1), row.int(2)) {
+                    found = Some(Person { id, key, org_id });
+                }
+            },
+        )
+    });
+    found
+}
+
+/// Whether the owner of a record could share it at the level, as the rules of its table are.
+fn owner_may_share(owner: i64, table: &Table, status: Option<&str>, level: Level) -> bool {
+    let access = subject::other(owner, Mode::Person, false).access(table);
+    access.on(Path::Own).rights(status).has(Rights::SHARE | Rights::of(level))
+}
+
+fn give_all(delegation: i64, absent: &Person, level: Level, only: Option<Oid>) -> u64 {
+    let mut given = 0;
+    for (table, _) in as_extension(|| directory::owned_tables(true)) {
+        if only.is_some_and(|only| only != table.target) {
+            continue;
+        }
+        let target = Target::find(Some(table.target), Sees::Now);
+        let owned = reach::owned_by(&target, absent.id, &absent.key);
+        let mut records = Vec::new();
+        let mut judged: Vec<(Option<String>, bool)> = Vec::new();
+        for record in owned {
+            let known = judged.iter().find(|(status, _)| *status == record.status).map(|(_, may)| *may);
+            let may = known.unwrap_or_else(|| {
+                let may = owner_may_share(absent.id, &target.table, record.status.as_deref(), level);
+                judged.push((record.status.clone(), may));
+                may
+            });
+            if may {
+                records.push(record.record);
+            }
+        }
+        given += give(delegation, table.target, &records);
+    }
+    given
+}
+
+fn give(delegation: i64, target: Oid, records: &[String]) -> u64 {
+    if records.is_empty() {
+        return 0;
+    }
+    let params = [Param::Int(Some(delegation)), Param::Oid(target), Param::Texts(records)];
+    as_extension(|| sql::query(include_str!("../../sql/query/delegate.sql"), &params, Sees::Now, &mut |_| {}))
+}
+
+thread_local! {
+    /// Whether anything is delegated, as one command has found it.
+    static ANY: Cell<Option<(i64, u32, bool)>> = const { Cell::new(None) };
+}
+
+/// Whether anything is delegated at all: asked once for each command that writes.
+fn is_any() -> bool {
+    let (at, command) = (session::statement_time(), snapshot::command());
+    if let Some((held_at, held_command, any)) = ANY.get()
+        && (held_at, held_command) == (at, command)
+    {
+        return any;
+    }
+    let any = own_relation(c"delegation") != pg_sys::InvalidOid
+        && as_extension(|| {
+            sql::first_int(
+                "SELECT id FROM leadguard.delegation WHERE ended_at IS NULL AND until > statement_timestamp() LIMIT 1",
+                &[],
+                Sees::Now,
+            )
+        })
+        .is_some();
+    ANY.set(Some((at, command, any)));
+    any
+}
+
+/// A record has got its owner, or another one: what the old owner delegated ends for it, what the new one did begins.
+pub(crate) fn owned_anew(table: &Table, row: &Mapped, is_new: bool) {
+    if !is_any() {
+        return;
+    }
+    let Some(record) = row.value(Part::Id).to_text() else { return };
+    if !is_new {
+        as_extension(|| {
+            sql::query(
+                "DELETE FROM leadguard.record_grant WHERE target = $1 AND record = $2 AND kind = 'delegated'",
+                &[Param::Oid(table.target), Param::Text(Some(&record))],
+                Sees::Now,
+                &mut |_| {},
+            )
+        });
+    }
+    let owner = row.value(Part::Owner);
+    let (id, key) = match owner {
+        Value::Int(id) => (Some(id), None),
+        Value::Null => return,
+        other => (None, other.to_text()),
+    };
+    let params = [Param::Int(id), Param::Text(key.as_deref()), Param::Oid(table.target)];
+    let mut delegations = Vec::new();
+    as_extension(|| {
+        sql::query(include_str!("../../sql/query/delegations_of.sql"), &params, Sees::Now, &mut |row| {
+            if let (Some(id), Some(owner), Some(level)) = (row.int(0), row.int(1), row.text(2)) {
+                delegations.extend(Level::parse(&level).map(|level| (id, owner, level)));
+            }
+        })
+    });
+    for (delegation, owner, level) in delegations {
+        if owner_may_share(owner, table, row.text(Part::Status).as_deref(), level) {
+            give(delegation, table.target, &[record.clone()]);
+        }
+    }
+}
