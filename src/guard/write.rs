@@ -40,6 +40,7 @@ impl Write<'_> {
                 if let Some(fields) = &self.columns.fields {
                     fields.arrived(self, &held, &new);
                 }
+                crate::people::owned_anew(self.table, &self.columns.map(&new), false);
                 audit::arrived(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
             }
             return self.trigger.pass();
