@@ -38,6 +38,11 @@ CREATE FUNCTION leadguard.resolve_job_function()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- In a merger the roles of the organization follow.
+    IF TG_OP = 'UPDATE' AND new.role = old.role
+        AND EXISTS (SELECT FROM leadguard.organization s WHERE s.id = old.org_id AND s.merged_into = new.org_id) THEN
+        RETURN new;
+    END IF;
     SELECT r.id INTO new.role_id FROM leadguard.role r
     WHERE r.name = new.role AND r.name <> 'system' AND (r.org_id IS NULL OR r.org_id = new.org_id)
     ORDER BY r.org_id NULLS LAST LIMIT 1;
@@ -67,6 +72,19 @@ $$;
 COMMENT ON FUNCTION leadguard.resolve_member_function() IS 'Trigger BEFORE ROW of member_function: fills the organization of the member, 23503 for one of another.';
 CREATE TRIGGER directory_30_resolve BEFORE INSERT OR UPDATE OF member_id ON leadguard.member_function
     FOR EACH ROW EXECUTE FUNCTION leadguard.resolve_member_function();
+
+CREATE FUNCTION leadguard.forget_job_function()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM leadguard.member_function f WHERE f.member_id = new.id AND f.org_id <> new.org_id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.forget_job_function() IS
+'Trigger AFTER ROW of member: who moves to another organization leaves the job function behind; in a merger it has moved before.';
+CREATE TRIGGER directory_80_job AFTER UPDATE OF org_id ON leadguard.member
+    FOR EACH ROW WHEN (new.org_id <> old.org_id) EXECUTE FUNCTION leadguard.forget_job_function();
 
 CREATE FUNCTION leadguard.job_deviations()
 RETURNS TABLE (member text, job_function text, expected text, roles text[], beyond text[])
@@ -173,13 +191,20 @@ BEGIN
         m := leadguard.managed_member('checklist', member);
     END IF;
     RETURN QUERY SELECT 'active', m.kind, m.active;
-    RETURN QUERY SELECT 'login', coalesce(m.db_role::text, 'no login role; an application may act for the member'), m.db_role IS NOT NULL;
+    RETURN QUERY SELECT 'login', CASE
+            WHEN m.db_role IS NULL THEN 'no login role; an application may act for the member'
+            WHEN m.id = leadguard.current_member() OR leadguard.is_unbound() OR leadguard.has_capability('administer') THEN m.db_role::text
+            ELSE 'registered' END, m.db_role IS NOT NULL;
+    RETURN QUERY SELECT 'roles', coalesce(string_agg(mr.role, ', ' ORDER BY mr.role), 'none'), count(*) > 0
+        FROM leadguard.member_role mr WHERE mr.member_id = m.id;
+    -- A guest is told of nobody and nothing else.
+    IF leadguard.is_guest() THEN
+        RETURN;
+    END IF;
     RETURN QUERY SELECT 'manager', coalesce(b.key, 'none'), b.active IS TRUE
         FROM (VALUES (1)) one LEFT JOIN leadguard.member b ON b.id = m.manager_id;
     RETURN QUERY SELECT 'job function', coalesce(f.job_function, 'none'), f.job_function IS NOT NULL
         FROM (VALUES (1)) one LEFT JOIN leadguard.member_function f ON f.member_id = m.id;
-    RETURN QUERY SELECT 'roles', coalesce(string_agg(mr.role, ', ' ORDER BY mr.role), 'none'), count(*) > 0
-        FROM leadguard.member_role mr WHERE mr.member_id = m.id;
     RETURN QUERY SELECT 'role of the job function',
             CASE WHEN held.roles = ARRAY[j.role] THEN j.role ELSE format('%s, but has %s', j.role, coalesce(nullif(array_to_string(held.roles, ', '), ''), 'none')) END,
             held.roles = ARRAY[j.role]

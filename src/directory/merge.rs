@@ -69,14 +69,23 @@ fn merge_organization(source_key: Option<&str>, into_key: Option<&str>, reason: 
     move_records(&source, &into);
     as_extension(|| {
         let params = [Param::Int(Some(source.id)), Param::Int(Some(into.id))];
-        for text in [
-            "UPDATE leadguard.organization SET archived_at = statement_timestamp(), merged_into = $2 WHERE id = $1",
-            include_str!("../../sql/query/merge_directory.sql"),
-            include_str!("../../sql/query/merge_domains.sql"),
-            "UPDATE leadguard.protected_table SET org_id = $2 WHERE org_id = $1",
-            "UPDATE leadguard.approval SET org_id = $2 WHERE org_id = $1",
+        let governed = session::is_governed();
+        for (text, is_new) in [
+            (
+                "UPDATE leadguard.organization SET archived_at = statement_timestamp(), merged_into = $2 WHERE id = $1",
+                false,
+            ),
+            (include_str!("../../sql/query/merge_jobs.sql"), true),
+            (include_str!("../../sql/query/merge_directory.sql"), false),
+            (include_str!("../../sql/query/merge_people.sql"), true),
+            (include_str!("../../sql/query/merge_domains.sql"), false),
+            ("UPDATE leadguard.protected_table SET org_id = $2 WHERE org_id = $1", false),
+            ("UPDATE leadguard.approval SET org_id = $2 WHERE org_id = $1", false),
         ] {
-            sql::query(text, &params, Sees::Now, &mut |_| {});
+            // A database that is not updated has nothing of what 0.5.0 brought.
+            if governed || !is_new {
+                sql::query(text, &params, Sees::Now, &mut |_| {});
+            }
         }
         imports::merge(source.id, into.id);
     });

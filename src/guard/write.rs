@@ -43,6 +43,7 @@ impl Write<'_> {
                 if let Some(fields) = &self.columns.fields {
                     fields.arrived(self, &held, &new);
                 }
+                crate::people::owned_anew(self.table, &self.columns.map(&new), false);
                 audit::arrived(self.table, Some(self.member), &new, self.columns.watched(self.table, &new));
                 let purpose = sanction::carried_out(self.table.target, &new.value(self.columns.id)).map(|s| s.purpose);
                 self.count(sanction::batch(purpose), &new);

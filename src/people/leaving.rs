@@ -6,7 +6,7 @@ use super::member::{self, Managed, managed, said};
 use super::suggestion::Suggestions;
 use crate::assignment::tell;
 use crate::audit::{self, Event};
-use crate::errors::{bad_argument, failure};
+use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{as_extension, own_relation};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names;
@@ -104,12 +104,18 @@ fn plan(leaver: &Managed, last_day: Option<&str>, note: Option<&str>, role: Opti
 
 /// The role that is left during the transition, which gives no capability.
 fn transition_role(leaver: &Managed, role: Option<&str>) -> String {
-    let params = [Param::Int(Some(leaver.org_id)), Param::Text(role)];
-    let found =
-        as_extension(|| sql::first_text(include_str!("../../sql/query/transition_role.sql"), &params, Sees::Now));
+    let params = [
+        Param::Int(Some(leaver.org_id)),
+        Param::Text(role),
+        Param::Int(Some(leaver.id)),
+        Param::Bool(leaver.administers),
+    ];
+    let found = as_extension(|| {
+        sql::first_text(include_str!("../../sql/query/transition_role.sql"), &params, Sees::Now)
+    });
     found.unwrap_or_else(|| {
         bad_argument(format!("there is no role \"{}\" for a transition", role.unwrap_or_default()))
-            .hint("A role without capabilities: COLLABORATOR, view_only, or one of the organization.")
+            .hint("A role without capabilities that you could give: view_only, COLLABORATOR, or one of the organization.")
             .raise()
     })
 }
@@ -137,6 +143,7 @@ fn last_day(leaver: &Managed, new_owner: Option<&str>, reason: &str) -> Vec<Step
             .raise()
     };
     let (heir, heir_key) = member::successor(leaver, new_owner);
+    refuse_favours(leaver, heir);
     let moved = handover::records(leaver, (heir, &heir_key), reason);
     let mut steps: Vec<Step> =
         moved.iter().map(|h| ("reassigned".into(), Some(h.shown), Some(format!("to {heir_key}")), h.count)).collect();
@@ -176,6 +183,31 @@ fn last_day(leaver: &Managed, new_owner: Option<&str>, reason: &str) -> Vec<Step
         tell(heir, "offboarding", Some(holding.target), None, Some(&detail));
     }
     steps
+}
+
+/// Territories and teams give access too. Who does not administer the directory passes them on to the manager only.
+fn refuse_favours(leaver: &Managed, heir: i64) {
+    if leaver.administers {
+        return;
+    }
+    let params = [Param::Int(Some(leaver.id)), Param::Int(Some(heir))];
+    let mut owned = Vec::new();
+    let above = as_extension(|| {
+        sql::query(include_str!("../../sql/query/leaver_owns.sql"), &params[..1], Sees::Now, &mut |row| {
+            owned.extend(row.text(0).zip(row.text(1)).map(|(kind, which)| format!("{kind} {which}")));
+        });
+        sql::first_int(
+            "SELECT ancestor_id FROM leadguard.member_closure WHERE ancestor_id = $2 AND descendant_id = $1",
+            &params,
+            Sees::Now,
+        )
+    });
+    if !owned.is_empty() && above.is_none() {
+        refused("territories and teams pass on to a manager of the member")
+            .detail(format!("There are {}.", owned.join(", ")))
+            .hint("A member with the capability administer can name somebody else.")
+            .raise();
+    }
 }
 
 /// What is in the member's hands: claims end, handoffs wait for the new owner.

@@ -285,3 +285,23 @@ fn d20_what_comes_while_records_are_handed_over_is_not_lost() {
     accepted(&mut cara, "COMMIT");
     refused(&mut db.connect("ada"), "SELECT * FROM leadguard.offboard_end('cara', 'x')", "23503");
 }
+
+#[test]
+fn d20_nobody_does_himself_a_favour_with_it() {
+    let db = decision_site("leaving_favours");
+    accepted(&mut db.admin(), "INSERT INTO leadguard.role (name, org_id, rank, capabilities) VALUES ('office', 1, 20, '{manage_members,all_records}')");
+    people(&db, "otis office, pal, rex");
+    let mut otis = db.connect("otis");
+    // A role that he could not give, for somebody who has none.
+    cannot_work(&mut otis, "SELECT * FROM leadguard.offboard_plan('pal', current_date, transition_role => 'COLLABORATOR')");
+    accepted(&mut otis, "SELECT * FROM leadguard.offboard_plan('pal', current_date)");
+    assert_eq!(scalar(&mut db.admin(), "SELECT transition_role FROM leadguard.offboarding"), "view_only");
+    accepted(&mut db.admin(), "SELECT leadguard.set_rule('crm.site', 'office', 'admin', 'access', 'full')");
+    // Nor a territory, which gives access, to a friend.
+    accepted(&mut db.admin(), "INSERT INTO leadguard.territory (key, owner_id) SELECT 'west', id FROM leadguard.member WHERE key = 'rex'");
+    accepted(&mut otis, "SELECT * FROM leadguard.offboard_plan('rex', current_date)");
+    refused(&mut otis, "SELECT * FROM leadguard.offboard_last_day('rex', 'pal2', 'x')".replace("pal2", "bob").as_str(), "42501");
+    accepted(&mut db.admin(), "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'vera') WHERE key = 'rex'");
+    accepted(&mut otis, "SELECT * FROM leadguard.offboard_last_day('rex', reason => 'x')");
+    assert_eq!(scalar(&mut db.admin(), "SELECT m.key FROM leadguard.territory t JOIN leadguard.member m ON m.id = t.owner_id WHERE t.key = 'west'"), "vera");
+}

@@ -3,6 +3,7 @@
 mod delegation;
 mod guests;
 mod joining;
+mod kept;
 #[allow(dead_code)]
 #[path = "../presets/lab.rs"]
 mod lab;
