@@ -175,9 +175,10 @@ fn k49_a_change_that_is_rolled_back_leaves_nothing() {
 fn k49_a_new_column_stays_closed_until_the_matrix_covers_it_if_so_configured() {
     let db = lab("closed");
     let admin = &mut db.admin();
+    accepted(admin, "INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'sales' FROM leadguard.member WHERE key = 'rep'");
     accepted(admin, "SELECT leadguard.conceal('crm.lead'); SELECT leadguard.set_field_default('crm.lead', 'no access')");
     for column in ["status", "tags", "custom"] {
-        accepted(admin, &format!("SELECT leadguard.set_field('crm.lead', '{column}', '*', 'editor')"));
+        accepted(admin, &format!("SELECT leadguard.set_field('crm.lead', '{column}', 'sales', 'editor')"));
     }
     accepted(admin, "SELECT leadguard.propose_fields('crm.lead', '{olga}')");
     accepted(&mut db.connect("olga"), "SELECT leadguard.sign_fields('crm.lead', 1)");
@@ -186,7 +187,7 @@ fn k49_a_new_column_stays_closed_until_the_matrix_covers_it_if_so_configured() {
     let mut rep = db.connect("rep");
     assert_eq!(scalar(&mut rep, "SELECT status FROM crm.lead WHERE id = 1"), "new");
     assert_eq!(scalar(&mut rep, "SELECT score FROM crm.lead WHERE id = 1"), "∅", "closed");
-    accepted(admin, "SELECT leadguard.set_field('crm.lead', 'score', '*', 'editor'); SELECT leadguard.propose_fields('crm.lead', '{olga}')");
+    accepted(admin, "SELECT leadguard.set_field('crm.lead', 'score', 'sales', 'editor'); SELECT leadguard.propose_fields('crm.lead', '{olga}')");
     accepted(&mut db.connect("olga"), "SELECT leadguard.sign_fields('crm.lead', 2)");
     assert_eq!(scalar(&mut rep, "SELECT score FROM crm.lead WHERE id = 1"), "7", "covered");
 }
