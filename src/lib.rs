@@ -104,7 +104,13 @@ extension_sql_file!(
     name = "schema_requests",
     requires = ["schema_changes_api"]
 );
-extension_sql_file!("../sql/install/86_reviews.sql", name = "reviews_api", requires = ["schema_requests"]);
+extension_sql_file!("../sql/install/86_review_checks.sql", name = "review_checks", requires = ["schema_requests"]);
+extension_sql_file!(
+    "../sql/install/86_review_checks_records.sql",
+    name = "review_checks_records",
+    requires = ["review_checks"]
+);
+extension_sql_file!("../sql/install/86_reviews.sql", name = "reviews_api", requires = ["review_checks_records"]);
 extension_sql_file!("../sql/install/87_seals.sql", name = "seals_api", requires = ["reviews_api"]);
 extension_sql_file!("../sql/install/90_rights.sql", name = "rights", requires = ["seals_api"]);
 extension_sql_file!(

@@ -116,7 +116,20 @@ GRANT EXECUTE ON FUNCTION
     leadguard.accept_schema_change(bigint, text), leadguard.check_schema(regclass)
 TO PUBLIC;
 
--- Reviews.
+-- Reviews. The questions are no secret.
+ALTER TABLE leadguard.review_check ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.review ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.finding ENABLE ROW LEVEL SECURITY;
+CREATE POLICY shipped ON leadguard.review_check FOR SELECT USING (true);
+CREATE POLICY audited ON leadguard.review FOR SELECT USING (
+    (SELECT leadguard.has_capability('audit')) AND org_id = (SELECT leadguard.current_organization()));
+CREATE POLICY audited ON leadguard.finding FOR SELECT USING (
+    (SELECT leadguard.has_capability('audit')) AND org_id = (SELECT leadguard.current_organization()));
+GRANT SELECT ON leadguard.review_check, leadguard.review, leadguard.finding TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    leadguard.audit_run(text, text, timestamptz, text), leadguard.hold_review(text, text, timestamptz, text),
+    leadguard.findings(text), leadguard.resolve_finding(bigint, text, text)
+TO PUBLIC;
 
 -- Seals. Nobody but superusers reads the tables: they count the rows of all organizations.
 ALTER TABLE leadguard.audit_life ENABLE ROW LEVEL SECURITY;
