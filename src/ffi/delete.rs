@@ -14,6 +14,7 @@
 //! one, a row would be gone.
 
 use super::expr::pointers;
+use super::{runs, session};
 use crate::archive;
 use crate::guard::{self, Purpose};
 use crate::visibility;
@@ -98,11 +99,13 @@ unsafe extern "C-unwind" fn run(
 ) {
     // SAFETY: what Postgres would have called; written by install only.
     unsafe {
+        let is_first = !(*query).already_executed;
         match NEXT_RUN {
             Some(next) => next(query, direction, count, once),
             None => bare::standard_ExecutorRun(query, direction, count, once),
         }
         add_uncounted(query);
+        runs::count(query, is_first);
     }
 }
 
@@ -110,11 +113,13 @@ unsafe extern "C-unwind" fn run(
 unsafe extern "C-unwind" fn run(query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64) {
     // SAFETY: what Postgres would have called; written by install only.
     unsafe {
+        let is_first = !(*query).already_executed;
         match NEXT_RUN {
             Some(next) => next(query, direction, count),
             None => bare::standard_ExecutorRun(query, direction, count),
         }
         add_uncounted(query);
+        runs::count(query, is_first);
     }
 }
 
@@ -214,6 +219,10 @@ fn guard_of(relation: &pg_sys::ResultRelInfo) -> Option<usize> {
 
 /// Whether a DELETE of rows of the relation archives them.
 fn archives(relation: &pg_sys::ResultRelInfo) -> bool {
+    // A preloaded library meets tables of databases where the extension is not.
+    if !session::has_extension() {
+        return false;
+    }
     // SAFETY: the relation is open while it is written.
     let oid = unsafe { (*relation.ri_RelationDesc).rd_id };
     let table = visibility::statement().table(oid);
