@@ -28,6 +28,7 @@ impl Failure {
     pub(crate) fn raise(self) -> ! {
         if matches!(self.0.code, REFUSED | NEEDS_APPROVAL) {
             denied::log(self.0.code, &self.0.message);
+            crate::activity::was_refused();
         }
         raise::error(&self.0)
     }

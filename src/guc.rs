@@ -1,10 +1,11 @@
 //! Settings. Nothing here grants access: identity and authority are never settings.
 
-use crate::ffi::{session, setting};
+use crate::ffi::{session, setting, shared};
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 
 static MAX_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(64);
 static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
+static MAX_TRACKED_MEMBERS: GucSetting<i32> = GucSetting::<i32>::new(4096);
 static SHOW_ARCHIVED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static VIEW_MODE: GucSetting<ViewMode> = GucSetting::<ViewMode>::new(ViewMode::Organization);
 static ALLOW_UNPATCHED_SERVER: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -31,6 +32,11 @@ pub(crate) fn cache_bytes() -> usize {
 /// Whether archived rows are shown to those who may see them.
 pub(crate) fn show_archived() -> bool {
     SHOW_ARCHIVED.get()
+}
+
+/// For how many members the server counts, where it preloads the library.
+pub(crate) fn max_tracked_members() -> usize {
+    usize::try_from(MAX_TRACKED_MEMBERS.get()).unwrap_or(0)
 }
 
 /// Whether the session wants its own records only, in tables that know view modes. It narrows and never widens.
@@ -86,6 +92,19 @@ pub(crate) fn register() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    // The server takes settings that need a restart from libraries that it preloads only.
+    if shared::is_preloading() {
+        GucRegistry::define_int_guc(
+            c"leadguard.max_tracked_members",
+            c"For how many members activity is counted.",
+            c"A place in shared memory for each, and one for a window of batches, where the library is preloaded: 0.7 kB together.",
+            &MAX_TRACKED_MEMBERS,
+            64,
+            1_000_000,
+            GucContext::Postmaster,
+            GucFlags::default(),
+        );
+    }
     crate::identity::workers::register();
     session::reserve_prefix(c"leadguard");
 }

@@ -9,6 +9,7 @@
 
 use pgrx::prelude::*;
 
+mod activity;
 mod approvals;
 mod archive;
 mod assignment;
@@ -141,5 +142,6 @@ extern "C-unwind" fn _PG_init() {
     planner::watch_functions();
     ffi::index_cost::install();
     ffi::rows::install();
+    ffi::shared::install();
     ffi::delete::install();
 }

@@ -25,3 +25,23 @@ LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'audit_retire_wrapper';
 COMMENT ON FUNCTION leadguard.audit_retire(date) IS
 'Drops the partitions of audit_log whose month (UTC) ended before the date, and the values of their rows; the seals and a row of audit_retired stay, so that the chain still verifies. Writers wait while it drops. For superusers (42501). 22023: NULL, or a date that is not over. 55000: rows of such a month are not sealed, or verify_audit finds a problem.';
+
+-- Counters of members, where the server has preloaded the library.
+CREATE FUNCTION leadguard.is_preloaded()
+RETURNS boolean LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'is_preloaded_wrapper';
+COMMENT ON FUNCTION leadguard.is_preloaded() IS
+'Whether shared_preload_libraries has leadguard, so that activity is counted and batches have windows of time. Anybody may ask.';
+
+CREATE FUNCTION leadguard.member_activity()
+RETURNS TABLE (member text, statements bigint, rows_returned bigint, exports bigint, refusals bigint, since timestamptz)
+LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'member_activity_wrapper';
+COMMENT ON FUNCTION leadguard.member_activity() IS
+'How many statements on protected tables members ran, how many rows these returned, how many were COPY TO, and how much was refused to them, since the first of it, the last activity_reset or the start of the server; no row unless the library is preloaded. Counts are not taken back by a rollback. Members with the capability audit see their organization, superusers all; others 42501.';
+
+CREATE FUNCTION leadguard.activity_reset()
+RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'activity_reset_wrapper';
+COMMENT ON FUNCTION leadguard.activity_reset() IS
+'Sets the counters of member_activity in this database to 0. For superusers (42501).';

@@ -38,6 +38,7 @@ use buffer::{About, Head};
 use pgrx::pg_sys::{Datum, Oid};
 use std::borrow::Cow;
 use std::collections::HashSet;
+pub(crate) use verify::auditor;
 use watched::{Change, Texts};
 pub(crate) use watched::{Closed, Watched};
 

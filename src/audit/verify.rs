@@ -34,7 +34,7 @@ pub(super) struct Found {
 }
 
 /// The organization whose audit the caller may look at, None for all; else 42501.
-pub(super) fn auditor(function: &str) -> Option<i64> {
+pub(crate) fn auditor(function: &str) -> Option<i64> {
     let subject = visibility::statement();
     match &subject.member {
         Some(member) if subject.has_capability("audit") => Some(member.org_id),

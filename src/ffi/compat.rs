@@ -28,6 +28,46 @@ pub(super) fn reserve_prefix(prefix: &core::ffi::CStr) {
     };
 }
 
+/// Has `request` called where the postmaster takes requests for shared memory.
+pub(super) fn request_shared(request: fn()) {
+    #[cfg(feature = "pg14")]
+    request();
+    #[cfg(not(feature = "pg14"))]
+    shared::install(request);
+}
+
+#[cfg(not(feature = "pg14"))]
+mod shared {
+    use pgrx::pg_sys;
+    use std::sync::OnceLock;
+
+    static REQUEST: OnceLock<fn()> = OnceLock::new();
+    static mut NEXT: pg_sys::shmem_request_hook_type = None;
+
+    pub(super) fn install(request: fn()) {
+        if REQUEST.set(request).is_err() {
+            return;
+        }
+        // SAFETY: plain variables of the postmaster, written by its one thread.
+        unsafe {
+            NEXT = pg_sys::shmem_request_hook;
+            pg_sys::shmem_request_hook = Some(hook);
+        }
+    }
+
+    #[pgrx::pg_guard]
+    unsafe extern "C-unwind" fn hook() {
+        // SAFETY: what Postgres would have called; written by install only.
+        if let Some(next) = unsafe { NEXT } {
+            // SAFETY: as above.
+            unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| next()) };
+        }
+        if let Some(request) = REQUEST.get() {
+            request();
+        }
+    }
+}
+
 /// A scan of an index with one key.
 ///
 /// # Safety

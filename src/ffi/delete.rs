@@ -15,6 +15,7 @@
 
 use super::copy;
 use super::expr::pointers;
+use super::{runs, session};
 use crate::archive;
 use crate::guard::{self, Purpose};
 use crate::visibility;
@@ -99,11 +100,13 @@ unsafe extern "C-unwind" fn run(
 ) {
     // SAFETY: what Postgres would have called; written by install only.
     unsafe {
+        let is_first = !(*query).already_executed;
         match NEXT_RUN {
             Some(next) => next(query, direction, count, once),
             None => bare::standard_ExecutorRun(query, direction, count, once),
         }
         add_uncounted(query);
+        runs::count(query, is_first);
     }
 }
 
@@ -111,11 +114,13 @@ unsafe extern "C-unwind" fn run(
 unsafe extern "C-unwind" fn run(query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64) {
     // SAFETY: what Postgres would have called; written by install only.
     unsafe {
+        let is_first = !(*query).already_executed;
         match NEXT_RUN {
             Some(next) => next(query, direction, count),
             None => bare::standard_ExecutorRun(query, direction, count),
         }
         add_uncounted(query);
+        runs::count(query, is_first);
     }
 }
 
@@ -225,6 +230,10 @@ fn guard_of(relation: &pg_sys::ResultRelInfo) -> Option<usize> {
 
 /// Whether a DELETE of rows of the relation archives them.
 fn archives(relation: &pg_sys::ResultRelInfo) -> bool {
+    // A preloaded library meets tables of databases where the extension is not.
+    if !session::has_extension() {
+        return false;
+    }
     // SAFETY: the relation is open while it is written.
     let oid = unsafe { (*relation.ri_RelationDesc).rd_id };
     let table = visibility::statement().table(oid);

@@ -20,8 +20,10 @@
 //! row      all columns of a row: which differ, and what they say
 //! owner    working as the owner of a table
 //! rows     rows of a query as the result of a function
+//! runs     what queries give to their clients
 //! scan     direct reads of the extension's own tables
 //! session  users, transactions, the switch to the extension's owner
+//! shared   memory that all sessions share
 //! shown    how columns of a row are shown, once for each row
 //! setting  settings that only the extension writes
 //! snapshot which state of the database a statement sees
@@ -53,9 +55,11 @@ pub(crate) mod probe;
 pub(crate) mod raise;
 pub(crate) mod row;
 pub(crate) mod rows;
+mod runs;
 pub(crate) mod scan;
 pub(crate) mod session;
 pub(crate) mod setting;
+pub(crate) mod shared;
 pub(crate) mod shown;
 pub(crate) mod snapshot;
 pub(crate) mod sql;

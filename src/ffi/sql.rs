@@ -244,6 +244,30 @@ pub(super) fn arguments(params: &[Param]) -> (Vec<pg_sys::Oid>, Vec<pg_sys::Datu
     (types, values, nulls)
 }
 
+thread_local! {
+    static OWN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether a query of the extension runs just now, which nobody's client asked for.
+pub(super) fn is_own() -> bool {
+    OWN.get() > 0
+}
+
+struct Own;
+
+impl Own {
+    fn begin() -> Own {
+        OWN.set(OWN.get() + 1);
+        Own
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        OWN.set(OWN.get().saturating_sub(1));
+    }
+}
+
 type Execute<'a> = &'a mut dyn FnMut(&[pg_sys::Oid], &mut [pg_sys::Datum], &[u8]) -> i32;
 
 fn run(params: &[Param], each: &mut dyn FnMut(&Row), execute: Execute) -> u64 {
@@ -253,7 +277,9 @@ fn run(params: &[Param], each: &mut dyn FnMut(&Row), execute: Execute) -> u64 {
     }
     super::trigger::register_current();
     let (types, mut values, nulls) = arguments(params);
+    let own = Own::begin();
     let status = execute(&types, &mut values, &nulls);
+    drop(own);
     if status < 0 {
         crate::errors::bug("a query failed without an error");
     }

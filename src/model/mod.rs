@@ -18,3 +18,4 @@ pub mod rules;
 pub mod seal;
 pub mod spreadsheet;
 pub mod value;
+pub mod window;

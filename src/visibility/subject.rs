@@ -286,11 +286,20 @@ pub(crate) fn now() -> Rc<Subject> {
 
 /// The key of the member for whom the session works, if that was found out already. For the log: loads nothing.
 pub(crate) fn known_key() -> Option<String> {
+    known(|member| member.key.clone())
+}
+
+/// The same, his number.
+pub(crate) fn known_id() -> Option<i64> {
+    known(|member| member.id)
+}
+
+fn known<T>(what: impl FnOnce(&Member) -> T) -> Option<T> {
     let (role, serial) = (session::session_role(), identity::serial());
     SUBJECTS.with(|subjects| {
         let subjects = subjects.try_borrow().ok()?;
         let (_, subject) = subjects.iter().find(|(key, _)| key.role == role && key.serial == serial)?;
-        subject.member.as_ref().map(|member| member.key.clone())
+        subject.member.as_deref().map(what)
     })
 }
 

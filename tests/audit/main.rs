@@ -1,5 +1,6 @@
 //! Every change leaves one row, and refusals a line in the log.
 
+mod activity;
 mod forged;
 mod log;
 mod partitions;

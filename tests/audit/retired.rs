@@ -109,7 +109,7 @@ fn k53_a_month_does_not_go_while_it_is_written() {
     january(&db);
     let mut admin = db.admin();
     seal(&mut admin);
-    let mut writer = db.connect("admin");
+    let mut writer = db.admin();
     accepted(&mut writer, "BEGIN; UPDATE crm.lead SET name = 'open' WHERE id = 1");
     let mut retiring = db.admin();
     accepted(&mut retiring, "SET lock_timeout = '300ms'");

@@ -172,7 +172,7 @@ fn k48_a_seal_that_is_gone_or_changed_is_found() {
 fn k48_a_long_transaction_is_neither_lost_nor_reported() {
     let db = sealed("au_seal_long");
     let mut admin = db.admin();
-    let (mut long, mut other) = (db.connect("admin"), db.admin());
+    let (mut long, mut other) = (db.admin(), db.admin());
     accepted(&mut long, "BEGIN");
     change(&mut long, 1, "long");
     accepted(&mut other, "BEGIN; UPDATE crm.lead SET name = 'prepared' WHERE id = 9; PREPARE TRANSACTION 'au_sealed'");
@@ -237,7 +237,7 @@ fn k48_sealing_inside_of_a_transaction() {
 fn k48_sealers_take_turns_and_writers_do_not_wait() {
     let db = sealed("au_seal_turns");
     let mut admin = db.admin();
-    let (mut first, mut writer) = (db.admin(), db.connect("admin"));
+    let (mut first, mut writer) = (db.admin(), db.admin());
     change(&mut admin, 2, "a");
     accepted(&mut first, "BEGIN");
     assert_eq!(seal(&mut first), 1);
