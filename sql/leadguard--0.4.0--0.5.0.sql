@@ -8,23 +8,6 @@
 -- Waits for open transactions that use protected tables: before anything else is locked.
 LOCK TABLE leadguard.role IN ACCESS EXCLUSIVE MODE;
 
-ALTER TABLE leadguard.approval
-    DROP CONSTRAINT approval_kind_known,
-    ADD CONSTRAINT approval_kind_known CHECK (kind IN ('field', 'delete', 'purge', 'restore', 'batch', 'import', 'schema', 'access', 'role')),
-    ADD operation text,
-    ADD records bigint CONSTRAINT approval_records_positive CHECK (records > 0),
-    ADD subject bigint CONSTRAINT approval_subject_exists REFERENCES leadguard.member ON DELETE SET NULL DEFERRABLE,
-    ADD detail jsonb NOT NULL DEFAULT '{}';
-
-COMMENT ON COLUMN leadguard.approval.kind IS
-'field, delete, purge, restore: one write of a record. batch, import: many rows at once. schema: a change of a protected table. access, role: more access for a member.';
-
-COMMENT ON COLUMN leadguard.approval.operation IS 'Of a batch: insert, update, reassign.';
-
-COMMENT ON COLUMN leadguard.approval.records IS 'Of a batch or an import: how many rows at most.';
-
-COMMENT ON COLUMN leadguard.approval.subject IS 'Of kinds access and role: the member who is to get it.';
-
 COMMENT ON FUNCTION leadguard.access_matrix(regclass) IS
 'What the rules and switches of a protected table come to: for each role and path yes, no, or the statuses under which. For members of its organization who may read the table, and its owner; 42501, 22023.';
 
@@ -229,7 +212,6 @@ INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, def
     ('schema_changes', 'K49', false, '{record,refuse}', 'record',
      'What becomes of a change of the table''s schema that no approval covers: it is recorded as a violation, or refused.');
 -- At the very end of the update script (after 85_schema_changes.sql): what protected tables look like now.
-SELECT leadguard.know_tables();
 
 -- Slice G: changes of objects that 0.4.0 has. audit_log's partitions get an index of transactions, by which sealing finds
 -- new rows (15_audit.sql; the months that audit_partitions made are no part of the extension):
@@ -3616,6 +3598,28 @@ AS 'MODULE_PATHNAME', 'audit_retire_wrapper';
 COMMENT ON FUNCTION leadguard.audit_retire(date) IS
 'Drops the partitions of audit_log whose month (UTC) ended before the date, and the values of their rows; the seals and a row of audit_retired stay, so that the chain still verifies. Writers wait while it drops. For superusers (42501). 22023: NULL, or a date that is not over. 55000: rows of such a month are not sealed, or verify_audit finds a problem.';
 
+-- Counters of members, where the server has preloaded the library.
+CREATE FUNCTION leadguard.is_preloaded()
+RETURNS boolean LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'is_preloaded_wrapper';
+COMMENT ON FUNCTION leadguard.is_preloaded() IS
+'Whether shared_preload_libraries has leadguard, so that activity is counted and batches have windows of time. Anybody may ask.';
+
+CREATE FUNCTION leadguard.member_activity()
+RETURNS TABLE (member text, statements bigint, rows_returned bigint, exports bigint, refusals bigint, since timestamptz)
+LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'member_activity_wrapper';
+COMMENT ON FUNCTION leadguard.member_activity() IS
+'How many statements on protected tables members ran, how many rows these returned, how many were COPY TO, and how much was refused to them, since the first of it, the last activity_reset or the start of the server; no row unless the library is preloaded. Counts are not taken back by a rollback. Members with the capability audit see their organization, superusers all; others 42501.';
+
+CREATE FUNCTION leadguard.activity_reset()
+RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'activity_reset_wrapper';
+COMMENT ON FUNCTION leadguard.activity_reset() IS
+'Sets the counters of member_activity in this database to 0. For superusers (42501).';
+
+SELECT leadguard.know_tables();
+
 -- The rights on all of it: as 90_rights.sql sets them, for what is new.
 DO $$
 DECLARE
@@ -3629,32 +3633,33 @@ DECLARE
     sequences text[] := ARRAY[
         ]::text[];
     functions text[] := ARRAY[
-        'accept_handoff', 'accept_schema_change', 'access_requests', 'add_to_team', 'audit_retire', 'audit_run',
-        'batch_log', 'change_role', 'change_roles', 'check_schema', 'checklist', 'claim', 'close_dispute',
-        'count_admins', 'delegate', 'drop_assignment_rule', 'drop_batch_template', 'drop_handoff_step',
-        'end_dispute', 'findings', 'follow_roles', 'forget_job_function', 'forget_shape', 'ghost_leads',
-        'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel', 'import_check', 'import_cleanup',
-        'import_commit', 'import_report', 'import_rows', 'import_stage', 'import_staged', 'import_submit', 'imports',
-        'is_at_work', 'is_guest_member', 'is_unbound', 'job_deviations', 'keep_shape', 'know_schema', 'know_tables',
-        'managed_member', 'mark_read', 'may_ask_about', 'member_card', 'migrate_roles', 'note_change',
-        'note_change_of_role', 'note_event', 'note_onboarding', 'note_shape', 'note_vocabulary',
-        'notification_cleanup', 'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day',
-        'offboard_now', 'offboard_plan', 'onboard', 'override_activity', 'parse_changes', 'prepare_imports',
-        'put_claim', 'reads_import', 'refuse_handoff', 'release', 'remove_departed', 'request_access',
-        'request_batch', 'request_role', 'request_schema_change', 'resolve_finding', 'resolve_job_function',
-        'resolve_member_function', 'review_admins', 'review_contact_outside_rules', 'review_delegations',
-        'review_everyone_admin', 'review_expired_grants', 'review_external_not_guest', 'review_gone_but_active',
-        'review_gone_but_owning', 'review_guest', 'review_guest_not_reviewed', 'review_guest_with_role',
-        'review_guest_without_mark', 'review_incident', 'review_is_unbound', 'review_new_admin', 'review_note',
-        'review_note_owners', 'review_organizations', 'review_permission_creep', 'review_record_without_side',
-        'review_refuse', 'review_review_overdue', 'review_rights_beyond_role', 'review_roles_deviate',
-        'review_switch', 'review_takes_role', 'review_team_owner_manages_nobody', 'review_team_owners',
-        'review_too_many_admins', 'review_unapproved_batch', 'review_unapproved_schema_change',
-        'review_unlogged_batch', 'review_unused_role', 'review_unused_team', 'review_unusual_access',
-        'review_watch_disabled', 'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review',
-        'schema_kinds', 'seal_audit', 'set_assignment_rule', 'set_batch_template', 'set_handoff_step', 'set_routing',
-        'shape_changes', 'table_shape', 'tell', 'tell_team', 'undelegate', 'verify_audit', 'watch_attributes',
-        'watch_schema', 'watch_schema_drop', 'watch_vocabulary', 'worked_on']::text[];
+        'accept_handoff', 'accept_schema_change', 'access_requests', 'activity_reset', 'add_to_team', 'audit_retire',
+        'audit_run', 'batch_log', 'change_role', 'change_roles', 'check_schema', 'checklist', 'claim',
+        'close_dispute', 'count_admins', 'delegate', 'drop_assignment_rule', 'drop_batch_template',
+        'drop_handoff_step', 'end_dispute', 'findings', 'follow_roles', 'forget_job_function', 'forget_shape',
+        'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel', 'import_check',
+        'import_cleanup', 'import_commit', 'import_report', 'import_rows', 'import_stage', 'import_staged',
+        'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound', 'job_deviations',
+        'keep_shape', 'know_schema', 'know_tables', 'managed_member', 'mark_read', 'may_ask_about',
+        'member_activity', 'member_card', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_event',
+        'note_onboarding', 'note_shape', 'note_vocabulary', 'notification_cleanup', 'notifications',
+        'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan', 'onboard',
+        'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import', 'refuse_handoff',
+        'release', 'remove_departed', 'request_access', 'request_batch', 'request_role', 'request_schema_change',
+        'resolve_finding', 'resolve_job_function', 'resolve_member_function', 'review_admins',
+        'review_contact_outside_rules', 'review_delegations', 'review_everyone_admin', 'review_expired_grants',
+        'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
+        'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
+        'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners', 'review_organizations',
+        'review_permission_creep', 'review_record_without_side', 'review_refuse', 'review_review_overdue',
+        'review_rights_beyond_role', 'review_roles_deviate', 'review_switch', 'review_takes_role',
+        'review_team_owner_manages_nobody', 'review_team_owners', 'review_too_many_admins',
+        'review_unapproved_batch', 'review_unapproved_schema_change', 'review_unlogged_batch', 'review_unused_role',
+        'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'rights_differ', 'rights_in_words',
+        'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit', 'set_assignment_rule',
+        'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes', 'table_shape', 'tell', 'tell_team',
+        'undelegate', 'verify_audit', 'watch_attributes', 'watch_schema', 'watch_schema_drop', 'watch_vocabulary',
+        'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN
@@ -3843,4 +3848,5 @@ ALTER TABLE leadguard.audit_seal ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.audit_retired ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.audit_seal ENABLE ALWAYS TRIGGER audit_00_append_only;
 ALTER TABLE leadguard.audit_retired ENABLE ALWAYS TRIGGER audit_00_append_only;
-GRANT EXECUTE ON FUNCTION leadguard.seal_audit(), leadguard.verify_audit(timestamptz), leadguard.audit_retire(date) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION leadguard.seal_audit(), leadguard.verify_audit(timestamptz), leadguard.audit_retire(date),
+    leadguard.is_preloaded(), leadguard.member_activity(), leadguard.activity_reset() TO PUBLIC;

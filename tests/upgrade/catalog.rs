@@ -32,13 +32,14 @@ pub fn contents(admin: &mut Client) -> BTreeSet<String> {
     contents_of(admin, &all)
 }
 
-/// What some columns of them hold. Keys are random, and revisions only count.
+/// What some columns of them hold. Keys and lives are random, and revisions only count.
 pub fn contents_of(admin: &mut Client, columns: &[Vec<String>]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for table in columns {
         let list = match table[0].as_str() {
             "leadguard.secret" => "t.name",
             "leadguard.hierarchy_revision" => "t.hierarchy",
+            "leadguard.audit_life" => "1",
             _ => &table[1],
         };
         for row in rows(admin, &format!("SELECT ROW({list})::text FROM {} AS t", table[0])) {

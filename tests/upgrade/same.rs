@@ -45,8 +45,10 @@ fn an_update_makes_what_a_new_installation_makes() {
 fn an_update_touches_nothing_but_the_extension() {
     let new = Db::new("upgrade_fresh");
     let (declared, shipped) = (catalog(&mut new.admin()), contents(&mut new.admin()));
-    // Roles are shipped, others are made.
-    let is_role = |line: &String| line.starts_with("leadguard.role: ");
+    // Roles and switches are shipped, others are made.
+    let is_shipped = |line: &String| {
+        ["leadguard.role: ", "leadguard.access_switch: "].iter().any(|table| line.starts_with(table))
+    };
     for version in versions() {
         let db = old("upgrade_filled", version);
         let at_first = contents(&mut db.admin());
@@ -57,8 +59,9 @@ fn an_update_touches_nothing_but_the_extension() {
         update(&mut admin);
         equal(&catalog(&mut admin), &declared, version);
         let after = contents_of(&mut admin, &known);
-        let made = before.difference(&at_first).chain(shipped.iter().filter(|line| is_role(line)));
-        let kept = before.iter().filter(|line| !is_role(line));
+        let is_known = |line: &&String| known.iter().any(|table| line.starts_with(&format!("{}: ", table[0])));
+        let made = before.difference(&at_first).chain(shipped.iter().filter(|line| is_shipped(line)).filter(is_known));
+        let kept = before.iter().filter(|line| !is_shipped(line));
         // What 0.2.0 adds to a table that was there before.
         let counted = "leadguard.hierarchy_revision: (registration)".to_string();
         equal(&after, &made.chain(kept).chain([&counted]).cloned().collect(), version);
