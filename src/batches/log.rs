@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 /// That of the statement which the client sent.
 pub(super) fn fingerprint() -> String {
-    fingerprint::of(&copy::statement_text())
+    fingerprint::of(&copy::statement_text(fingerprint::MOST))
 }
 
 pub(super) fn write() {

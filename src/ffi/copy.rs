@@ -85,15 +85,16 @@ fn is_active() -> bool {
     })
 }
 
-/// What the client has sent; empty where no client has.
-pub(crate) fn statement_text() -> String {
+/// What the client has sent, so many bytes of it at most; empty where no client has.
+pub(crate) fn statement_text(most: usize) -> String {
     // SAFETY: null, or a terminated string that lives as long as the statement.
     let text = unsafe { pg_sys::debug_query_string };
     if text.is_null() {
         return String::new();
     }
     // SAFETY: as above.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    let text = unsafe { CStr::from_ptr(text) }.to_bytes();
+    String::from_utf8_lossy(&text[..text.len().min(most)]).into_owned()
 }
 
 /// Whether the transaction can write nothing: it is READ ONLY, or the server is a standby.

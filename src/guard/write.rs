@@ -178,7 +178,8 @@ impl Write<'_> {
                 self.columns.watched(self.table, &new),
                 sanction.as_ref(),
             );
-            self.count(if changed.owner { Operation::Reassign } else { sanction::batch(purpose) }, &new);
+            let is_handed_over = purpose.is_none() && changed.owner;
+            self.count(if is_handed_over { Operation::Reassign } else { sanction::batch(purpose) }, &new);
         }
         if self.before && self.is_partition() {
             let held = self.columns.fields.as_ref().map_or_else(Vec::new, |fields| fields.keep(self, &old));

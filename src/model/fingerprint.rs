@@ -2,23 +2,15 @@
 
 use sha2::{Digest, Sha256};
 
-/// More of a statement than this does not count.
-const MOST: usize = 1 << 20;
+/// More bytes of a statement than this need not be looked at.
+pub const MOST: usize = 1 << 20;
 
 /// 16 hexadecimal digits that stand for a statement without its values.
 pub fn of(statement: &str) -> String {
-    let hash = Sha256::digest(normalised(shortened(statement)).as_bytes());
+    let hash = Sha256::digest(normalised(statement).as_bytes());
     let mut text = String::new();
     super::digest::hex(&hash[..8], &mut text);
     text
-}
-
-fn shortened(text: &str) -> &str {
-    let mut end = text.len().min(MOST);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 const VALUE: &str = "?";

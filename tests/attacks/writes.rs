@@ -169,6 +169,7 @@ fn writes_through_joins_and_subselects() {
 #[test]
 fn attack_32_copy() {
     let db = cast("attack_32");
+    accepted(&mut db.admin(), "SELECT leadguard.set_switch('crm.lead', 'export', 'free')");
     for (who, lines) in [("alice", 5), ("carl", 2), ("ted", 0)] {
         for sql in [
             "COPY crm.lead TO STDOUT",

@@ -209,6 +209,24 @@ fn k31_templates_are_made_by_data_owners() {
 }
 
 #[test]
+fn k49_requests_that_name_no_record_are_decided_by_data_owners() {
+    let db = lab("kinds");
+    let ask = "INSERT INTO leadguard.approval (org_id, kind, target, justification, requested_by, until)
+               SELECT 1, 'schema', t, 'why', id, now() + interval '1 day' FROM leadguard.member, (VALUES ('crm.lead'::regclass), (NULL)) v (t)
+               WHERE key = 'cleo' RETURNING id";
+    let ids: Vec<String> = rows(&mut db.admin(), ask).into_iter().map(|row| row[0].clone()).collect();
+    for id in &ids {
+        let decide = format!("SELECT leadguard.decide_approval({id}, true)");
+        for who in ["cleo", "mark", "robo", "stan"] {
+            refused(&mut db.connect(who), &decide, "42501");
+        }
+        accepted(&mut db.connect("olga"), &decide);
+        refused(&mut db.connect("otto"), &decide, "55000");
+    }
+    assert_eq!(scalar(&mut db.connect("cleo"), "SELECT count(*) FROM leadguard.notification WHERE kind = 'approval_decided'"), "2");
+}
+
+#[test]
 fn k31_a_savepoint_gives_the_approval_back_and_not_the_count() {
     let db = lab("savepoint");
     let id = approve(&db, "cleo", "update", 120);

@@ -29,7 +29,9 @@ pub fn secure(admin: &mut Session) -> Result<()> {
 
 pub fn protect(admin: &mut Session, table: &str) -> Result<()> {
     admin.run(&format!(
-        "SELECT leadguard.protect('{table}', id => 'id', owner => 'owner_id', territory => 'territory_id')"
+        "SELECT leadguard.protect('{table}', id => 'id', owner => 'owner_id', territory => 'territory_id');
+         SELECT leadguard.set_switch('{table}', 'batch_insert', 'none');
+         SELECT leadguard.set_switch('{table}', 'batch_update', 'none')"
     ))?;
     Ok(())
 }

@@ -9,7 +9,7 @@ fn k22_cursors_copy_views_and_parallel_plans_mask() {
     accepted(
         &mut db.admin(),
         "CREATE VIEW crm.mails AS SELECT id, email FROM crm.lead; GRANT SELECT ON crm.mails TO PUBLIC;
-         GRANT USAGE ON SCHEMA crm TO PUBLIC",
+         GRANT USAGE ON SCHEMA crm TO PUBLIC; SELECT leadguard.set_switch('crm.lead', 'export', 'free')",
     );
     let mut tom = db.connect("tom");
     accepted(&mut tom, "BEGIN; DECLARE c SCROLL CURSOR FOR SELECT email FROM crm.lead WHERE id = 11");

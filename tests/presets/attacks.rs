@@ -15,7 +15,7 @@ fn marked(name: &str) -> Db {
          CREATE TABLE lab.heard (v text); GRANT SELECT, INSERT ON lab.heard TO PUBLIC;
          CREATE FUNCTION lab.leak(v text) RETURNS boolean COST 0.0000001 LANGUAGE plpgsql AS
          $$ BEGIN INSERT INTO lab.heard VALUES (v); RETURN true; END $$;
-         ANALYZE crm.lead",
+         SELECT leadguard.set_switch('crm.lead', 'export', 'free'); ANALYZE crm.lead",
     );
     db
 }

@@ -2,7 +2,7 @@
 
 use leadguard_tests::*;
 
-use crate::lab::{app, attempt, contents, creates, four_role, give_role, lines, rights, seen, table};
+use crate::lab::{app, attempt, contents, creates, four_role, give_role, lines, rights, seen, switch, table};
 
 const ALL: &str = "1 2 3 4 5 6 7 8";
 
@@ -99,7 +99,11 @@ fn k05_data_owner_has_all_analytics_and_all_exports() {
     assert_eq!(scalar(&mut olga, "SELECT count(*) FROM crm.lead WHERE sensitive"), "2");
     assert_eq!(scalar(&mut olga, "SELECT leadguard.can('export', 'crm.lead', '7')"), "t");
     assert_eq!(db.psql("olga", "COPY (SELECT id FROM crm.lead ORDER BY id) TO STDOUT").lines().count(), 8);
+    let refused = db.psql("cleo", "COPY (SELECT id FROM crm.lead ORDER BY id) TO STDOUT");
+    assert!(refused.contains("COPY TO of crm.lead refused"), "{refused}");
+    switch(&db, "crm.lead", "export", "free", "lead_creator");
     assert_eq!(db.psql("cleo", "COPY (SELECT id FROM crm.lead ORDER BY id) TO STDOUT").lines().count(), 6);
+    accepted(&mut db.admin(), "SELECT leadguard.reset_switch('crm.lead', 'export', 'lead_creator')");
     assert_eq!(scalar(&mut db.connect("cleo"), "SELECT leadguard.can('export', 'crm.lead', '1')"), "f");
 }
 

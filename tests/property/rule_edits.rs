@@ -237,7 +237,8 @@ fn random_switch(rng: &mut StdRng, world: &World) -> (String, String) {
         .presets
         .switches
         .keys()
-        .filter(|name| !["domain_roles", "owners_stay"].contains(&name.as_str()))
+        .filter(|name| !["domain_roles", "owners_stay", "active_days", "export"].contains(&name.as_str()))
+        .filter(|name| !name.starts_with("batch_"))
         .cloned()
         .collect();
     // Those without which other rules and switches mean nothing.

@@ -134,7 +134,8 @@ fn many_owners_are_judged_like_one() {
         &mut admin,
         "INSERT INTO leadguard.member (key, manager_id)
          SELECT 'below' || g, (SELECT id FROM leadguard.member WHERE key = 'mona') FROM generate_series(1, 200) AS g;
-         INSERT INTO leadguard.territory (key) SELECT 'place' || g FROM generate_series(1, 200) AS g",
+         INSERT INTO leadguard.territory (key) SELECT 'place' || g FROM generate_series(1, 200) AS g;
+         SELECT leadguard.set_switch('crm.lead', 'batch_insert', 'none')",
     );
     dispatcher(&db, "alice");
     let owners = "INSERT INTO crm.lead (owner_id) SELECT id FROM leadguard.member WHERE key LIKE 'below%' ORDER BY id";
@@ -184,6 +185,7 @@ fn upsert_needs_the_right_to_update() {
 fn copy_is_no_way_around() {
     let db = Db::new("ins_copy");
     org(&db);
+    accepted(&mut db.admin(), "SELECT leadguard.set_switch('crm.lead', 'export', 'free')");
     let carl = member(&mut db.admin(), "carl");
     let told = db.psql("alice", &format!("COPY crm.lead (owner_id, name) FROM STDIN;\n{carl}\tn\n\\.\n"));
     assert!(told.contains("ERROR"), "{told}");
