@@ -42,6 +42,9 @@ fn claim(target: Option<Oid>, record: Option<&str>, why: Option<&str>) -> i64 {
     if right.record.archived {
         failure(WRONG_STATE, format!("record {} is archived", right.record.id)).raise();
     }
+    if right.record.organization.is_none() {
+        failure(WRONG_STATE, format!("record {} belongs to no organization", right.record.id)).raise();
+    }
     let why = reason(why);
     let table = right.target.table.target;
     let params = [

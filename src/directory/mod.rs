@@ -13,7 +13,7 @@ mod organizations;
 mod owners;
 
 pub(crate) use holders::keep as keep_holders;
-pub(crate) use owners::{Counting, keep as keep_owners};
+pub(crate) use owners::{Counting, is_there, keep as keep_owners};
 
 use crate::errors::bad_argument;
 

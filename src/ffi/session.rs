@@ -276,19 +276,22 @@ pub(crate) fn set_local(name: &CStr, value: &CStr) {
 pub(crate) fn rolled_back<T>(body: impl FnOnce() -> T) -> T {
     // SAFETY: reads backend variables.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
-    // SAFETY: ended below; an error in body aborts the surrounding (sub)transaction and this one with it.
+    // SAFETY: ended below, whatever body does.
     unsafe { pg_sys::BeginInternalSubTransaction(core::ptr::null()) };
     // SAFETY: the context outlives the subtransaction.
     unsafe { pg_sys::MemoryContextSwitchTo(context) };
-    let value = body();
-    // SAFETY: ends the subtransaction begun above.
-    unsafe { pg_sys::RollbackAndReleaseCurrentSubTransaction() };
-    // SAFETY: puts back what was there before.
+    // An error must not leave the subtransaction open: the server would take it for a savepoint of the client.
+    let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+    // SAFETY: ends the subtransaction begun above, and puts back what was there before.
     unsafe {
+        pg_sys::RollbackAndReleaseCurrentSubTransaction();
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
     }
-    value
+    match answer {
+        Ok(value) => value,
+        Err(raised) => std::panic::resume_unwind(raised),
+    }
 }
 
 /// How the plan cache knows a function.
