@@ -68,7 +68,8 @@ fn claim(target: Option<Oid>, record: Option<&str>, why: Option<&str>) -> i64 {
             .hint("leadguard.release ends a claim.")
             .raise()
     };
-    let detail = dispute.map_or_else(|| format!("claim {claim}"), |dispute| format!("claim {claim}, dispute {dispute}"));
+    let detail =
+        dispute.map_or_else(|| format!("claim {claim}"), |dispute| format!("claim {claim}, dispute {dispute}"));
     let about = About { target: table, record: &right.record.id, organization: right.record.organization };
     about.note("claim", Some(why), detail);
     if let Some(owner) = right.record.owner {
@@ -200,9 +201,9 @@ fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reass
     let winner_id = winner.map(|key| {
         let text = "SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2";
         let params = [Param::Text(Some(key)), Param::Int(Some(member.org_id))];
-        as_extension(|| sql::first_int(text, &params, Sees::Now)).filter(|id| claims(*id).is_some()).unwrap_or_else(|| {
-            bad_argument("the winner is none of those who claim the record").hint("NULL: nobody of them.").raise()
-        })
+        as_extension(|| sql::first_int(text, &params, Sees::Now)).filter(|id| claims(*id).is_some()).unwrap_or_else(
+            || bad_argument("the winner is none of those who claim the record").hint("NULL: nobody of them.").raise(),
+        )
     });
     let params = [Param::Int(Some(id)), Param::Int(Some(member.id)), Param::Int(winner_id), Param::Text(Some(why))];
     as_extension(|| {
@@ -252,4 +253,22 @@ pub(crate) fn forget(target: Oid, record: &str) {
             sql::query(text, &params, Sees::Now, &mut |_| {});
         }
     });
+}
+
+/// What belongs to organization $1 becomes $2's; a rule or step whose name is taken there gets its number added.
+pub(crate) fn merge(params: &[Param]) {
+    for text in [
+        "UPDATE leadguard.assignment_rule r SET org_id = $2, name = CASE WHEN EXISTS ( \
+         SELECT FROM leadguard.assignment_rule o WHERE o.org_id = $2 AND o.target = r.target AND o.name = r.name) \
+         THEN r.name || ' ' || r.id ELSE r.name END WHERE r.org_id = $1",
+        "UPDATE leadguard.handoff_step s SET org_id = $2, name = CASE WHEN EXISTS ( \
+         SELECT FROM leadguard.handoff_step o WHERE o.org_id = $2 AND o.target = s.target AND o.name = s.name) \
+         THEN s.name || ' ' || s.id ELSE s.name END WHERE s.org_id = $1",
+        "UPDATE leadguard.handoff SET org_id = $2 WHERE org_id = $1",
+        "UPDATE leadguard.dispute SET org_id = $2 WHERE org_id = $1",
+        "UPDATE leadguard.claim SET org_id = $2 WHERE org_id = $1",
+        "UPDATE leadguard.notification SET org_id = $2 WHERE org_id = $1",
+    ] {
+        sql::query(text, params, Sees::Now, &mut |_| {});
+    }
 }

@@ -25,7 +25,10 @@ pub(super) enum Test {
 /// One part of a condition as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Clause {
-    Column { name: String, tests: Vec<(Test, Vec<String>)> },
+    Column {
+        name: String,
+        tests: Vec<(Test, Vec<String>)>,
+    },
     /// The record's territory is one of these, or below one.
     Territory(Vec<String>),
     Segment(Vec<String>),
@@ -75,7 +78,9 @@ fn parse_clause(clause: &Map<String, Json>) -> Result<Clause, String> {
         });
     }
     if tests.is_empty() {
-        return Err("a part says nothing about its column: is, is_not, in, not_in, at_least, at_most, is_null".to_owned());
+        return Err(
+            "a part says nothing about its column: is, is_not, in, not_in, at_least, at_most, is_null".to_owned()
+        );
     }
     Ok(Clause::Column { name, tests })
 }
@@ -154,7 +159,8 @@ impl Compiled {
                     let column = table.column(Part::Segment).and_then(find);
                     compiled.broken |= column.is_none();
                     compiled.tests.extend(
-                        column.map(|attribute| Ready { what: What::Named(values.iter().cloned().collect()), attribute }),
+                        column
+                            .map(|attribute| Ready { what: What::Named(values.iter().cloned().collect()), attribute }),
                     );
                 }
             }

@@ -101,11 +101,8 @@ fn member_of(key: &str) -> Option<i64> {
 fn listed(asker: &Asker, ids: &[i64]) -> BTreeMap<i64, String> {
     let mut found = BTreeMap::new();
     let member = asker.member.as_ref();
-    let params = [
-        Param::Ints(ids),
-        Param::Int(member.map(|m| m.org_id)),
-        Param::Int(member.filter(|m| m.guest).map(|m| m.id)),
-    ];
+    let params =
+        [Param::Ints(ids), Param::Int(member.map(|m| m.org_id)), Param::Int(member.filter(|m| m.guest).map(|m| m.id))];
     as_extension(|| {
         sql::query(
             "SELECT id, key FROM leadguard.member WHERE id = ANY ($1) AND ($2::bigint IS NULL OR org_id = $2) \
@@ -158,7 +155,9 @@ fn worked_on(target: Option<Oid>, record: Option<&str>, within: Option<i32>) -> 
         .collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.3));
     TableIterator::new(
-        rows.into_iter().map(|(key, what, times, last, owner)| (key, what, times, time(last), owner)).collect::<Vec<_>>(),
+        rows.into_iter()
+            .map(|(key, what, times, last, owner)| (key, what, times, time(last), owner))
+            .collect::<Vec<_>>(),
     )
 }
 
@@ -232,8 +231,10 @@ fn readable(target: &Target, owner: &Column, records: &[String]) -> Vec<(String,
     let mut found = Vec::new();
     let archive = target.table.archived_at_column.as_deref();
     let present = archive.map_or_else(|| "true".to_owned(), |at| format!("{} IS NULL", names::quote(at)));
-    let select =
-        format!("SELECT {}::pg_catalog.text, {}::pg_catalog.text FROM {}", target.id.quoted, owner.quoted, target.relation);
+    let select = format!(
+        "SELECT {}::pg_catalog.text, {}::pg_catalog.text FROM {}",
+        target.id.quoted, owner.quoted, target.relation
+    );
     let mut run = |text: &str, params: &[Param]| {
         as_caller(|| {
             sql::query_once(text, params, Sees::Statement, &mut |row| {

@@ -142,7 +142,8 @@ fn receiver(right: &Right, step: &Step, key: &str) -> Receiver {
             .raise();
     }
     if !pool::may_own(id, table) {
-        failure(WRONG_STATE, format!("the receiver would not reach records of {} by owning them", table.shown())).raise();
+        failure(WRONG_STATE, format!("the receiver would not reach records of {} by owning them", table.shown()))
+            .raise();
     }
     if right.record.owner == Some(id) {
         bad_argument("the receiver owns the record already").raise();
@@ -188,15 +189,22 @@ fn rows(right: &Right, step: &Step, receiver: &Receiver) -> Vec<Row> {
         let text = format!("SELECT {} FROM {} WHERE {condition}", columns.join(", "), target.relation);
         as_caller(|| {
             sql::query_once(&text, &[id], Sees::Now, &mut |row| {
-                found.extend((0..).zip(&changes).map(|(at, (name, value))| {
-                    ("field".to_owned(), name.clone(), row.text(at), value.clone())
-                }));
+                found.extend(
+                    (0..)
+                        .zip(&changes)
+                        .map(|(at, (name, value))| ("field".to_owned(), name.clone(), row.text(at), value.clone())),
+                );
             })
         });
     }
     let told = [right.record.owner, Some(receiver.id)].into_iter().flatten();
     for member in told.filter(|member| Some(*member) != right.member) {
-        found.push(("notify".to_owned(), key_of(Some(member)).unwrap_or_default(), None, Some("owner_changed".to_owned())));
+        found.push((
+            "notify".to_owned(),
+            key_of(Some(member)).unwrap_or_default(),
+            None,
+            Some("owner_changed".to_owned()),
+        ));
     }
     for member in concerned(right, step, receiver) {
         found.push(("notify".to_owned(), key_of(Some(member)).unwrap_or_default(), None, Some("handoff".to_owned())));

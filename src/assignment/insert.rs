@@ -175,10 +175,8 @@ pub(super) fn flush(only: Option<u32>) {
     });
     for stored in stored.chunk_by(|a, b| (a.target, a.organization) == (b.target, b.organization)) {
         let Some(first) = stored.first() else { continue };
-        let joining: Vec<(String, i64)> = stored
-            .iter()
-            .filter_map(|s| Some((s.record.clone(), s.routed.territory.as_ref()?.id)))
-            .collect();
+        let joining: Vec<(String, i64)> =
+            stored.iter().filter_map(|s| Some((s.record.clone(), s.routed.territory.as_ref()?.id))).collect();
         if !joining.is_empty() {
             router::join_team(first.target, &joining, Some(first.member));
         }

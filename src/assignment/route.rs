@@ -125,12 +125,8 @@ impl Moves {
         if self.owner.is_none() && self.territory.is_none() {
             return true;
         }
-        let change = Change {
-            owner: self.owner.as_ref(),
-            territory: self.territory.as_ref(),
-            more: &[],
-            reason: Some(reason),
-        };
+        let change =
+            Change { owner: self.owner.as_ref(), territory: self.territory.as_ref(), more: &[], reason: Some(reason) };
         reassign::update(right, &change)
     }
 }

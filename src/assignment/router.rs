@@ -120,12 +120,7 @@ impl Router {
             let territory = rule.territory_column.as_deref().and_then(find);
             (rule, compiled, territory)
         });
-        Router {
-            rules: rules.collect(),
-            progress: progress(table).and_then(find),
-            table: table.clone(),
-            organization,
-        }
+        Router { rules: rules.collect(), progress: progress(table).and_then(find), table: table.clone(), organization }
     }
 
     /// `serve`: the turn of a pool is used up.

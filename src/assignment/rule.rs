@@ -192,7 +192,8 @@ pub(super) fn column<'a>(maker: &Maker, name: &str, attributes: &'a [Attribute])
 
 fn action(maker: &Maker, json: Json, attributes: &[Attribute]) -> Action {
     let Json::Object(given) = json else { wrong("it is an object") };
-    let mut action = Action { kind: Kind::Territory, owner: None, pool: Vec::new(), territory: None, territory_column: None };
+    let mut action =
+        Action { kind: Kind::Territory, owner: None, pool: Vec::new(), territory: None, territory_column: None };
     let mut kinds = 0;
     for (word, value) in &given {
         match (word.as_str(), value) {

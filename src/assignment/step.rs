@@ -187,7 +187,9 @@ fn check_fields(maker: &Maker, fields: &Json) {
         let attribute = column(maker, name, &attributes);
         if attribute.generated || mapped.contains(&name.as_str()) || archive.contains(&Some(name.as_str())) {
             bad_argument(format!("column \"{name}\" is no field that a step sets"))
-                .hint("Stage and owner have arguments of their own; other mapped and generated columns stay as they are.")
+                .hint(
+                    "Stage and owner have arguments of their own; other mapped and generated columns stay as they are.",
+                )
                 .raise();
         }
         if let Some(text) = constant(value) {

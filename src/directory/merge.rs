@@ -3,6 +3,7 @@
 //! organization by an UPDATE of the caller's, through all triggers, so that each is audited.
 
 use super::organizations::{self, lock};
+use crate::assignment;
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
@@ -76,6 +77,9 @@ fn merge_organization(source_key: Option<&str>, into_key: Option<&str>, reason: 
             "UPDATE leadguard.approval SET org_id = $2 WHERE org_id = $1",
         ] {
             sql::query(text, &params, Sees::Now, &mut |_| {});
+        }
+        if session::is_governed() {
+            assignment::merge(&params);
         }
     });
 }

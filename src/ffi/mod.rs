@@ -29,8 +29,8 @@
 
 pub(crate) mod append;
 pub(crate) mod call;
-mod compat;
 pub(crate) mod compare;
+mod compat;
 pub(crate) mod count;
 pub(crate) mod default;
 pub(crate) mod delete;

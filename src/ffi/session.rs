@@ -179,6 +179,13 @@ pub(crate) fn partition_root(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     unsafe { pgrx::direct_function_call(pg_sys::pg_partition_root, &[relation.into_datum()]) }
 }
 
+/// Whether a relation is a table that holds its rows itself.
+pub(crate) fn is_plain_table(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up; 0 where there is none.
+    let kind = unsafe { pg_sys::get_rel_relkind(relation) };
+    kind as u8 == pg_sys::RELKIND_RELATION
+}
+
 /// Whether the running statement is one by which Postgres carries a foreign key's action out.
 pub(crate) fn is_following_a_foreign_key() -> bool {
     let (mut user, mut context) = (pg_sys::InvalidOid, 0);

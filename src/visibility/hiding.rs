@@ -62,8 +62,7 @@ fn judge(
 ) -> Datum {
     let Some(target) = call.oid_argument(0) else { return truth(false) };
     let site = call::borrow(call.state(|| Site::new(call.argument_kind(1))));
-    let passes =
-        || guard::exempts(target) && guard::is_sanctioned(target, &call.value(2, call.argument_kind(2)));
+    let passes = || guard::exempts(target) && guard::is_sanctioned(target, &call.value(2, call.argument_kind(2)));
     if site.is_current(target)
         && let Verdict::OneOf(shown) = site.verdict()
     {

@@ -6,7 +6,10 @@ use leadguard_tests::*;
 /// Lead 3 is sid's; rita and rob may edit it.
 fn claims_lab(name: &str) -> Db {
     let db = lab(name);
-    accepted(&mut db.connect("dora"), "SELECT leadguard.team_add('crm.lead', '3', 'rita'); SELECT leadguard.team_add('crm.lead', '3', 'rob'); SELECT leadguard.team_add('crm.lead', '3', 'ron')");
+    accepted(
+        &mut db.connect("dora"),
+        "SELECT leadguard.team_add('crm.lead', '3', 'rita'); SELECT leadguard.team_add('crm.lead', '3', 'rob'); SELECT leadguard.team_add('crm.lead', '3', 'ron')",
+    );
     db
 }
 
@@ -22,7 +25,10 @@ fn k41_a_second_claim_opens_a_dispute() {
     assert_eq!(told(&db, "sid"), "claim 3");
     accepted(&mut rob, CLAIM);
     accepted(&mut db.connect("ron"), CLAIM);
-    assert_eq!(rows(&mut db.connect("dora"), "SELECT DISTINCT state, dispute_id FROM leadguard.claim"), [["disputed", "1"]]);
+    assert_eq!(
+        rows(&mut db.connect("dora"), "SELECT DISTINCT state, dispute_id FROM leadguard.claim"),
+        [["disputed", "1"]]
+    );
     assert_eq!(told(&db, "rita"), "dispute 3, dispute 3");
     assert_eq!(told(&db, "rob"), "dispute 3", "not what he did himself");
     assert_eq!(scalar(&mut rob, "SELECT count(*) FROM leadguard.dispute"), "1");
@@ -55,11 +61,15 @@ fn k41_only_a_data_owner_closes_it_once() {
     accepted(&mut dora, close);
     refused(&mut dora, close, "55000");
     assert_eq!(owner(&db, 3), "rob");
-    let states = "SELECT m.key, c.state FROM leadguard.claim c JOIN leadguard.member m ON m.id = c.member_id ORDER BY 1";
+    let states =
+        "SELECT m.key, c.state FROM leadguard.claim c JOIN leadguard.member m ON m.id = c.member_id ORDER BY 1";
     assert_eq!(rows(&mut db.admin(), states), [["rita", "closed"], ["rob", "open"]]);
     assert_eq!(told(&db, "rita"), "dispute 3, dispute_closed 3");
     assert_eq!(told(&db, "sid"), "claim 3, claim 3, owner_changed 3");
-    assert_eq!(rows(&mut db.admin(), "SELECT reason FROM leadguard.audit_log WHERE action = 'close_dispute'"), [["he was first on site"]]);
+    assert_eq!(
+        rows(&mut db.admin(), "SELECT reason FROM leadguard.audit_log WHERE action = 'close_dispute'"),
+        [["he was first on site"]]
+    );
     // The winner's claim stands: the next one opens another dispute.
     accepted(&mut db.connect("ron"), CLAIM);
     accepted(&mut dora, "SELECT leadguard.close_dispute(2, NULL, 'nobody', reassign => true)");
@@ -70,7 +80,10 @@ fn k41_only_a_data_owner_closes_it_once() {
 #[test]
 fn k41_nobody_decides_his_own_dispute() {
     let db = claims_lab("claims_own");
-    accepted(&mut db.admin(), "INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'administrator' FROM leadguard.member WHERE key = 'rita'");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'administrator' FROM leadguard.member WHERE key = 'rita'",
+    );
     accepted(&mut db.connect("rita"), CLAIM);
     accepted(&mut db.connect("rob"), CLAIM);
     refused(&mut db.connect("rita"), "SELECT leadguard.close_dispute(1, 'rita', 'mine')", "42501");
@@ -81,7 +94,10 @@ fn k41_nobody_decides_his_own_dispute() {
 #[test]
 fn k41_who_claims() {
     let db = claims_lab("claims_who");
-    accepted(&mut db.connect("dora"), "SELECT leadguard.share('crm.lead', '3', 'alma', 'read'); SELECT leadguard.share('crm.lead', '3', 'gus', 'edit')");
+    accepted(
+        &mut db.connect("dora"),
+        "SELECT leadguard.share('crm.lead', '3', 'alma', 'read'); SELECT leadguard.share('crm.lead', '3', 'gus', 'edit')",
+    );
     for who in ["alma", "gus", "vic", "ivy", "zed"] {
         refused(&mut db.connect(who), CLAIM, "42501");
     }
@@ -110,7 +126,11 @@ fn k41_a_claim_is_released_by_who_made_it() {
     accepted(&mut db.connect("rita"), CLAIM);
     let again = scalar(&mut db.connect("rita"), "SELECT max(id) FROM leadguard.claim");
     accepted(&mut db.connect("rita"), &format!("SELECT leadguard.release({again})"));
-    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.dispute WHERE closed_at IS NULL"), "1", "only a data owner closes it");
+    assert_eq!(
+        scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.dispute WHERE closed_at IS NULL"),
+        "1",
+        "only a data owner closes it"
+    );
     accepted(&mut db.connect("dora"), "SELECT leadguard.close_dispute(1, 'rob', 'alone')");
 }
 
@@ -127,7 +147,10 @@ fn k41_claims_at_once_make_one_dispute() {
         let open = "SELECT count(*), count(DISTINCT d.id) FROM leadguard.claim c JOIN leadguard.dispute d ON d.id = c.dispute_id WHERE c.state = 'disputed' AND d.closed_at IS NULL";
         assert_eq!(rows(&mut db.admin(), open), [["3", "1"]], "round {round}");
         assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.dispute"), round.to_string());
-        accepted(&mut db.connect("dora"), &format!("SELECT leadguard.close_dispute((SELECT max(id) FROM leadguard.dispute), NULL, 'round {round}')"));
+        accepted(
+            &mut db.connect("dora"),
+            &format!("SELECT leadguard.close_dispute((SELECT max(id) FROM leadguard.dispute), NULL, 'round {round}')"),
+        );
     }
 }
 

@@ -12,7 +12,10 @@ fn ghosts_lab(name: &str) -> Db {
              author_id bigint, at timestamptz);
          SELECT leadguard.protect_notes('crm.note', 'crm.lead', 'lead_id', 'body', author => 'author_id', created_at => 'at')",
     );
-    accepted(&mut db.connect("dora"), "SELECT leadguard.team_add('crm.lead', '3', 'rita'); SELECT leadguard.team_add('crm.lead', '3', 'rob'); SELECT leadguard.team_add('crm.lead', '3', 'ron')");
+    accepted(
+        &mut db.connect("dora"),
+        "SELECT leadguard.team_add('crm.lead', '3', 'rita'); SELECT leadguard.team_add('crm.lead', '3', 'rob'); SELECT leadguard.team_add('crm.lead', '3', 'ron')",
+    );
     accepted(&mut db.connect("rita"), "UPDATE crm.lead SET region = 'north' WHERE id = 3");
     accepted(&mut db.connect("sid"), "UPDATE crm.lead SET region = 'south' WHERE id = 3");
     accepted(&mut db.connect("rob"), "SELECT leadguard.claim('crm.lead', '3', 'mine')");
@@ -24,7 +27,12 @@ fn ghosts_lab(name: &str) -> Db {
 fn k54_who_worked_on_a_lead() {
     let db = ghosts_lab("ghosts_worked");
     let asked = "SELECT member, what, times, owner FROM leadguard.worked_on('crm.lead', '3') ORDER BY 1, 2";
-    let all = [["rita", "change", "1", "f"], ["rob", "claim", "1", "f"], ["ron", "note", "1", "f"], ["sid", "change", "1", "t"]];
+    let all = [
+        ["rita", "change", "1", "f"],
+        ["rob", "claim", "1", "f"],
+        ["ron", "note", "1", "f"],
+        ["sid", "change", "1", "t"],
+    ];
     for who in ["sid", "rita", "dora"] {
         assert_eq!(rows(&mut db.connect(who), asked), all, "{who}");
     }
@@ -46,7 +54,10 @@ fn k54_ghost_leads_are_those_that_one_reads() {
     assert!(rows(&mut db.connect("zed"), asked).is_empty());
     // A lead without an owner is one at once.
     accepted(&mut db.admin(), "UPDATE crm.lead SET owner_id = NULL WHERE id = 2");
-    assert_eq!(rows(&mut db.connect("dora"), &format!("{asked} ORDER BY 1")), [["2", "∅", ""], ["3", "sid", "rita rob ron"]]);
+    assert_eq!(
+        rows(&mut db.connect("dora"), &format!("{asked} ORDER BY 1")),
+        [["2", "∅", ""], ["3", "sid", "rita rob ron"]]
+    );
     // What is archived is nobody's work any more.
     accepted(&mut db.connect("dora"), "DELETE FROM crm.lead WHERE id = 3");
     assert_eq!(rows(&mut db.connect("dora"), asked), [["2", "∅", ""]]);

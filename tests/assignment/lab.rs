@@ -87,7 +87,9 @@ pub fn reps_in_turn(db: &Db) {
 pub fn owner(db: &Db, lead: i64) -> String {
     scalar(
         &mut db.admin(),
-        &format!("SELECT coalesce(m.key, 'nobody') FROM crm.lead l LEFT JOIN leadguard.member m ON m.id = l.owner_id WHERE l.id = {lead}"),
+        &format!(
+            "SELECT coalesce(m.key, 'nobody') FROM crm.lead l LEFT JOIN leadguard.member m ON m.id = l.owner_id WHERE l.id = {lead}"
+        ),
     )
 }
 

@@ -63,6 +63,9 @@ fn x20_new_rows_are_no_change_of_owners() {
     let db = owners_lab("owners_new");
     switch(&db, "owner_change", "admin");
     accepted(&mut db.connect("ivy"), "INSERT INTO crm.lead (name) VALUES ('mine')");
-    accepted(&mut db.connect("mona"), "INSERT INTO crm.lead (name, owner_id) SELECT 'hers', id FROM leadguard.member WHERE key = 'rita'");
+    accepted(
+        &mut db.connect("mona"),
+        "INSERT INTO crm.lead (name, owner_id) SELECT 'hers', id FROM leadguard.member WHERE key = 'rita'",
+    );
     assert_eq!(owners(&db), "ivy rita");
 }

@@ -28,7 +28,10 @@ fn k38_what_is_rolled_back_used_no_turn() {
     let mut ivy = db.connect("ivy");
     accepted(&mut ivy, "BEGIN; INSERT INTO crm.lead (name) VALUES ('no')");
     accepted(&mut ivy, "ROLLBACK");
-    accepted(&mut ivy, "BEGIN; INSERT INTO crm.lead (name) VALUES ('yes'); SAVEPOINT s; INSERT INTO crm.lead (name) VALUES ('no'), ('no')");
+    accepted(
+        &mut ivy,
+        "BEGIN; INSERT INTO crm.lead (name) VALUES ('yes'); SAVEPOINT s; INSERT INTO crm.lead (name) VALUES ('no'), ('no')",
+    );
     accepted(&mut ivy, "ROLLBACK TO s; INSERT INTO crm.lead (name) VALUES ('yes'); COMMIT");
     assert_eq!(owners(&db), "rita rob");
     assert_eq!(told(&db, "ron"), "");

@@ -17,7 +17,10 @@ fn k37_o13_the_creator_owns_a_new_lead() {
     switch(&db, "routing", "insert");
     accepted(&mut ivy, "INSERT INTO crm.lead (name) VALUES ('routed')");
     assert_eq!(owners(&db), "ivy ivy rita");
-    let creators = scalar(&mut db.admin(), "SELECT string_agg(m.key, ' ' ORDER BY l.id) FROM crm.lead l JOIN leadguard.member m ON m.id = l.creator_id WHERE l.id > 100");
+    let creators = scalar(
+        &mut db.admin(),
+        "SELECT string_agg(m.key, ' ' ORDER BY l.id) FROM crm.lead l JOIN leadguard.member m ON m.id = l.creator_id WHERE l.id > 100",
+    );
     assert_eq!(creators, "ivy ivy ivy");
 }
 
@@ -35,7 +38,11 @@ fn k38_new_leads_go_round() {
     accepted(&mut ivy, "INSERT INTO crm.lead (name, owner_id) SELECT 'mine', leadguard.current_member()");
     assert_eq!(owners(&db), "rita rob ron rita rob ron ivy");
     // And may not name others: not even the one whose turn it is.
-    refused(&mut ivy, "INSERT INTO crm.lead (name, owner_id) SELECT 'his', id FROM leadguard.member WHERE key = 'rita'", "42501");
+    refused(
+        &mut ivy,
+        "INSERT INTO crm.lead (name, owner_id) SELECT 'his', id FROM leadguard.member WHERE key = 'rita'",
+        "42501",
+    );
 }
 
 #[test]
@@ -43,7 +50,10 @@ fn k38_returning_shows_the_inserting_member_the_routed_row() {
     let db = lab("route_returning");
     reps_in_turn(&db);
     let mut ivy = db.connect("ivy");
-    let found = rows(&mut ivy, "INSERT INTO crm.lead (name) VALUES ('a'), ('b') RETURNING name, (SELECT key FROM leadguard.member WHERE id = owner_id)");
+    let found = rows(
+        &mut ivy,
+        "INSERT INTO crm.lead (name) VALUES ('a'), ('b') RETURNING name, (SELECT key FROM leadguard.member WHERE id = owner_id)",
+    );
     assert_eq!(found, [["a", "rita"], ["b", "rob"]]);
     assert!(rows(&mut ivy, "SELECT FROM crm.lead").is_empty(), "afterwards they are out of sight");
     // In the same transaction, too.
@@ -58,7 +68,10 @@ fn k38_returning_shows_the_inserting_member_the_routed_row() {
     ] {
         refused(&mut ivy, sql, "42501");
     }
-    assert!(rows(&mut ivy, "INSERT INTO crm.lead (id, name) VALUES (1, 'x') ON CONFLICT (id) DO NOTHING RETURNING name").is_empty());
+    assert!(
+        rows(&mut ivy, "INSERT INTO crm.lead (id, name) VALUES (1, 'x') ON CONFLICT (id) DO NOTHING RETURNING name")
+            .is_empty()
+    );
     // Nor from another part of the same command.
     for sql in [
         "WITH x AS (INSERT INTO crm.lead (id, name) VALUES (1, 'x'), (600, 'y') ON CONFLICT (id) DO NOTHING RETURNING id)
@@ -75,9 +88,21 @@ fn k38_returning_shows_the_inserting_member_the_routed_row() {
 fn k38_conditions_choose() {
     let db = lab("route_conditions");
     rule(&db, "big", 1, r#"[{"column": "size", "at_least": 50, "at_most": 99}]"#, r#"{"owner": "rita"}"#);
-    rule(&db, "german", 2, r#"[{"column": "country", "in": ["DE", "AT"]}, {"column": "region", "is_null": true}]"#, r#"{"owner": "rob"}"#);
+    rule(
+        &db,
+        "german",
+        2,
+        r#"[{"column": "country", "in": ["DE", "AT"]}, {"column": "region", "is_null": true}]"#,
+        r#"{"owner": "rob"}"#,
+    );
     rule(&db, "rich", 3, r#"[{"column": "worth", "is": "10.50"}]"#, r#"{"owner": "ron"}"#);
-    rule(&db, "late", 4, r#"[{"column": "seen", "at_least": "2026-01-01"}, {"column": "country", "not_in": ["FR"]}]"#, r#"{"owner": "mona"}"#);
+    rule(
+        &db,
+        "late",
+        4,
+        r#"[{"column": "seen", "at_least": "2026-01-01"}, {"column": "country", "not_in": ["FR"]}]"#,
+        r#"{"owner": "mona"}"#,
+    );
     switch(&db, "routing", "insert");
     let mut ivy = db.connect("ivy");
     accepted(
@@ -125,7 +150,10 @@ fn o1_a_qualified_lead_goes_to_the_team_of_its_territory() {
     assert_eq!(scalar(&mut db.admin(), places), "dach - amer -");
     // O1: its members are on the record's team; O2: one qualifier owns the other.
     assert_eq!(owners(&db), "ivy sid ivy ivy");
-    let teams = rows(&mut db.admin(), "SELECT g.record, m.key, g.level FROM leadguard.record_grant g JOIN leadguard.member m ON m.id = g.member_id ORDER BY 1, 2");
+    let teams = rows(
+        &mut db.admin(),
+        "SELECT g.record, m.key, g.level FROM leadguard.record_grant g JOIN leadguard.member m ON m.id = g.member_id ORDER BY 1, 2",
+    );
     assert_eq!(teams, [["201", "rita", "edit"], ["201", "rob", "edit"]]);
     for who in ["rita", "rob"] {
         assert_eq!(accepted(&mut db.connect(who), "UPDATE crm.lead SET name = 'seen' WHERE id = 201"), 1);
@@ -140,12 +168,24 @@ fn o2_an_unqualified_lead_gets_one_qualifier_by_hand() {
     rule(&db, "dach", 1, "[]", r#"{"territory": "dach"}"#);
     rule(&db, "qualifiers", 2, "[]", r#"{"qualifiers": ["sid", "ron"]}"#);
     let mut dora = db.connect("dora");
-    assert_eq!(rows(&mut dora, "SELECT rule, owner, territory FROM leadguard.route('crm.lead', '1')"), [["qualifiers", "sid", "∅"]]);
+    assert_eq!(
+        rows(&mut dora, "SELECT rule, owner, territory FROM leadguard.route('crm.lead', '1')"),
+        [["qualifiers", "sid", "∅"]]
+    );
     assert_eq!(owner(&db, 1), "sid");
     accepted(&mut dora, "UPDATE crm.lead SET stage = 'qualified' WHERE id = 1");
-    assert_eq!(rows(&mut dora, "SELECT rule, owner, territory FROM leadguard.route('crm.lead', '1')"), [["dach", "∅", "dach"]]);
+    assert_eq!(
+        rows(&mut dora, "SELECT rule, owner, territory FROM leadguard.route('crm.lead', '1')"),
+        [["dach", "∅", "dach"]]
+    );
     assert_eq!(owner(&db, 1), "sid", "the owner stays");
-    assert_eq!(scalar(&mut dora, "SELECT count(*) FROM leadguard.who_can('read', 'crm.lead', '1') WHERE member IN ('rita', 'rob')") == "0", false);
+    assert_eq!(
+        scalar(
+            &mut dora,
+            "SELECT count(*) FROM leadguard.who_can('read', 'crm.lead', '1') WHERE member IN ('rita', 'rob')"
+        ) == "0",
+        false
+    );
     assert_eq!(logged(&db, "route"), "2");
 }
 
@@ -156,7 +196,10 @@ fn k38_a_dry_run_changes_nothing() {
     let before = contents(&db);
     let mut dora = db.connect("dora");
     for _ in 0..3 {
-        assert_eq!(rows(&mut dora, "SELECT rule, owner FROM leadguard.route('crm.lead', '3', dry_run => true)"), [["reps", "rita"]]);
+        assert_eq!(
+            rows(&mut dora, "SELECT rule, owner FROM leadguard.route('crm.lead', '3', dry_run => true)"),
+            [["reps", "rita"]]
+        );
     }
     assert_eq!(contents(&db), before);
     assert_eq!(told(&db, "rita"), "");

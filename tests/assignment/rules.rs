@@ -14,7 +14,11 @@ fn k38_who_sets_rules() {
         refused(&mut c, "SELECT leadguard.drop_assignment_rule('crm.lead', 'r')", "42501");
         refused(&mut c, "SELECT leadguard.set_handoff_step('crm.lead', 's')", "42501");
         refused(&mut c, "SELECT leadguard.set_routing('crm.lead', true)", "42501");
-        refused(&mut c, "INSERT INTO leadguard.assignment_rule (org_id, target, name, position, kind, owner_id) VALUES (1, 'crm.lead', 'x', 1, 'owner', 1)", "42501");
+        refused(
+            &mut c,
+            "INSERT INTO leadguard.assignment_rule (org_id, target, name, position, kind, owner_id) VALUES (1, 'crm.lead', 'x', 1, 'owner', 1)",
+            "42501",
+        );
         refused(&mut c, "SELECT * FROM leadguard.assignment_rule", "42501");
         assert!(rows(&mut c, "SELECT FROM leadguard.assignment_rules").is_empty());
     }
@@ -67,7 +71,13 @@ fn k38_a_rule_that_cannot_work_is_none() {
     ] {
         refused(&mut dora, sql, "22023");
     }
-    rule(&db, "quotes", 1, r#"[{"column": "name", "is": "a''); DROP TABLE crm.lead; --"}, {"column": "extra", "is_null": true}]"#, owner);
+    rule(
+        &db,
+        "quotes",
+        1,
+        r#"[{"column": "name", "is": "a''); DROP TABLE crm.lead; --"}, {"column": "extra", "is_null": true}]"#,
+        owner,
+    );
     rule(&db, "rest", 2, "[]", r#"{"owner": "rob"}"#);
     switch(&db, "routing", "insert");
     accepted(&mut db.connect("ivy"), "INSERT INTO crm.lead (name) VALUES ('a''); DROP TABLE crm.lead; --'), ('b')");
@@ -83,14 +93,22 @@ fn k38_a_rule_that_cannot_work_is_none() {
 fn k38_a_dump_keeps_rules_and_steps() {
     let db = lab("rules_dump");
     reps_in_turn(&db);
-    accepted(&mut db.connect("dora"), "SELECT leadguard.set_handoff_step('crm.lead', 'accept', 'new', 'sdr', 'accepted', 'account_executive')");
+    accepted(
+        &mut db.connect("dora"),
+        "SELECT leadguard.set_handoff_step('crm.lead', 'accept', 'new', 'sdr', 'accepted', 'account_executive')",
+    );
     accepted(&mut db.connect("ivy"), "INSERT INTO crm.lead (name) VALUES ('x')");
     let dumped = db.tool("pg_dump", "postgres").args(["-Fc", "-d", db.name()]).output().expect("pg_dump");
     assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
     let copy = Db::bare("rules_restored");
     let file = std::env::temp_dir().join(format!("{}.dump", copy.name()));
     std::fs::write(&file, &dumped.stdout).expect("the dump is written");
-    let restored = db.tool("pg_restore", "postgres").args(["--exit-on-error", "-d", copy.name()]).arg(&file).output().expect("pg_restore");
+    let restored = db
+        .tool("pg_restore", "postgres")
+        .args(["--exit-on-error", "-d", copy.name()])
+        .arg(&file)
+        .output()
+        .expect("pg_restore");
     let _ = std::fs::remove_file(&file);
     assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
     for sql in [
