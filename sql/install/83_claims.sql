@@ -25,7 +25,13 @@ BEGIN
             ON CONFLICT (target, record) WHERE state = 'open' DO NOTHING
             RETURNING id INTO claim;
             IF claim IS NOT NULL THEN
-                dispute := NULL;
+                -- Whoever was waited for may have opened a dispute with the claim that was there.
+                SELECT d.id INTO found_dispute FROM leadguard.dispute d
+                WHERE d.target = put_claim.target AND d.record = put_claim.record AND d.closed_at IS NULL FOR UPDATE;
+                IF found_dispute IS NOT NULL THEN
+                    UPDATE leadguard.claim c SET state = 'disputed', dispute_id = found_dispute WHERE c.id = claim;
+                END IF;
+                dispute := found_dispute;
                 RETURN NEXT;
                 RETURN;
             END IF;

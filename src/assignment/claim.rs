@@ -42,6 +42,9 @@ fn claim(target: Option<Oid>, record: Option<&str>, why: Option<&str>) -> i64 {
     if right.record.archived {
         failure(WRONG_STATE, format!("record {} is archived", right.record.id)).raise();
     }
+    if right.record.organization.is_none() {
+        failure(WRONG_STATE, format!("record {} belongs to no organization", right.record.id)).raise();
+    }
     let why = reason(why);
     let table = right.target.table.target;
     let params = [
@@ -250,4 +253,22 @@ pub(crate) fn forget(target: Oid, record: &str) {
             sql::query(text, &params, Sees::Now, &mut |_| {});
         }
     });
+}
+
+/// What belongs to organization $1 becomes $2's; a rule or step whose name is taken there gets its number added.
+pub(crate) fn merge(params: &[Param]) {
+    for text in [
+        "UPDATE leadguard.assignment_rule r SET org_id = $2, name = CASE WHEN EXISTS ( \
+         SELECT FROM leadguard.assignment_rule o WHERE o.org_id = $2 AND o.target = r.target AND o.name = r.name) \
+         THEN r.name || ' ' || r.id ELSE r.name END WHERE r.org_id = $1",
+        "UPDATE leadguard.handoff_step s SET org_id = $2, name = CASE WHEN EXISTS ( \
+         SELECT FROM leadguard.handoff_step o WHERE o.org_id = $2 AND o.target = s.target AND o.name = s.name) \
+         THEN s.name || ' ' || s.id ELSE s.name END WHERE s.org_id = $1",
+        "UPDATE leadguard.handoff SET org_id = $2 WHERE org_id = $1",
+        "UPDATE leadguard.dispute SET org_id = $2 WHERE org_id = $1",
+        "UPDATE leadguard.claim SET org_id = $2 WHERE org_id = $1",
+        "UPDATE leadguard.notification SET org_id = $2 WHERE org_id = $1",
+    ] {
+        sql::query(text, params, Sees::Now, &mut |_| {});
+    }
 }

@@ -64,9 +64,9 @@ fn give(target: Option<Oid>, record: Option<&str>, step: &str, to: &str, reason:
                 .hint("leadguard.handoff_step lists them; leadguard.set_handoff_step defines one.")
                 .raise()
         };
-        let receiver = receiver(&right, &step, to);
         demand(&right, &step);
         demand_stage(&right, &step);
+        let receiver = receiver(&right, &step, to);
         let rows = rows(&right, &step, &receiver);
         if step.needs_acceptance {
             offer(&right, &step, &receiver, organization, reason);
@@ -434,8 +434,8 @@ fn accept_handoff(id: Option<i64>) {
     if organization(&right) != open.organization {
         changed();
     }
-    let receiver = receiver(&right, &step, &key_of(Some(member)).unwrap_or_default());
     demand_stage(&right, &step);
+    let receiver = receiver(&right, &step, &key_of(Some(member)).unwrap_or_default());
     if !carry_out(&right, &step, &receiver, open.reason.as_deref()) {
         changed();
     }

@@ -8,13 +8,14 @@ use super::outbox;
 use super::pool::Person;
 use super::router::{self, Place, Routed, Router};
 use crate::audit::{self, Event};
+use crate::directory;
 use crate::ffi::row::Attribute;
 use crate::ffi::session;
 use crate::ffi::snapshot;
 use crate::ffi::trigger::Row;
 use crate::model::value::{Kind, Value};
 use crate::visibility::member::named;
-use crate::visibility::{Mapped, Member, Part, Table};
+use crate::visibility::{self, Mapped, Member, Part, Table};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -116,12 +117,14 @@ pub(crate) fn is_routing(target: Oid) -> bool {
 }
 
 /// Whether the running command inserts the record for somebody whom a rule chose: whoever inserts it may get it back.
+/// An INSERT that meets a record of this id is no way to see it: another part of the command may be reading.
 pub(crate) fn is_new(target: Oid, id: &Value) -> bool {
     is_routing(target)
         && id.to_text().is_some_and(|id| {
             let command = snapshot::command();
             STATE.with_borrow(|s| s.pending.get(&(target, id)).is_some_and(|pending| pending.command == command))
         })
+        && !Option::as_ref(&visibility::statement().table(target)).is_none_or(|table| directory::is_there(table, id))
 }
 
 /// What of a new row a rule chose: (the owner, the territory).

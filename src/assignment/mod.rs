@@ -33,7 +33,7 @@ mod step;
 use crate::ffi::session::{self, Transaction, as_extension};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
-pub(crate) use claim::forget;
+pub(crate) use claim::{forget, merge};
 pub(crate) use insert::{Answer, Inserts, chosen, is_new, is_routing, stored};
 pub(crate) use outbox::owner_changed;
 use pgrx::pg_sys::{self, Oid};

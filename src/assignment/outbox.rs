@@ -10,6 +10,11 @@ use std::cell::RefCell;
 /// A statement that changes more records than this tells each member how many, and not which.
 const MOST_SINGLE: usize = 20;
 
+const BY_ID: &str =
+    concat!(include_str!("../../sql/query/owners_by_id.sql"), include_str!("../../sql/query/tell_owners.sql"));
+const BY_KEY: &str =
+    concat!(include_str!("../../sql/query/owners_by_key.sql"), include_str!("../../sql/query/tell_owners.sql"));
+
 struct Noted {
     sub: u32,
     target: Oid,
@@ -71,10 +76,9 @@ fn write(noted: &[Noted]) {
         Param::Texts(&records),
         Param::Texts(&side(|n| &n.before)),
         Param::Texts(&side(|n| &n.after)),
-        Param::Bool(first.keys),
         Param::Bool(noted.len() > MOST_SINGLE),
     ];
-    let text = include_str!("../../sql/query/tell_owners.sql");
+    let text = if first.keys { BY_KEY } else { BY_ID };
     as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {}));
 }
 

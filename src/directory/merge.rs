@@ -3,6 +3,7 @@
 //! organization by an UPDATE of the caller's, through all triggers, so that each is audited.
 
 use super::organizations::{self, lock};
+use crate::assignment;
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
@@ -88,6 +89,9 @@ fn merge_organization(source_key: Option<&str>, into_key: Option<&str>, reason: 
             }
         }
         imports::merge(source.id, into.id);
+        if session::is_governed() {
+            assignment::merge(&params);
+        }
     });
 }
 

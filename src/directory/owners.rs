@@ -9,7 +9,7 @@ use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::trigger::{Operation, TriggerCall, When};
 use crate::identity;
-use crate::model::value::ValueSet;
+use crate::model::value::{Value, ValueSet};
 use crate::names;
 use crate::questions::required;
 use crate::visibility::{self, Table};
@@ -52,10 +52,23 @@ impl Counting {
     }
 }
 
+/// Whether the running statement meets a record of this id, whoever sees it; yes where that cannot be found out.
+pub(crate) fn is_there(table: &Table, id: &Value) -> bool {
+    let Some(kind) = session::column_kind(table.target, &table.id_column) else { return true };
+    let text = id.to_text().unwrap_or_default();
+    let values = ValueSet::of_records([text.as_str()], kind);
+    let having = Having { column: &table.id_column, kind, values: &values };
+    let leaves = match session::is_plain_table(table.target) {
+        true => vec![table.target],
+        false => as_extension(|| leaves(table.target, Sees::Statement)),
+    };
+    leaves.iter().any(|leaf| count::unarchived(*leaf, None, Some(having)).map_or(true, |count| count > 0))
+}
+
 /// How many records of a table are not archived and name one of them in the column; all that are not archived without
 /// a column. In the newest state, whatever the caller sees.
 pub(crate) fn unarchived(table: &Counted, column: Option<&str>, named: &Named) -> i64 {
-    let leaves = leaves(table.target);
+    let leaves = leaves(table.target, Sees::Now);
     let count = |having| {
         let of = |leaf: &Oid| count::unarchived(*leaf, table.archived_at.as_deref(), having);
         snapshot::with_latest(|| leaves.iter().map(of).sum::<Result<i64, Gone>>())
@@ -83,13 +96,13 @@ pub(crate) fn unarchived(table: &Counted, column: Option<&str>, named: &Named) -
 }
 
 /// The table itself, or the partitions that hold its rows.
-fn leaves(table: Oid) -> Vec<Oid> {
+fn leaves(table: Oid, sees: Sees) -> Vec<Oid> {
     let mut found = Vec::new();
     sql::query(
         "SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' \
          AND (c.oid = $1 OR c.oid IN (SELECT t.relid FROM pg_partition_tree($1) t))",
         &[Param::Oid(table)],
-        Sees::Now,
+        sees,
         &mut |row| found.extend(row.oid(0)),
     );
     found

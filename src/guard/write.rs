@@ -7,6 +7,7 @@ use super::{Columns, archive, sanction};
 use crate::assignment::{self, Answer, Inserts};
 use crate::audit;
 use crate::batches;
+use crate::directory;
 use crate::errors::{self, refused};
 use crate::ffi::session;
 use crate::ffi::snapshot::{self, Fingerprint};
@@ -127,7 +128,12 @@ impl Write<'_> {
             return None;
         }
         let find = || Inserts::of(self.table, self.member, &new.attributes());
-        self.columns.inserts.get_or_init(find).as_ref()?.route(new)
+        let inserts = self.columns.inserts.get_or_init(find).as_ref()?;
+        // What is there already will not be inserted, and nobody's turn.
+        if directory::is_there(self.table, &new.value(self.columns.id)) {
+            return None;
+        }
+        inserts.route(new)
     }
 
     fn is_self(&self, value: &Value, kind: Kind) -> bool {

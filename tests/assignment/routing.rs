@@ -72,6 +72,15 @@ fn k38_returning_shows_the_inserting_member_the_routed_row() {
         rows(&mut ivy, "INSERT INTO crm.lead (id, name) VALUES (1, 'x') ON CONFLICT (id) DO NOTHING RETURNING name")
             .is_empty()
     );
+    // Nor from another part of the same command.
+    for sql in [
+        "WITH x AS (INSERT INTO crm.lead (id, name) VALUES (1, 'x'), (600, 'y') ON CONFLICT (id) DO NOTHING RETURNING id)
+         SELECT l.name FROM (SELECT count(*) FROM x) c CROSS JOIN LATERAL (SELECT * FROM crm.lead WHERE c.count > 0 OFFSET 0) l",
+        "WITH x AS MATERIALIZED (INSERT INTO crm.lead (id, name) VALUES (1, 'x'), (601, 'y') ON CONFLICT (id) DO NOTHING RETURNING id)
+         SELECT l.name FROM x LEFT JOIN LATERAL (SELECT * FROM crm.lead WHERE id = 1 AND x.id > 0) l ON true WHERE l.id IS NOT NULL",
+    ] {
+        assert!(rows(&mut ivy, sql).is_empty(), "{sql}");
+    }
     assert_eq!(scalar(&mut db.admin(), "SELECT name FROM crm.lead WHERE id = 1"), "lead 1");
 }
 
