@@ -46,9 +46,8 @@ fn delegate(
     let level = grants::parse_level(level);
     let reason = said(reason, "the reason");
     let until = until.map(pg_sys::TimestampTz::from).filter(|until| *until > session::statement_time());
-    let until = until.unwrap_or_else(|| {
-        bad_argument("the delegation needs an end").hint("until must be in the future.").raise()
-    });
+    let until = until
+        .unwrap_or_else(|| bad_argument("the delegation needs an end").hint("until must be in the future.").raise());
     let delegate = person(required(to_member, "the delegate"), Some(absent.org_id)).filter(|d| d.id != absent.id);
     let Some(delegate) = delegate else {
         bad_argument(format!("\"{}\" is no other active person of the organization", to_member.unwrap_or_default()))

@@ -6,11 +6,13 @@
 //! leaving     plan, last day, end
 //! suggestion  who could take what is owned
 //! requests    asking for access or a role, which is given with the decision
+//! decision    deciding it
 //! delegation  somebody else reaches what a member owns, for a time
 //!
 //! Invariants: nothing ends without an owner; records are written as the caller, through all guards; a request is
 //! answered the same whether the record exists or not. Tests: tests/people.
 
+mod decision;
 mod delegation;
 mod handover;
 mod leaving;
@@ -18,5 +20,6 @@ mod member;
 mod requests;
 mod suggestion;
 
+pub(crate) use decision::decides;
 pub(crate) use delegation::owned_anew;
-pub(crate) use requests::{decided, decides};
+pub(crate) use requests::decided;

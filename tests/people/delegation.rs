@@ -14,14 +14,23 @@ fn delegation_reaches_what_the_member_owns_until_the_end() {
     let id = scalar(&mut cara, DELEGATE);
     assert_eq!(seen(&mut cora, "crm.site"), "1 2 3 4 6");
     assert_eq!(rights(&mut cora, "crm.site", "1"), "ru---");
-    assert_eq!(rows(&mut cora, "SELECT path, level FROM leadguard.explain_access('crm.site', '1', 'cora') WHERE decisive"), [["share", "edit"]]);
+    assert_eq!(
+        rows(&mut cora, "SELECT path, level FROM leadguard.explain_access('crm.site', '1', 'cora') WHERE decisive"),
+        [["share", "edit"]]
+    );
     assert_eq!(scalar(&mut cora, "SELECT count(*) FROM leadguard.delegation"), "1");
     assert_eq!(scalar(&mut db.connect("cole"), "SELECT count(*) FROM leadguard.delegation"), "0");
     // It ends by itself: the time alone decides.
-    accepted(&mut db.admin(), "UPDATE leadguard.record_grant SET until = now() - interval '1 second' WHERE delegation_id IS NOT NULL; UPDATE leadguard.delegation SET until = now() - interval '1 second'");
+    accepted(
+        &mut db.admin(),
+        "UPDATE leadguard.record_grant SET until = now() - interval '1 second' WHERE delegation_id IS NOT NULL; UPDATE leadguard.delegation SET until = now() - interval '1 second'",
+    );
     assert_eq!(seen(&mut cora, "crm.site"), "3");
     // Or when somebody ends it.
-    let id = { let _ = id; scalar(&mut cara, DELEGATE) };
+    let id = {
+        let _ = id;
+        scalar(&mut cara, DELEGATE)
+    };
     assert_eq!(scalar(&mut db.connect("curt"), &format!("SELECT leadguard.undelegate({id})")), "f");
     assert_eq!(seen(&mut cora, "crm.site"), "1 2 3 4 6");
     assert_eq!(scalar(&mut cara, &format!("SELECT leadguard.undelegate({id})")), "t");
@@ -41,8 +50,14 @@ fn delegation_follows_the_owner() {
     accepted(&mut cara, "SELECT leadguard.reassign('crm.site', '1', 'curt', reason => 'his')");
     assert_eq!(seen(&mut cora, "crm.site"), format!("2 3 4 5 6 {new}"));
     // Whoever moved it.
-    accepted(&mut db.admin(), "UPDATE crm.site SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'curt') WHERE id = 2");
-    accepted(&mut db.admin(), "UPDATE crm.site SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'cara') WHERE id = 1");
+    accepted(
+        &mut db.admin(),
+        "UPDATE crm.site SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'curt') WHERE id = 2",
+    );
+    accepted(
+        &mut db.admin(),
+        "UPDATE crm.site SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'cara') WHERE id = 1",
+    );
     assert_eq!(seen(&mut cora, "crm.site"), format!("1 3 4 5 6 {new}"));
     assert!(rows(&mut db.admin(), "SELECT * FROM leadguard.verify('crm.site')").is_empty());
 }
@@ -52,7 +67,10 @@ fn delegation_gives_no_more_than_an_owner_may_share() {
     let db = four_role("delegate_limits");
     // A lead_creator edits what is hers, and shares nothing.
     accepted(&mut db.connect("cleo"), "SELECT leadguard.delegate('sid', now() + interval '1 day', 'edit', 'x')");
-    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.record_grant WHERE delegation_id IS NOT NULL"), "0");
+    assert_eq!(
+        scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.record_grant WHERE delegation_id IS NOT NULL"),
+        "0"
+    );
     let site = decision_site("delegate_limits2");
     let mut cara = site.connect("cara");
     for (to, until, level, reason) in [
@@ -66,8 +84,19 @@ fn delegation_gives_no_more_than_an_owner_may_share() {
     ] {
         cannot_work(&mut cara, &format!("SELECT leadguard.delegate('{to}', {until}, '{level}', {reason})"));
     }
-    refused(&mut site.connect("gus"), "SELECT leadguard.delegate('cora', now() + interval '1 day', 'read', 'x')", "42501");
-    refused(&mut cara, "SELECT leadguard.delegate('cora', now() + interval '1 day', 'read', 'x', member => 'curt')", "42501");
-    accepted(&mut site.connect("ada"), "SELECT leadguard.delegate('cora', now() + interval '1 day', 'read', 'ill', member => 'curt')");
+    refused(
+        &mut site.connect("gus"),
+        "SELECT leadguard.delegate('cora', now() + interval '1 day', 'read', 'x')",
+        "42501",
+    );
+    refused(
+        &mut cara,
+        "SELECT leadguard.delegate('cora', now() + interval '1 day', 'read', 'x', member => 'curt')",
+        "42501",
+    );
+    accepted(
+        &mut site.connect("ada"),
+        "SELECT leadguard.delegate('cora', now() + interval '1 day', 'read', 'ill', member => 'curt')",
+    );
     assert_eq!(seen(&mut site.connect("cora"), "crm.site"), "3 5");
 }

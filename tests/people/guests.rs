@@ -7,7 +7,10 @@ use leadguard_tests::{accepted, code, refused, rows, scalar};
 fn d28_guests_are_looked_at_every_quarter() {
     let db = decision_site("guest_review");
     let mut ada = db.connect("ada");
-    assert_eq!(rows(&mut ada, "SELECT member, last_reviewed, invitations FROM leadguard.guests_due()"), [["gus", "∅", "1"]]);
+    assert_eq!(
+        rows(&mut ada, "SELECT member, last_reviewed, invitations FROM leadguard.guests_due()"),
+        [["gus", "∅", "1"]]
+    );
     accepted(&mut ada, "SELECT leadguard.review_guest('gus', 'keep', 'the project goes on')");
     assert!(rows(&mut ada, "SELECT * FROM leadguard.guests_due()").is_empty());
     accepted(&mut db.admin(), "UPDATE leadguard.guest_review SET reviewed_at = now() - interval '4 months'");
@@ -31,7 +34,11 @@ fn d28_only_those_who_manage_members() {
         refused(&mut db.connect(who), "SELECT * FROM leadguard.guests_due()", "42501");
         refused(&mut db.connect(who), "SELECT leadguard.review_guest('gus', 'keep', 'x')", "42501");
         assert!(rows(&mut db.connect(who), "SELECT * FROM leadguard.guest_review").is_empty());
-        refused(&mut db.connect(who), "INSERT INTO leadguard.guest_review (org_id, member_id, decision, note) VALUES (1, 1, 'keep', 'x')", "42501");
+        refused(
+            &mut db.connect(who),
+            "INSERT INTO leadguard.guest_review (org_id, member_id, decision, note) VALUES (1, 1, 'keep', 'x')",
+            "42501",
+        );
     }
     let mut ada = db.connect("ada");
     cannot_work(&mut ada, "SELECT leadguard.review_guest('cole', 'end', 'no guest')");

@@ -1,7 +1,7 @@
 //! Job functions and onboarding.
 
 use crate::lab::{cannot_work, creates, decision_site, people, seen};
-use leadguard_tests::{accepted, Db, refused, rows, scalar};
+use leadguard_tests::{Db, accepted, refused, rows, scalar};
 
 /// decision_site with job functions and a rule for partners.
 fn lab(name: &str) -> Db {
@@ -44,7 +44,10 @@ fn d36_onboarding_makes_the_member_and_says_what_he_reaches() {
     assert!(creates(&mut nina, "crm.site"));
     assert_eq!(seen(&mut nina, "crm.site"), "2 3");
     assert_eq!(
-        scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.audit_log WHERE action = 'onboard' AND detail LIKE '%nina%'"),
+        scalar(
+            &mut db.admin(),
+            "SELECT count(*) FROM leadguard.audit_log WHERE action = 'onboard' AND detail LIKE '%nina%'"
+        ),
         "1"
     );
     // The member himself may ask the list too.
@@ -86,7 +89,10 @@ fn d36_a_dry_run_leaves_nothing() {
         "SELECT * FROM leadguard.onboard('nina', 'Nina', 'nina@acme.com', 'vera', 'sales rep', '{strategic}', dry_run => true)",
     );
     assert_eq!(steps(&found, "roles"), "CREATOR t");
-    for table in ["leadguard.member WHERE key = 'nina'", "leadguard.audit_log WHERE action IN ('onboard', 'role_given') AND member_key = 'ada'"] {
+    for table in [
+        "leadguard.member WHERE key = 'nina'",
+        "leadguard.audit_log WHERE action IN ('onboard', 'role_given') AND member_key = 'ada'",
+    ] {
         assert_eq!(scalar(&mut db.admin(), &format!("SELECT count(*) FROM {table}")), "0", "{table}");
     }
 }
@@ -113,7 +119,12 @@ fn d36_nobody_gives_more_than_he_may() {
         &format!("SELECT * FROM leadguard.onboard('y', 'Y', 'y@acme.com', db_role => '{login}')"),
         "42501",
     );
-    for arguments in ["'z', 'Z', NULL, 'nobody'", "'z', 'Z', NULL, NULL, 'no such job'", "'z', 'Z', NULL, NULL, NULL, '{nowhere}'", "'', '', NULL"] {
+    for arguments in [
+        "'z', 'Z', NULL, 'nobody'",
+        "'z', 'Z', NULL, NULL, 'no such job'",
+        "'z', 'Z', NULL, NULL, NULL, '{nowhere}'",
+        "'', '', NULL",
+    ] {
         cannot_work(&mut db.connect("ada"), &format!("SELECT * FROM leadguard.onboard({arguments})"));
     }
 }
@@ -128,19 +139,33 @@ fn d35_deviations_from_the_role_of_the_job() {
          SELECT id, CASE key WHEN 'cara' THEN 'sales rep' WHEN 'cole' THEN 'sales rep' ELSE 'vp sales' END
          FROM leadguard.member WHERE key IN ('cara', 'cole', 'ada')",
     );
-    assert_eq!(rows(&mut ada, "SELECT * FROM leadguard.job_deviations()"), [["cole", "sales rep", "CREATOR", "{COLLABORATOR}", "{COLLABORATOR}"]]);
+    assert_eq!(
+        rows(&mut ada, "SELECT * FROM leadguard.job_deviations()"),
+        [["cole", "sales rep", "CREATOR", "{COLLABORATOR}", "{COLLABORATOR}"]]
+    );
     accepted(&mut ada, "SELECT * FROM leadguard.change_role('cole', 'COLLABORATOR', 'CREATOR', 'promoted')");
     assert!(rows(&mut ada, "SELECT * FROM leadguard.job_deviations()").is_empty());
     for who in ["cara", "gus"] {
         refused(&mut db.connect(who), "SELECT * FROM leadguard.job_deviations()", "42501");
-        refused(&mut db.connect(who), "INSERT INTO leadguard.job_function (name, role) VALUES ('x', 'CREATOR')", "42501");
-        refused(&mut db.connect(who), "INSERT INTO leadguard.member_function SELECT leadguard.current_member(), 'sales rep'", "42501");
+        refused(
+            &mut db.connect(who),
+            "INSERT INTO leadguard.job_function (name, role) VALUES ('x', 'CREATOR')",
+            "42501",
+        );
+        refused(
+            &mut db.connect(who),
+            "INSERT INTO leadguard.member_function SELECT leadguard.current_member(), 'sales rep'",
+            "42501",
+        );
     }
     refused(&mut ada, "INSERT INTO leadguard.job_function (name, role) VALUES ('x', 'no such role')", "23503");
     refused(&mut ada, "INSERT INTO leadguard.job_function (name, role) VALUES ('x', 'system')", "23503");
     // Renaming a job renames it for those who have it.
     accepted(&mut ada, "UPDATE leadguard.job_function SET name = 'account executive' WHERE name = 'sales rep'");
-    assert_eq!(scalar(&mut ada, "SELECT count(*) FROM leadguard.member_function WHERE job_function = 'account executive'"), "2");
+    assert_eq!(
+        scalar(&mut ada, "SELECT count(*) FROM leadguard.member_function WHERE job_function = 'account executive'"),
+        "2"
+    );
 }
 
 #[test]
@@ -160,12 +185,19 @@ fn d35_of_one_organization_only() {
     let mut zoe = db.connect("zoe");
     assert_eq!(rows(&mut zoe, "SELECT name, role FROM leadguard.job_function"), [["sales rep", "GUEST"]]);
     let cara = scalar(&mut db.admin(), "SELECT id FROM leadguard.member WHERE key = 'cara'");
-    refused(&mut zoe, &format!("INSERT INTO leadguard.member_function (member_id, job_function) VALUES ({cara}, 'sales rep')"), "23503");
+    refused(
+        &mut zoe,
+        &format!("INSERT INTO leadguard.member_function (member_id, job_function) VALUES ({cara}, 'sales rep')"),
+        "23503",
+    );
     refused(&mut zoe, "INSERT INTO leadguard.job_function (org_id, name, role) VALUES (1, 'x', 'GUEST')", "42501");
     cannot_work(&mut zoe, "SELECT * FROM leadguard.onboard('y', 'Y', NULL, 'cara')");
     accepted(&mut zoe, "SELECT * FROM leadguard.onboard('y', 'Y', NULL, 'zoe', 'sales rep')");
     assert_eq!(
-        rows(&mut db.admin(), "SELECT o.key FROM leadguard.member m JOIN leadguard.organization o ON o.id = m.org_id WHERE m.key = 'y'"),
+        rows(
+            &mut db.admin(),
+            "SELECT o.key FROM leadguard.member m JOIN leadguard.organization o ON o.id = m.org_id WHERE m.key = 'y'"
+        ),
         [["globex"]]
     );
 }

@@ -24,17 +24,36 @@ fn story_of_the_best_seller_who_leaves() {
                   INSERT INTO leadguard.member_role SELECT id, 'administrator' FROM leadguard.member WHERE key = 'hr'", db.create_role("hr")),
     );
     let mut hr = db.connect("hr");
-    let plan = rows(&mut hr, &format!("SELECT kind, suggested_owner, count(*) FROM leadguard.offboard_plan('{seller}', current_date + 14, 'moves on') GROUP BY 1, 2 ORDER BY 3 DESC"));
+    let plan = rows(
+        &mut hr,
+        &format!(
+            "SELECT kind, suggested_owner, count(*) FROM leadguard.offboard_plan('{seller}', current_date + 14, 'moves on') GROUP BY 1, 2 ORDER BY 3 DESC"
+        ),
+    );
     println!("plan for {seller}: {plan:?}");
-    assert_eq!(plan.iter().filter(|row| row[0] == "record").map(|row| row[2].parse::<i64>().expect("a number")).sum::<i64>(), all);
+    assert_eq!(
+        plan.iter().filter(|row| row[0] == "record").map(|row| row[2].parse::<i64>().expect("a number")).sum::<i64>(),
+        all
+    );
 
     let began = std::time::Instant::now();
-    let done = rows(&mut hr, &format!("SELECT step, target, detail, count FROM leadguard.offboard_last_day('{seller}', reason => 'last day')"));
+    let done = rows(
+        &mut hr,
+        &format!(
+            "SELECT step, target, detail, count FROM leadguard.offboard_last_day('{seller}', reason => 'last day')"
+        ),
+    );
     println!("last day, in {:?}: {done:?}", began.elapsed());
     assert_eq!(done[0], ["reassigned", "maven.opportunity", &format!("to {manager}"), &all.to_string()]);
     assert_eq!(scalar(&mut admin, &owned), "0");
     accepted(&mut hr, &format!("SELECT * FROM leadguard.offboard_end('{seller}', 'over')"));
-    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM maven.opportunity o LEFT JOIN leadguard.member m ON m.key = o.sales_agent WHERE m.active IS NOT TRUE"), "0");
+    assert_eq!(
+        scalar(
+            &mut admin,
+            "SELECT count(*) FROM maven.opportunity o LEFT JOIN leadguard.member m ON m.key = o.sales_agent WHERE m.active IS NOT TRUE"
+        ),
+        "0"
+    );
     let audit = rows(
         &mut hr,
         "SELECT action, target_name, reason, count(*), min(detail) FROM leadguard.audit_log WHERE member_key = 'hr' GROUP BY 1, 2, 3 ORDER BY min(at), min(id)",

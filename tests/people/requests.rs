@@ -16,7 +16,10 @@ fn d37_k20_a_request_is_granted_by_who_could_share() {
     // The owner finds it among those that are hers to decide; others do not.
     let mut cara = db.connect("cara");
     assert_eq!(
-        rows(&mut cara, "SELECT id, kind, member, target, record, wanted, justification FROM leadguard.access_requests()"),
+        rows(
+            &mut cara,
+            "SELECT id, kind, member, target, record, wanted, justification FROM leadguard.access_requests()"
+        ),
         [[id.as_str(), "access", "cole", "crm.site", "1", "edit", "my customer asked"]]
     );
     for who in ["curt", "cora", "cole"] {
@@ -40,7 +43,13 @@ fn d37_k20_a_request_is_granted_by_who_could_share() {
     let told = rows(&mut cole, "SELECT kind FROM leadguard.notification WHERE kind ~ 'approval|access' ORDER BY id");
     assert_eq!(told, [["access_granted"], ["approval_decided"]]);
     // The administrators were told that somebody asks.
-    assert_eq!(rows(&mut db.connect("ada"), "SELECT kind, record FROM leadguard.notification WHERE kind = 'approval_requested'"), [["approval_requested", "∅"]]);
+    assert_eq!(
+        rows(
+            &mut db.connect("ada"),
+            "SELECT kind, record FROM leadguard.notification WHERE kind = 'approval_requested'"
+        ),
+        [["approval_requested", "∅"]]
+    );
 }
 
 #[test]
@@ -63,7 +72,10 @@ fn d37_the_same_answer_whether_the_record_exists() {
         assert_eq!(e.message(), format!("that is asked for already, by request {id}"));
     }
     // What is told says nothing about it either.
-    let told = rows(&mut db.connect("ada"), "SELECT kind, target, record, (detail - 'approval')::text FROM leadguard.notification WHERE kind = 'approval_requested'");
+    let told = rows(
+        &mut db.connect("ada"),
+        "SELECT kind, target, record, (detail - 'approval')::text FROM leadguard.notification WHERE kind = 'approval_requested'",
+    );
     assert_eq!(told[0], told[1]);
     cannot_work(&mut cole, &ask("no number"));
     cannot_work(&mut cole, "SELECT leadguard.request_access('crm.site', '1', 'everything', 'x')");
@@ -75,9 +87,18 @@ fn d37_the_same_answer_whether_the_record_exists() {
 fn d37_until_is_when_the_share_ends() {
     let db = decision_site("ask_until");
     let mut cole = db.connect("cole");
-    let id = scalar(&mut cole, "SELECT leadguard.request_access('crm.site', '1', 'read', 'for a week', now() + interval '7 days')");
+    let id = scalar(
+        &mut cole,
+        "SELECT leadguard.request_access('crm.site', '1', 'read', 'for a week', now() + interval '7 days')",
+    );
     accepted(&mut db.connect("cara"), &format!("SELECT leadguard.decide_approval({id}, true)"));
-    assert_eq!(scalar(&mut db.admin(), "SELECT until - now() BETWEEN '6 days' AND '7 days' FROM leadguard.record_grant WHERE approval_id IS NOT NULL"), "t");
+    assert_eq!(
+        scalar(
+            &mut db.admin(),
+            "SELECT until - now() BETWEEN '6 days' AND '7 days' FROM leadguard.record_grant WHERE approval_id IS NOT NULL"
+        ),
+        "t"
+    );
 }
 
 #[test]
@@ -124,11 +145,17 @@ fn d37_a_role_is_given_by_who_may_give_it() {
     for who in ["cole", "cara", "gus"] {
         refused(&mut db.connect(who), &format!("SELECT leadguard.decide_approval({id}, true)"), "42501");
     }
-    assert_eq!(rows(&mut db.connect("ada"), "SELECT kind, member, wanted FROM leadguard.access_requests()"), [["role", "cole", "CREATOR"]]);
+    assert_eq!(
+        rows(&mut db.connect("ada"), "SELECT kind, member, wanted FROM leadguard.access_requests()"),
+        [["role", "cole", "CREATOR"]]
+    );
     accepted(&mut db.connect("ada"), &format!("SELECT leadguard.decide_approval({id}, true, 'yes')"));
     assert!(creates(&mut cole, "crm.site"));
     // Within the rank: an office of rank 60 gives CREATOR, not ADMIN.
-    accepted(&mut db.admin(), "INSERT INTO leadguard.role (name, org_id, rank, capabilities) VALUES ('office', 1, 60, '{manage_members}')");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.role (name, org_id, rank, capabilities) VALUES ('office', 1, 60, '{manage_members}')",
+    );
     people(&db, "otis office");
     let mut otis = db.connect("otis");
     let high = scalar(&mut db.connect("cora"), "SELECT leadguard.request_role('ADMIN', 'why not')");

@@ -1,10 +1,13 @@
 //! Promotion and demotion, of one and of many.
 
 use crate::lab::{attempt, cannot_work, creates, decision_site};
-use leadguard_tests::{accepted, Db, refused, rows};
+use leadguard_tests::{Db, accepted, refused, rows};
 
 fn told(db: &Db, who: &str) -> Vec<String> {
-    rows(&mut db.connect(who), "SELECT kind FROM leadguard.notification ORDER BY id").into_iter().map(|mut row| row.remove(0)).collect()
+    rows(&mut db.connect(who), "SELECT kind FROM leadguard.notification ORDER BY id")
+        .into_iter()
+        .map(|mut row| row.remove(0))
+        .collect()
 }
 
 #[test]
@@ -27,7 +30,11 @@ fn d17_the_person_is_told_and_only_who_may_gives() {
     let db = decision_site("roles_told");
     accepted(&mut db.admin(), "DELETE FROM leadguard.notification");
     for who in ["cara", "cole", "gus", "bob"] {
-        refused(&mut db.connect(who), "SELECT * FROM leadguard.change_role('cole', 'COLLABORATOR', 'CREATOR', 'x')", "42501");
+        refused(
+            &mut db.connect(who),
+            "SELECT * FROM leadguard.change_role('cole', 'COLLABORATOR', 'CREATOR', 'x')",
+            "42501",
+        );
     }
     accepted(&mut db.connect("ada"), "SELECT * FROM leadguard.change_role('cole', 'COLLABORATOR', 'CREATOR', 'x')");
     assert_eq!(told(&db, "cole"), ["role_given", "role_taken"]);
@@ -39,7 +46,10 @@ fn d17_the_person_is_told_and_only_who_may_gives() {
     assert_eq!(told(&db, "cora"), ["role_taken"]);
     assert!(told(&db, "cara").is_empty());
     assert_eq!(
-        rows(&mut db.admin(), "SELECT action, member_key, reason FROM leadguard.audit_log WHERE detail LIKE 'member cole%' AND member_key = 'ada' ORDER BY at, id"),
+        rows(
+            &mut db.admin(),
+            "SELECT action, member_key, reason FROM leadguard.audit_log WHERE detail LIKE 'member cole%' AND member_key = 'ada' ORDER BY at, id"
+        ),
         [["role_given", "ada", "∅"], ["role_taken", "ada", "∅"], ["change_role", "ada", "x"]]
     );
 }
@@ -71,7 +81,9 @@ fn d2_a_third_admin_is_warned_of_or_refused() {
     accepted(&mut db.connect("ada"), "SELECT * FROM leadguard.change_role('arno', 'ADMIN', 'CREATOR', 'leaves')");
     assert!(!db.psql("ada", give).contains("WARNING"));
     accepted(&mut db.connect("ada"), "UPDATE leadguard.organization SET third_admin = 'allow'");
-    assert!(!db.psql("ada", "SELECT * FROM leadguard.change_role('curt', 'CREATOR', 'ADMIN', 'x')").contains("WARNING"));
+    assert!(
+        !db.psql("ada", "SELECT * FROM leadguard.change_role('curt', 'CREATOR', 'ADMIN', 'x')").contains("WARNING")
+    );
     assert_eq!(attempt(&mut db.connect("cara"), "UPDATE leadguard.organization SET third_admin = 'allow'"), "42501");
 }
 
@@ -81,8 +93,15 @@ fn d25_a_department_changes_its_role_or_none_of_it_does() {
     let mut ada = db.connect("ada");
     cannot_work(&mut ada, "SELECT * FROM leadguard.change_roles('{cole,cora,nobody}', 'COLLABORATOR', 'CREATOR', 'x')");
     assert_eq!(
-        rows(&mut ada, "SELECT * FROM leadguard.change_roles('{cole,cora,cara}', 'COLLABORATOR', 'CREATOR', 'they sell now')"),
-        [["cara", "does not have COLLABORATOR"], ["cole", "CREATOR instead of COLLABORATOR"], ["cora", "CREATOR instead of COLLABORATOR"]]
+        rows(
+            &mut ada,
+            "SELECT * FROM leadguard.change_roles('{cole,cora,cara}', 'COLLABORATOR', 'CREATOR', 'they sell now')"
+        ),
+        [
+            ["cara", "does not have COLLABORATOR"],
+            ["cole", "CREATOR instead of COLLABORATOR"],
+            ["cora", "CREATOR instead of COLLABORATOR"]
+        ]
     );
     cannot_work(&mut ada, "SELECT * FROM leadguard.change_roles('{cole}', 'CREATOR', 'COLLABORATOR', ' ')");
     cannot_work(&mut ada, "SELECT * FROM leadguard.change_roles('{cole}', NULL, NULL, 'x')");
@@ -100,7 +119,13 @@ fn d25_d8_many_join_a_team_as_members() {
         [["cole", "is in the team"], ["cora", "added"], ["vera", "added"]]
     );
     assert_eq!(told(&db, "cora"), ["role_given", "team_joined"]);
-    assert_eq!(rows(&mut db.admin(), "SELECT DISTINCT role FROM leadguard.team_member JOIN leadguard.member m ON m.id = member_id WHERE m.key IN ('cora', 'vera')"), [["member"]]);
+    assert_eq!(
+        rows(
+            &mut db.admin(),
+            "SELECT DISTINCT role FROM leadguard.team_member JOIN leadguard.member m ON m.id = member_id WHERE m.key IN ('cora', 'vera')"
+        ),
+        [["member"]]
+    );
     cannot_work(&mut curt, "SELECT * FROM leadguard.add_to_team('strategic', '{nobody}')");
     refused(&mut db.connect("cara"), "SELECT * FROM leadguard.add_to_team('strategic', '{cara}')", "42501");
     accepted(&mut db.connect("ada"), "SELECT * FROM leadguard.add_to_team('strategic', '{cara}')");
@@ -109,9 +134,13 @@ fn d25_d8_many_join_a_team_as_members() {
 #[test]
 fn d26_teams_change_without_roles() {
     let db = decision_site("reorganization");
-    let roles = "SELECT m.key, r.role FROM leadguard.member_role r JOIN leadguard.member m ON m.id = r.member_id ORDER BY 1, 2";
+    let roles =
+        "SELECT m.key, r.role FROM leadguard.member_role r JOIN leadguard.member m ON m.id = r.member_id ORDER BY 1, 2";
     let before = rows(&mut db.admin(), roles);
     accepted(&mut db.connect("curt"), "SELECT * FROM leadguard.add_to_team('strategic', '{cora}')");
-    accepted(&mut db.connect("curt"), "UPDATE leadguard.team_member SET role = 'owner' WHERE member_id = (SELECT id FROM leadguard.member WHERE key = 'cora')");
+    accepted(
+        &mut db.connect("curt"),
+        "UPDATE leadguard.team_member SET role = 'owner' WHERE member_id = (SELECT id FROM leadguard.member WHERE key = 'cora')",
+    );
     assert_eq!(rows(&mut db.admin(), roles), before);
 }
