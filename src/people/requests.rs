@@ -309,7 +309,7 @@ fn carry_out(asked: &Asked, org_id: i64) {
         as_extension(|| {
             sql::query(
                 "INSERT INTO leadguard.member_role (member_id, role) SELECT m.id, $2 FROM leadguard.member m \
-                 WHERE m.id = $1 AND m.org_id = $3 ON CONFLICT DO NOTHING",
+                 WHERE m.id = $1 AND m.org_id = $3 AND m.active ON CONFLICT DO NOTHING",
                 &[Param::Int(Some(asked.requester)), Param::Text(Some(&asked.wanted)), Param::Int(Some(org_id))],
                 Sees::Now,
                 &mut |_| {},

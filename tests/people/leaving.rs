@@ -1,7 +1,7 @@
 //! Leaving in three phases, under two presets.
 
 use crate::lab::{attempt, cannot_work, creates, decision_site, people, seen};
-use leadguard_tests::{Db, accepted, code, leads, org, refused, rows, scalar, set};
+use leadguard_tests::{Db, accepted, code, leads, org, pid, refused, rows, scalar, set};
 
 fn table(found: &[Vec<String>]) -> Vec<String> {
     found.iter().map(|row| row.join(" ")).collect()
@@ -326,4 +326,52 @@ fn d20_nobody_does_himself_a_favour_with_it() {
         ),
         "vera"
     );
+}
+
+#[test]
+fn d22_a_session_that_dies_in_the_middle_leaves_all_or_nothing() {
+    let db = decision_site("leaving_dies");
+    let keys: Vec<String> = (0..12).map(|n| format!("rep{n}")).collect();
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.member (key, manager_id) SELECT 'rep' || n, m.id FROM leadguard.member m, generate_series(0, 11) n WHERE m.key = 'vera';
+         INSERT INTO crm.site (owner_id, name) SELECT m.id, 'of ' || m.key FROM leadguard.member m, generate_series(1, 20) WHERE m.key LIKE 'rep%'",
+    );
+    let mut admin = db.admin();
+    for round in 0.. {
+        let mut ada = db.connect("ada");
+        let pid = pid(&mut ada);
+        let left = rows(&mut admin, "SELECT key FROM leadguard.member WHERE key LIKE 'rep%' AND active ORDER BY 1");
+        if left.is_empty() {
+            break;
+        }
+        let working = std::thread::spawn(move || {
+            for key in left {
+                if ada
+                    .simple_query(&format!("SELECT * FROM leadguard.offboard_now('{}', reason => 'x')", key[0]))
+                    .is_err()
+                {
+                    break;
+                }
+            }
+        });
+        // Later each time, until all are done.
+        std::thread::sleep(std::time::Duration::from_millis(60 + 150 * round));
+        accepted(&mut admin, &format!("SELECT pg_terminate_backend({pid})"));
+        working.join().expect("the session ended");
+        for key in &keys {
+            let found = rows(
+                &mut admin,
+                &format!(
+                    "SELECT m.active, (SELECT count(*) FROM crm.site s WHERE s.owner_id = m.id),
+                            (SELECT count(*) FROM leadguard.offboarding o WHERE o.member_id = m.id AND o.state = 'ended'),
+                            (SELECT count(*) FROM leadguard.audit_log l WHERE l.action = 'offboard_end' AND l.detail = 'member {key}'),
+                            (SELECT count(*) FROM leadguard.audit_log l JOIN crm.site s ON s.id::text = l.record AND s.name = 'of {key}' WHERE l.action = 'reassign')
+                     FROM leadguard.member m WHERE m.key = '{key}'"
+                ),
+            );
+            let line = table(&found);
+            assert!(line == ["t 20 0 0 0"] || line == ["f 0 1 1 20"], "{key}: {line:?}");
+        }
+    }
 }
