@@ -368,10 +368,10 @@ CREATE FUNCTION leadguard.role_of_function(name text)
 RETURNS text LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT j.role FROM leadguard.job_function j
-    WHERE j.name = role_of_function.name AND j.org_id = coalesce(leadguard.current_organization(), 1)
+    WHERE j.name = role_of_function.name AND j.org_id = coalesce(leadguard.current_organization(), 1) AND NOT leadguard.is_guest()
 $$;
 COMMENT ON FUNCTION leadguard.role_of_function(text) IS
-'The standard role of a job function of one''s own organization. Anyone may call it.';
+'The standard role of a job function of one''s own organization; NULL for guests. Anyone may call it.';
 
 CREATE FUNCTION leadguard.is_guest_member(member bigint)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp

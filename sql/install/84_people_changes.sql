@@ -157,7 +157,6 @@ BEGIN
           AND NOT EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.team_id = its_id AND tm.member_id = m.id)
         RETURNING team_member.member_id)
     SELECT coalesce(array_agg(c.member_id), '{}') INTO added FROM come c;
-    PERFORM leadguard.tell_team(its_id, added);
     RETURN QUERY
     SELECT m.key, CASE WHEN m.id = ANY (added) THEN 'added' ELSE 'is in the team' END
     FROM leadguard.member m WHERE m.key = ANY (members) AND m.org_id = org ORDER BY m.key;
@@ -166,26 +165,29 @@ $$;
 COMMENT ON FUNCTION leadguard.add_to_team(text, text[]) IS
 'Puts members (keys) into a team (key), as member; one row for each. All or nothing. For members who manage the team or have the capability administer (42501). 22023: no such team or member.';
 
-CREATE FUNCTION leadguard.tell_team(team bigint, members bigint[])
-RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION leadguard.follow_teams()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    its leadguard.team;
+    item record;
 BEGIN
-    SELECT t.* INTO its FROM leadguard.team t
-    WHERE t.id = tell_team.team
-      AND (leadguard.is_unbound() OR (t.org_id = leadguard.current_organization()
-           AND (leadguard.has_capability('administer') OR t.id IN (SELECT leadguard.owned_teams()))));
-    IF its.id IS NOT NULL AND members <> '{}' THEN
-        PERFORM leadguard.note_event('team_add', its.org_id, NULL, NULL, NULL,
-                                     format('team %s, %s members', its.key, cardinality(members)));
-        PERFORM leadguard.tell(tm.member_id, 'team_joined', NULL, NULL, jsonb_build_object('team', its.key))
-        FROM leadguard.team_member tm WHERE tm.team_id = its.id AND tm.member_id = ANY (members);
+    IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
     END IF;
+    FOR item IN SELECT t.org_id, t.key, array_agg(c.member_id) AS members FROM changed c JOIN leadguard.team t ON t.id = c.team_id GROUP BY t.id LOOP
+        PERFORM leadguard.note_event('team_joined', item.org_id, NULL, NULL, NULL,
+                                     format('team %s, %s members', item.key, cardinality(item.members)));
+        IF cardinality(item.members) <= 1000 THEN
+            PERFORM leadguard.tell(u.id, 'team_joined', NULL, NULL, jsonb_build_object('team', item.key)) FROM unnest(item.members) u (id);
+        END IF;
+    END LOOP;
+    RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION leadguard.tell_team(bigint, bigint[]) IS
-'Internal: tells members of a team that they are in it; does nothing for callers who do not manage the team.';
+COMMENT ON FUNCTION leadguard.follow_teams() IS
+'Trigger AFTER STATEMENT of team_member: tells the members who joined a team, and the audit.';
+CREATE TRIGGER directory_80_insert AFTER INSERT ON leadguard.team_member REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_teams();
 
 -- K57: what becomes of everybody when admin and user are exchanged for the roles of a preset.
 CREATE FUNCTION leadguard.migrate_roles(mapping jsonb, dry_run boolean DEFAULT true)

@@ -12,7 +12,7 @@ RETURNS TABLE (step text, target regclass, detail text, count bigint)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'offboard_last_day_wrapper';
 COMMENT ON FUNCTION leadguard.offboard_last_day(text, text, text) IS
-'The last day of a member whose leaving is planned: all unarchived records, territories and teams go to the new owner (key; by default the nearest active manager); grants, memberships in teams and territories, open requests, delegations, claims and handoffs end or move along; the transition role replaces all roles. Records are reassigned by an UPDATE of the caller, who must reach all of them with the right to reassign; otherwise nothing happens (42501 with counts). Who may call: as offboard_plan. 22023: no new owner, no reason; 55000: nothing is planned.';
+'The last day of a member whose leaving is planned: all unarchived records, territories and teams go to the new owner (key; by default the nearest active manager); grants, memberships in teams and territories, open requests, delegations, claims and imports end, handoffs to the member are withdrawn; the transition role replaces all roles. Records are reassigned by an UPDATE of the caller, who must reach all of them with the right to reassign; otherwise nothing happens (42501 with counts). Who may call: as offboard_plan. 22023: no new owner, no reason; 55000: nothing is planned.';
 
 CREATE FUNCTION leadguard.offboard_end(member text, reason text)
 RETURNS TABLE (step text, target regclass, detail text, count bigint)

@@ -94,7 +94,7 @@ GRANT EXECUTE ON FUNCTION
     leadguard.role_of_function(text), leadguard.is_guest_member(bigint), leadguard.note_onboarding(bigint),
     leadguard.note_change_of_role(text, text, text, text), leadguard.change_roles(text[], text, text, text),
     leadguard.change_role(text, text, text, text), leadguard.rights_differ(jsonb, jsonb), leadguard.add_to_team(text, text[]),
-    leadguard.tell_team(bigint, bigint[]), leadguard.migrate_roles(jsonb, boolean),
+    leadguard.migrate_roles(jsonb, boolean),
     leadguard.offboard_plan(text, date, text, text), leadguard.offboard_last_day(text, text, text),
     leadguard.offboard_end(text, text), leadguard.offboard_now(text, text, text), leadguard.remove_departed(text[], text, text),
     leadguard.offboard_cancel(text, text), leadguard.guests_due(interval), leadguard.review_guest(text, text, text),

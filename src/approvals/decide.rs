@@ -9,7 +9,7 @@ use crate::ffi::sql::{self, Param, Sees};
 use crate::imports;
 use crate::people;
 use crate::questions::record::Target;
-use crate::visibility::{self, Member};
+use crate::visibility::{self, Member, Subject};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 use serde_json::json;
@@ -50,6 +50,17 @@ fn asked(id: i64, org_id: i64) -> Option<Asked> {
     found
 }
 
+/// Whether whoever decides needs another right than the capability approve, which is judged where it is carried out.
+fn is_judged_there(kind: &str) -> bool {
+    matches!(kind, "access" | "role")
+}
+
+fn may_decide(subject: &Subject, member: &Member, asked: Option<&Asked>) -> bool {
+    !member.system
+        && !member.guest
+        && (subject.has_capability("approve") || asked.is_some_and(|asked| is_judged_there(&asked.kind)))
+}
+
 /// Grants or denies a request, once. A person with the capability approve, of the requester's organization, who sees
 /// the record, if there is one, and is not the requester; more access is given by whoever may give it. Errors: 42501
 /// (no right, own request, no such request for him), 22023 (arguments), 55000 (decided already, expired).
@@ -59,10 +70,8 @@ fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>)
     let id = id.unwrap_or_else(|| bad_argument("the request is missing").raise());
     let shown = format!("request {id}");
     let member = member(&subject, "decide_approval", &shown);
-    if people::decides(&subject, id, granted, answer) {
-        return;
-    }
-    if member.system || member.guest || !subject.has_capability("approve") {
+    let asked = asked(id, member.org_id);
+    if !may_decide(&subject, member, asked.as_ref()) {
         refused(format!("decide_approval on {shown} refused for \"{}\"", member.key))
             .hint("A person with the capability approve (a data owner) decides.")
             .raise();
@@ -70,7 +79,7 @@ fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>)
     let granted = granted.unwrap_or_else(|| bad_argument("the decision is missing").raise());
     let answer = answer.map(|answer| text(Some(answer), "the answer"));
     let absent = || -> ! { refused(format!("{shown} does not exist or is not visible")).raise() };
-    let Some(asked) = asked(id, member.org_id) else { absent() };
+    let Some(asked) = asked else { absent() };
     if asked.requester == member.id {
         refused(format!("{shown} is your own")).hint("Somebody else with the capability approve decides.").raise();
     }
@@ -101,8 +110,10 @@ fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>)
         approval: Some(id),
         detail: Some(asked.what.as_ref().map_or_else(|| asked.kind.clone(), |what| format!("{} {what}", asked.kind))),
     });
-    if asked.kind == "import" {
-        imports::decided(id, granted);
+    match asked.kind.as_str() {
+        "import" => imports::decided(id, granted),
+        kind if is_judged_there(kind) => people::decided(id, granted),
+        _ => {}
     }
     if session::is_governed() {
         let detail = json!({"approval": id, "kind": asked.kind, "granted": granted}).to_string();

@@ -110,12 +110,13 @@ fn transition_role(leaver: &Managed, role: Option<&str>) -> String {
         Param::Int(Some(leaver.id)),
         Param::Bool(leaver.administers),
     ];
-    let found = as_extension(|| {
-        sql::first_text(include_str!("../../sql/query/transition_role.sql"), &params, Sees::Now)
-    });
+    let found =
+        as_extension(|| sql::first_text(include_str!("../../sql/query/transition_role.sql"), &params, Sees::Now));
     found.unwrap_or_else(|| {
         bad_argument(format!("there is no role \"{}\" for a transition", role.unwrap_or_default()))
-            .hint("A role without capabilities that you could give: view_only, COLLABORATOR, or one of the organization.")
+            .hint(
+                "A role without capabilities that you could give: view_only, COLLABORATOR, or one of the organization.",
+            )
             .raise()
     })
 }
@@ -157,7 +158,7 @@ fn last_day(leaver: &Managed, new_owner: Option<&str>, reason: &str) -> Vec<Step
         sql::query(include_str!("../../sql/query/offboard_directory.sql"), &params, Sees::Now, &mut |row| {
             push(&mut steps, row.text(0), row.text(1), row.int(2));
         });
-        work(leaver.id, heir, &mut steps);
+        work(leaver.id, &mut steps);
         sql::query(include_str!("../../sql/query/offboard_roles.sql"), &params, Sees::Now, &mut |row| {
             push(&mut steps, row.text(0), row.text(1), row.int(2));
         });
@@ -210,20 +211,32 @@ fn refuse_favours(leaver: &Managed, heir: i64) {
     }
 }
 
-/// What is in the member's hands: claims end, handoffs wait for the new owner.
-fn work(leaver: i64, heir: i64, steps: &mut Vec<Step>) {
-    let params = [Param::Int(Some(leaver)), Param::Int(Some(heir))];
-    let tables: [(&CStr, &str, &str); 2] = [
+/// What is in the member's hands ends, and stays with who has it: claims, handoffs to him, imports that are not done.
+fn work(leaver: i64, steps: &mut Vec<Step>) {
+    let params = [Param::Int(Some(leaver))];
+    let tables: [(&CStr, &str, &str); 3] = [
         (
             c"claim",
             "claims ended",
             "UPDATE leadguard.claim SET state = 'closed', closed_at = clock_timestamp() \
-             WHERE member_id = $1 AND state <> 'closed' AND $2 IS NOT NULL",
+             WHERE member_id = $1 AND state <> 'closed'",
         ),
         (
             c"handoff",
-            "handoffs passed on",
-            "UPDATE leadguard.handoff SET to_member = $2 WHERE to_member = $1 AND state = 'open'",
+            "handoffs withdrawn",
+            "WITH withdrawn AS ( \
+                 UPDATE leadguard.handoff SET state = 'withdrawn', ended_at = clock_timestamp() \
+                 WHERE to_member = $1 AND state = 'open' RETURNING target, record, from_member) \
+             SELECT leadguard.tell(w.from_member, 'handoff', w.target, w.record, '{\"state\": \"withdrawn\"}') FROM withdrawn w",
+        ),
+        (
+            c"import_session",
+            "imports cancelled",
+            "WITH gone AS ( \
+                 UPDATE leadguard.import_session SET state = 'cancelled', ended_at = clock_timestamp() \
+                 WHERE member_id = $1 AND state IN ('open', 'checked', 'submitted', 'approved') RETURNING id), \
+             empty AS (DELETE FROM leadguard.import_row r USING gone g WHERE r.import_id = g.id) \
+             SELECT id FROM gone",
         ),
     ];
     for (table, step, text) in tables {
@@ -310,6 +323,12 @@ fn left_behind(leaver: &Managed) -> Vec<String> {
                 c"handoff",
                 "open handoffs",
                 "SELECT count(*) FROM leadguard.handoff WHERE to_member = $1 AND state = 'open'",
+            ),
+            (
+                c"import_session",
+                "open imports",
+                "SELECT count(*) FROM leadguard.import_session \
+                 WHERE member_id = $1 AND state IN ('open', 'checked', 'submitted', 'approved')",
             ),
         ] {
             let mut count = 0;

@@ -19,4 +19,4 @@ mod requests;
 mod suggestion;
 
 pub(crate) use delegation::owned_anew;
-pub(crate) use requests::decides;
+pub(crate) use requests::decided;

@@ -3,7 +3,6 @@
 //!
 //! The requester may not see the record: whether it exists is never looked at before the decision.
 
-use super::leaving::json;
 use super::member::said;
 use crate::assignment::tell;
 use crate::audit::{self, Event};
@@ -165,24 +164,24 @@ fn role_id(role: &str, org_id: i64) -> Option<i64> {
     })
 }
 
-struct Asked {
-    id: i64,
-    kind: String,
-    target: Option<Oid>,
-    record: Option<String>,
-    requester: i64,
-    requester_key: String,
-    wanted: String,
+pub(super) struct Asked {
+    pub(super) id: i64,
+    pub(super) kind: String,
+    pub(super) target: Option<Oid>,
+    pub(super) record: Option<String>,
+    pub(super) requester: i64,
+    pub(super) requester_key: String,
+    pub(super) wanted: String,
     justification: String,
     until: Option<i64>,
     requested_at: Option<i64>,
-    decided: bool,
-    expired: bool,
+    pub(super) decided: bool,
+    pub(super) expired: bool,
     expires: Option<i64>,
 }
 
 /// One request of the organization, locked; or all that are open.
-fn asked(id: Option<i64>, org_id: i64) -> Vec<Asked> {
+pub(super) fn asked(id: Option<i64>, org_id: i64) -> Vec<Asked> {
     let mut found = Vec::new();
     let params = [Param::Int(id), Param::Int(Some(org_id))];
     as_extension(|| {
@@ -280,63 +279,29 @@ fn access_requests() -> Requests {
     TableIterator::new(rows.collect::<Vec<_>>())
 }
 
-/// Decides a request for access or a role; false for any other, which is decided elsewhere. Errors: as
-/// decide_approval.
-pub(crate) fn decides(subject: &Subject, id: i64, granted: Option<bool>, answer: Option<&str>) -> bool {
-    let Some(member) = &subject.member else { return false };
-    if !session::is_governed() {
-        return false;
-    }
-    let Some(asked) = asked(Some(id), member.org_id).into_iter().next() else { return false };
-    let shown = format!("request {id}");
-    if subject.mode == Some(Mode::Analyst) {
-        errors::read_only_login("decide_approval", &shown);
-    }
-    if member.level_cap == Some(Level::Read) {
-        errors::view_only("decide_approval", &shown, &member.key);
-    }
-    let granted = granted.unwrap_or_else(|| bad_argument("the decision is missing").raise());
-    let answer = answer.map(|answer| said(Some(answer), "the answer"));
-    if asked.requester == member.id {
-        refused(format!("{shown} is your own")).hint("Somebody else decides, who could give it.").raise();
-    }
-    if !asked.may_be_given_by(subject, member) {
+/// A request for access or a role was decided by the caller, who must be somebody who could give it unasked; granted, it
+/// is carried out. Errors: 42501.
+pub(crate) fn decided(id: i64, granted: bool) {
+    let subject = visibility::now();
+    let Some(member) = &subject.member else { return };
+    let Some(asked) = asked(Some(id), member.org_id).into_iter().next() else { return };
+    if !asked.may_be_given_by(&subject, member) {
         // One answer for a record that is not there, one that the caller does not see and one that he may not share.
-        refused(format!("{shown} does not exist or is not yours to decide"))
+        refused(format!("request {id} does not exist or is not yours to decide"))
             .hint("A person who could give it unasked decides; leadguard.access_requests lists yours.")
             .raise();
     }
-    if asked.decided || asked.expired {
-        let what = if asked.decided { "is decided" } else { "has expired" };
-        failure("55000", format!("{shown} {what}")).hint("The requester can ask again.").raise();
-    }
-    as_extension(|| {
-        sql::query(
-            "UPDATE leadguard.approval SET decided_by = $2, decided_at = clock_timestamp(), granted = $3, answer = $4, \
-             used_at = CASE WHEN $3 THEN clock_timestamp() END WHERE id = $1",
-            &[Param::Int(Some(id)), Param::Int(Some(member.id)), Param::Bool(granted), Param::Text(answer)],
-            Sees::Now,
-            &mut |_| {},
-        )
-    });
-    audit::event(&Event {
-        target: asked.target,
-        record: asked.record.as_deref(),
-        action: if granted { "approve" } else { "deny" },
-        reason: answer,
-        approval: Some(id),
-        detail: Some(format!("{} {} for {}", asked.kind, asked.wanted, asked.requester_key)),
-    });
     if granted {
+        as_extension(|| {
+            sql::query(
+                "UPDATE leadguard.approval SET used_at = clock_timestamp() WHERE id = $1 AND granted",
+                &[Param::Int(Some(id))],
+                Sees::Now,
+                &mut |_| {},
+            )
+        });
         carry_out(&asked, member.org_id);
     }
-    let detail = format!(
-        r#"{{"approval": {id}, "kind": "{}", "granted": {granted}, "wanted": {}}}"#,
-        asked.kind,
-        json(&asked.wanted)
-    );
-    tell(asked.requester, "approval_decided", asked.target, asked.record.as_deref(), Some(&detail));
-    true
 }
 
 fn carry_out(asked: &Asked, org_id: i64) {
@@ -344,7 +309,7 @@ fn carry_out(asked: &Asked, org_id: i64) {
         as_extension(|| {
             sql::query(
                 "INSERT INTO leadguard.member_role (member_id, role) SELECT m.id, $2 FROM leadguard.member m \
-                 WHERE m.id = $1 AND m.org_id = $3 ON CONFLICT DO NOTHING",
+                 WHERE m.id = $1 AND m.org_id = $3 AND m.active ON CONFLICT DO NOTHING",
                 &[Param::Int(Some(asked.requester)), Param::Text(Some(&asked.wanted)), Param::Int(Some(org_id))],
                 Sees::Now,
                 &mut |_| {},

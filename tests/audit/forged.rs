@@ -88,11 +88,12 @@ fn k53_only_auditors_of_the_organization_read() {
              UPDATE crm.lead SET name = 'x' WHERE id = 1"
         ),
     );
-    let all = scalar(&mut admin, "SELECT count(*) FROM leadguard.audit_log");
+    let count = "SELECT count(*) FROM leadguard.audit_log WHERE action NOT LIKE 'role_%'";
+    let all = scalar(&mut admin, count);
     assert_ne!(all, "0");
     for (who, expected) in [("tina", all.as_str()), ("admin", &all), ("alice", "0"), ("ceo", "0"), ("gus", "0")] {
         let mut session = db.connect(who);
-        assert_eq!(scalar(&mut session, "SELECT count(*) FROM leadguard.audit_log"), expected, "{who}");
+        assert_eq!(scalar(&mut session, count), expected, "{who}");
         let values = scalar(&mut session, "SELECT count(*) FROM leadguard.audit_value");
         assert_eq!(values == "0", expected == "0", "{who}: {values}");
         refused(&mut session, "SELECT * FROM leadguard.audit_log_default", "42501");

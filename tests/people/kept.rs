@@ -37,20 +37,38 @@ fn d27_a_merger_takes_jobs_and_plans_along() {
     let db = company("people_merger");
     accepted(&mut db.admin(), "SELECT leadguard.merge_organization('globex', 'default', 'acquired')");
     let mut ada = db.connect("ada");
-    assert_eq!(rows(&mut ada, "SELECT name, role FROM leadguard.job_function ORDER BY 1"), [["clerk", "COLLABORATOR"], ["sales rep", "CREATOR"]]);
     assert_eq!(
-        rows(&mut ada, "SELECT m.key, f.job_function FROM leadguard.member_function f JOIN leadguard.member m ON m.id = f.member_id ORDER BY 1"),
+        rows(&mut ada, "SELECT name, role FROM leadguard.job_function ORDER BY 1"),
+        [["clerk", "COLLABORATOR"], ["sales rep", "CREATOR"]]
+    );
+    assert_eq!(
+        rows(
+            &mut ada,
+            "SELECT m.key, f.job_function FROM leadguard.member_function f JOIN leadguard.member m ON m.id = f.member_id ORDER BY 1"
+        ),
         [["cara", "sales rep"], ["xena", "clerk"], ["zoe", "sales rep"]]
     );
     assert_eq!(scalar(&mut ada, "SELECT count(*) FROM leadguard.offboarding"), "2");
-    assert_eq!(rows(&mut ada, "SELECT member, beyond FROM leadguard.job_deviations() ORDER BY 1"), [["xena", "{}"], ["zoe", "{ADMIN}"]]);
+    assert_eq!(
+        rows(&mut ada, "SELECT member, beyond FROM leadguard.job_deviations() ORDER BY 1"),
+        [["xena", "{}"], ["zoe", "{ADMIN}"]]
+    );
 }
 
 #[test]
 fn d27_who_goes_to_another_organization_leaves_the_job_behind() {
     let db = company("people_moves");
-    accepted(&mut db.admin(), "INSERT INTO leadguard.organization (key) VALUES ('third'); DELETE FROM leadguard.member_role r USING leadguard.member m WHERE m.id = r.member_id AND m.key = 'xena'; UPDATE leadguard.member SET org_id = (SELECT id FROM leadguard.organization WHERE key = 'third') WHERE key = 'xena'");
-    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.member_function f JOIN leadguard.member m ON m.id = f.member_id WHERE m.key = 'xena'"), "0");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.organization (key) VALUES ('third'); DELETE FROM leadguard.member_role r USING leadguard.member m WHERE m.id = r.member_id AND m.key = 'xena'; UPDATE leadguard.member SET org_id = (SELECT id FROM leadguard.organization WHERE key = 'third') WHERE key = 'xena'",
+    );
+    assert_eq!(
+        scalar(
+            &mut db.admin(),
+            "SELECT count(*) FROM leadguard.member_function f JOIN leadguard.member m ON m.id = f.member_id WHERE m.key = 'xena'"
+        ),
+        "0"
+    );
 }
 
 #[test]
@@ -61,14 +79,26 @@ fn a_dump_brings_it_back() {
     for (tool, name, target) in [("pg_dump", db.name(), "-f"), ("pg_restore", copy.name(), "")] {
         let mut command = db.tool(tool, "postgres");
         command.args(["-d", name]);
-        if target.is_empty() { command.arg(&file) } else { command.args(["-F", "c", target]).arg(&file) };
+        if target.is_empty() {
+            command.arg(&file)
+        } else {
+            command.args(["-F", "c", target]).arg(&file)
+        };
         let output = command.output().expect("the program runs");
         assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
     }
     let _ = std::fs::remove_file(&file);
     for table in [
-        "job_function", "member_function", "offboarding", "delegation", "guest_review", "record_grant", "member_role", "organization",
-        "notification", "approval",
+        "job_function",
+        "member_function",
+        "offboarding",
+        "delegation",
+        "guest_review",
+        "record_grant",
+        "member_role",
+        "organization",
+        "notification",
+        "approval",
     ] {
         let sql = format!("SELECT t::text FROM leadguard.{table} t ORDER BY 1");
         let found = rows(&mut copy.admin(), &sql);

@@ -1,7 +1,7 @@
 //! Leaving in three phases, under two presets.
 
 use crate::lab::{attempt, cannot_work, creates, decision_site, people, seen};
-use leadguard_tests::{Db, accepted, code, leads, org, refused, rows, scalar, set};
+use leadguard_tests::{Db, accepted, code, leads, org, pid, refused, rows, scalar, set};
 
 fn table(found: &[Vec<String>]) -> Vec<String> {
     found.iter().map(|row| row.join(" ")).collect()
@@ -289,19 +289,89 @@ fn d20_what_comes_while_records_are_handed_over_is_not_lost() {
 #[test]
 fn d20_nobody_does_himself_a_favour_with_it() {
     let db = decision_site("leaving_favours");
-    accepted(&mut db.admin(), "INSERT INTO leadguard.role (name, org_id, rank, capabilities) VALUES ('office', 1, 20, '{manage_members,all_records}')");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.role (name, org_id, rank, capabilities) VALUES ('office', 1, 20, '{manage_members,all_records}')",
+    );
     people(&db, "otis office, pal, rex");
     let mut otis = db.connect("otis");
     // A role that he could not give, for somebody who has none.
-    cannot_work(&mut otis, "SELECT * FROM leadguard.offboard_plan('pal', current_date, transition_role => 'COLLABORATOR')");
+    cannot_work(
+        &mut otis,
+        "SELECT * FROM leadguard.offboard_plan('pal', current_date, transition_role => 'COLLABORATOR')",
+    );
     accepted(&mut otis, "SELECT * FROM leadguard.offboard_plan('pal', current_date)");
     assert_eq!(scalar(&mut db.admin(), "SELECT transition_role FROM leadguard.offboarding"), "view_only");
     accepted(&mut db.admin(), "SELECT leadguard.set_rule('crm.site', 'office', 'admin', 'access', 'full')");
     // Nor a territory, which gives access, to a friend.
-    accepted(&mut db.admin(), "INSERT INTO leadguard.territory (key, owner_id) SELECT 'west', id FROM leadguard.member WHERE key = 'rex'");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.territory (key, owner_id) SELECT 'west', id FROM leadguard.member WHERE key = 'rex'",
+    );
     accepted(&mut otis, "SELECT * FROM leadguard.offboard_plan('rex', current_date)");
-    refused(&mut otis, "SELECT * FROM leadguard.offboard_last_day('rex', 'pal2', 'x')".replace("pal2", "bob").as_str(), "42501");
-    accepted(&mut db.admin(), "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'vera') WHERE key = 'rex'");
+    refused(
+        &mut otis,
+        "SELECT * FROM leadguard.offboard_last_day('rex', 'pal2', 'x')".replace("pal2", "bob").as_str(),
+        "42501",
+    );
+    accepted(
+        &mut db.admin(),
+        "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'vera') WHERE key = 'rex'",
+    );
     accepted(&mut otis, "SELECT * FROM leadguard.offboard_last_day('rex', reason => 'x')");
-    assert_eq!(scalar(&mut db.admin(), "SELECT m.key FROM leadguard.territory t JOIN leadguard.member m ON m.id = t.owner_id WHERE t.key = 'west'"), "vera");
+    assert_eq!(
+        scalar(
+            &mut db.admin(),
+            "SELECT m.key FROM leadguard.territory t JOIN leadguard.member m ON m.id = t.owner_id WHERE t.key = 'west'"
+        ),
+        "vera"
+    );
+}
+
+#[test]
+fn d22_a_session_that_dies_in_the_middle_leaves_all_or_nothing() {
+    let db = decision_site("leaving_dies");
+    let keys: Vec<String> = (0..12).map(|n| format!("rep{n}")).collect();
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.member (key, manager_id) SELECT 'rep' || n, m.id FROM leadguard.member m, generate_series(0, 11) n WHERE m.key = 'vera';
+         INSERT INTO crm.site (owner_id, name) SELECT m.id, 'of ' || m.key FROM leadguard.member m, generate_series(1, 20) WHERE m.key LIKE 'rep%'",
+    );
+    let mut admin = db.admin();
+    for round in 0.. {
+        let mut ada = db.connect("ada");
+        let pid = pid(&mut ada);
+        let left = rows(&mut admin, "SELECT key FROM leadguard.member WHERE key LIKE 'rep%' AND active ORDER BY 1");
+        if left.is_empty() {
+            break;
+        }
+        let working = std::thread::spawn(move || {
+            for key in left {
+                if ada
+                    .simple_query(&format!("SELECT * FROM leadguard.offboard_now('{}', reason => 'x')", key[0]))
+                    .is_err()
+                {
+                    break;
+                }
+            }
+        });
+        // Later each time, until all are done.
+        std::thread::sleep(std::time::Duration::from_millis(60 + 150 * round));
+        accepted(&mut admin, &format!("SELECT pg_terminate_backend({pid})"));
+        working.join().expect("the session ended");
+        for key in &keys {
+            let found = rows(
+                &mut admin,
+                &format!(
+                    "SELECT m.active, (SELECT count(*) FROM crm.site s WHERE s.owner_id = m.id),
+                            (SELECT count(*) FROM leadguard.offboarding o WHERE o.member_id = m.id AND o.state = 'ended'),
+                            (SELECT count(*) FROM leadguard.audit_log l WHERE l.action = 'offboard_end' AND l.detail = 'member {key}'),
+                            (SELECT count(*) FROM leadguard.audit_log l JOIN crm.site s ON s.id::text = l.record AND s.name = 'of {key}' WHERE l.action = 'reassign')
+                     FROM leadguard.member m WHERE m.key = '{key}'"
+                ),
+            );
+            let line = table(&found);
+            assert!(line == ["t 20 0 0 0"] || line == ["f 0 1 1 20"], "{key}: {line:?}");
+        }
+    }
 }
