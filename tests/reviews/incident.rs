@@ -14,6 +14,7 @@ fn d34_one_call_shows_everything_that_a_member_has() {
          INSERT INTO leadguard.territory (key, owner_id) SELECT 'north', id FROM leadguard.member WHERE key = 'rep';
          SELECT leadguard.share('crm.lead', '3', 'rep', 'edit')",
     );
+    accepted(&mut db.admin(), "SELECT leadguard.valid_values('crm.lead', 'status', '{secret value}')");
     accepted(&mut db.connect("rep"), "UPDATE crm.lead SET status = 'secret value' WHERE id = 1");
     let mut olga = db.connect("olga");
     let found = rows(&mut olga, "SELECT finding, subject, evidence::text, suggestion FROM leadguard.audit_run('incident', 'rep')");

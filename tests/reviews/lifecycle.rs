@@ -16,7 +16,7 @@ fn state(db: &Db) -> String {
 #[test]
 fn k48_a_finding_stays_open_until_it_is_solved_and_opens_again() {
     let db = lab("lifecycle");
-    give(&db, "rep", "ADMIN");
+    give(&db, "rep", "data_owner");
     found(&db, "quarterly", "too_many_admins");
     let first = scalar(&mut db.connect("olga"), "SELECT first_seen FROM leadguard.findings()  WHERE finding = 'too_many_admins'");
     found(&db, "monthly", "too_many_admins");
@@ -30,7 +30,7 @@ fn k48_a_finding_stays_open_until_it_is_solved_and_opens_again() {
     assert_eq!(state(&db), "open", "nobody has looked again");
     found(&db, "monthly", "too_many_admins");
     assert_eq!(state(&db), "resolved | no longer found");
-    give(&db, "rep", "ADMIN");
+    give(&db, "rep", "data_owner");
     found(&db, "quarterly", "too_many_admins");
     assert_eq!(state(&db), "open | resolved no longer found");
 }
@@ -38,7 +38,7 @@ fn k48_a_finding_stays_open_until_it_is_solved_and_opens_again() {
 #[test]
 fn k48_findings_are_resolved_and_accepted_with_a_reason() {
     let db = lab("resolving");
-    give(&db, "rep", "ADMIN");
+    give(&db, "rep", "data_owner");
     found(&db, "quarterly", "too_many_admins");
     let mut olga = db.connect("olga");
     let id = scalar(&mut olga, "SELECT id FROM leadguard.findings() WHERE finding = 'too_many_admins'");
@@ -62,7 +62,7 @@ fn k48_findings_are_resolved_and_accepted_with_a_reason() {
 #[test]
 fn k48_two_reviews_at_once_make_one_finding() {
     let db = lab("at_once");
-    give(&db, "rep", "ADMIN");
+    give(&db, "rep", "data_owner");
     let (mut one, mut two) = (db.connect("olga"), db.connect("otto"));
     accepted(&mut one, "BEGIN");
     accepted(&mut one, "SELECT count(*) FROM leadguard.audit_run('quarterly')");
@@ -79,7 +79,7 @@ fn k48_two_reviews_at_once_make_one_finding() {
 #[test]
 fn k48_reviews_and_findings_are_dumped() {
     let db = lab("dumped");
-    give(&db, "rep", "ADMIN");
+    give(&db, "rep", "data_owner");
     found(&db, "quarterly", "too_many_admins");
     let file = std::env::temp_dir().join(format!("{}.sql", db.name()));
     let file = file.to_str().expect("a path of text");
