@@ -3,16 +3,20 @@
 -- leadguard.run_review, which calls them as the owner of the extension.
 
 CREATE FUNCTION leadguard.review_admins(org bigint)
-RETURNS TABLE (id bigint, key text, role text)
+RETURNS TABLE (id bigint, key text, role text, place bigint)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT m.id, m.key, mr.role
-    FROM leadguard.member m
-    JOIN leadguard.member_role mr ON mr.member_id = m.id
-    JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
-    WHERE m.org_id = $1 AND m.active
+    -- First the first holder of each role, because a role must not lose its last one.
+    SELECT h.id, h.key, h.role, dense_rank() OVER (ORDER BY h.first, h.id)
+    FROM (SELECT n.id, n.key, n.role, min(n.number) OVER (PARTITION BY n.id) AS first
+          FROM (SELECT m.id, m.key, mr.role, row_number() OVER (PARTITION BY mr.role ORDER BY m.id) AS number
+                FROM leadguard.member m
+                JOIN leadguard.member_role mr ON mr.member_id = m.id
+                JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
+                WHERE m.org_id = $1 AND m.active) n) h
 $$;
-COMMENT ON FUNCTION leadguard.review_admins(bigint) IS 'Internal: active members with a role of rank 90 or more and the capability administer.';
+COMMENT ON FUNCTION leadguard.review_admins(bigint) IS
+'Internal: active members with a role of rank 90 or more and the capability administer, in the order in which they had better keep it.';
 
 CREATE FUNCTION leadguard.review_takes_role(key text, role text)
 RETURNS text LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -25,7 +29,7 @@ CREATE FUNCTION leadguard.review_too_many_admins(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.key, a.role, dense_rank() OVER (ORDER BY a.id) AS place FROM leadguard.review_admins($1) a)
+    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a)
     SELECT 'high', 'organization ' || o.key,
            jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a), 'at_most', 2),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a WHERE a.place > 2)
@@ -38,11 +42,11 @@ CREATE FUNCTION leadguard.review_everyone_admin(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.id, a.key, a.role, dense_rank() OVER (ORDER BY a.id) AS place FROM leadguard.review_admins($1) a),
+    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a),
          person AS (SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.active AND m.kind = 'person')
     SELECT 'high', 'organization ' || o.key, jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a)),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a
-            WHERE a.place > 1)
+            WHERE a.place > (SELECT count(DISTINCT d.role) FROM admin d))
     FROM leadguard.organization o
     WHERE o.id = $1 AND (SELECT count(*) FROM person) > 1 AND NOT EXISTS (SELECT FROM person p WHERE p.id NOT IN (SELECT a.id FROM admin a))
 $$;

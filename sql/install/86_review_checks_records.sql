@@ -191,7 +191,7 @@ AS $$
     FROM (SELECT l.transaction, l.target, min(l.target_name) AS target_name, l.action, count(*) AS records, min(l.at) AS at,
                  min(l.session_role) AS session_role, min(l.member_key) AS member_key
           FROM leadguard.audit_log l
-          WHERE l.at >= $2 AND l.organization = $1 AND l.record IS NOT NULL AND l.action IN ('insert', 'update', 'archive', 'delete', 'reassign')
+          WHERE l.at >= $2 AND l.organization = $1 AND l.record IS NOT NULL AND l.action IN ('create', 'update', 'archive', 'delete', 'reassign')
           GROUP BY l.transaction, l.target, l.action) w
     WHERE w.records >= leadguard.review_switch(w.target, 'batch_from', '10')::bigint
       AND NOT EXISTS (SELECT FROM leadguard.audit_log b WHERE b.transaction = w.transaction AND b.target = w.target AND b.action = 'batch' AND b.at >= w.at - interval '1 day')

@@ -162,10 +162,11 @@ AS $$
 DECLARE
     item record;
     new_owner text := coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = org),
-                               (SELECT a.key FROM leadguard.review_admins(org) a ORDER BY a.id LIMIT 1));
+                               (SELECT a.key FROM leadguard.review_admins(org) a ORDER BY a.place LIMIT 1));
 BEGIN
     FOR item IN
-        SELECT p.*, coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.readable,
+        SELECT p.*, CASE WHEN leadguard.review_is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
+               coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.readable,
                (SELECT y.typcategory = 'N' FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
                 WHERE a.attrelid = p.target AND a.attname = p.owner_column AND NOT a.attisdropped) AS by_id
         FROM jsonb_to_recordset(owners) o (target oid, without bigint, unknown bigint, readable boolean)
@@ -178,10 +179,10 @@ BEGIN
             PERFORM leadguard.review_note(review, org, 'record_without_owner', true, 'medium', 'table ' || item.shown::text,
                 jsonb_build_object('table', item.shown::text, 'without', item.without, 'unknown', item.unknown,
                                    'counted_for', coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member()), session_user::text)),
-                format('SELECT leadguard.reassign(%L, t.%I::text, owner => %L, reason => ''had no owner'') FROM %s t WHERE %s(t.%I IS NULL OR NOT EXISTS (SELECT FROM leadguard.member m WHERE m.active AND m.%s::text = t.%I::text));',
-                       item.shown::text, item.id_column, new_owner, item.shown,
+                format('SELECT leadguard.reassign(%L, t.%I::text, owner => %L, reason => ''had no owner'') FROM %s t WHERE %s(t.%I IS NULL OR NOT EXISTS (SELECT FROM leadguard.member m WHERE %sm.%s::text = t.%I::text));',
+                       item.read_from::text, item.id_column, new_owner, item.read_from,
                        CASE WHEN item.archived_at_column IS NOT NULL THEN format('t.%I IS NULL AND ', item.archived_at_column) ELSE '' END,
-                       item.owner_column, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
+                       item.owner_column, CASE WHEN leadguard.review_is_unbound() THEN 'm.active AND ' ELSE '' END, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
         END IF;
     END LOOP;
 END

@@ -10,6 +10,7 @@ use crate::questions::record::as_caller;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
+use std::collections::HashSet;
 
 /// A protected table with an owner column, as the caller reads it.
 struct Owned {
@@ -19,7 +20,8 @@ struct Owned {
     owner_by_id: bool,
     archived_at: Option<String>,
     organization: Option<String>,
-    organization_by_id: bool,
+    /// What that column says of the organization under review.
+    own: String,
 }
 
 /// Holds a review, of each organization that the caller may review and asks for; returns their numbers. Members with the
@@ -64,11 +66,22 @@ fn without_owner(organization: i64) -> String {
     let counts: Vec<String> = owned(organization)
         .iter()
         .map(|table| {
-            let (without, unknown) = as_caller(|| count(table, organization)).unwrap_or_default();
-            let readable = as_caller(|| is_readable(table.shown));
             let target = table.target.to_u32();
+            let Some(owners) = as_caller(|| owners(table)) else {
+                return format!("{{\"target\": {target}, \"without\": 0, \"unknown\": 0, \"readable\": false}}");
+            };
+            let named: Vec<String> = owners.iter().filter_map(|(owner, _)| owner.clone()).collect();
+            let active = active(&named, table.owner_by_id, organization);
+            let (mut without, mut unknown) = (0, 0);
+            for (owner, count) in owners {
+                match owner {
+                    None => without += count,
+                    Some(owner) if !active.contains(&owner) => unknown += count,
+                    Some(_) => {}
+                }
+            }
             format!(
-                "{{\"target\": {target}, \"without\": {without}, \"unknown\": {unknown}, \"readable\": {readable}}}"
+                "{{\"target\": {target}, \"without\": {without}, \"unknown\": {unknown}, \"readable\": true}}"
             )
         })
         .collect();
@@ -83,8 +96,10 @@ fn owned(organization: i64) -> Vec<Owned> {
         sql::query(
             "SELECT p.target::oid, CASE WHEN $2 THEN p.target ELSE coalesce(p.concealed_by, p.target) END::oid, \
                     p.owner_column::text, o.atttypid IN (20, 21, 23), p.archived_at_column::text, \
-                    p.organization_column::text, g.atttypid IN (20, 21, 23) \
+                    p.organization_column::text, \
+                    CASE WHEN g.atttypid IN (20, 21, 23) THEN r.id::text ELSE r.key END \
              FROM leadguard.protected_table p \
+             JOIN leadguard.organization r ON r.id = $1 \
              JOIN pg_attribute o ON o.attrelid = p.target AND o.attname = p.owner_column AND NOT o.attisdropped \
              LEFT JOIN pg_attribute g ON g.attrelid = p.target AND g.attname = p.organization_column AND NOT g.attisdropped \
              WHERE p.organization_column IS NOT NULL OR p.org_id = $1 ORDER BY p.target::text",
@@ -99,7 +114,7 @@ fn owned(organization: i64) -> Vec<Owned> {
                         owner_by_id: row.bool(3),
                         archived_at: row.text(4),
                         organization: row.text(5),
-                        organization_by_id: row.bool(6),
+                        own: row.text(6).unwrap_or_default(),
                     });
                 }
             },
@@ -120,27 +135,34 @@ fn is_readable(relation: Oid) -> bool {
     readable
 }
 
-/// As the caller: None for a table that he may not read.
-fn count(table: &Owned, organization: i64) -> Option<(i64, i64)> {
+/// Owners with the number of their records, as the caller reads them; None for a table that he may not read.
+fn owners(table: &Owned) -> Option<Vec<(Option<String>, i64)>> {
     let name = names::relation(table.shown).filter(|_| is_readable(table.shown))?;
     let owner = quote(&table.owner);
-    let mut terms = vec!["true".to_owned()];
+    let mut terms = vec!["$1::text IS NOT NULL".to_owned()];
     terms.extend(table.archived_at.as_ref().map(|at| format!("t.{} IS NULL", quote(at))));
-    terms.extend(table.organization.as_ref().map(|column| {
-        let own = if table.organization_by_id { "id" } else { "key" };
-        format!("t.{}::text = (SELECT o.{own}::text FROM leadguard.organization o WHERE o.id = $1)", quote(column))
-    }));
-    let by = if table.owner_by_id { "id" } else { "key" };
-    let text = format!(
-        "SELECT coalesce(sum(n.count) FILTER (WHERE n.owner IS NULL), 0)::bigint, \
-                coalesce(sum(n.count) FILTER (WHERE n.owner IS NOT NULL AND NOT EXISTS ( \
-                    SELECT FROM leadguard.member m WHERE m.active AND m.org_id = $1 AND m.{by}::text = n.owner)), 0)::bigint \
-         FROM (SELECT t.{owner}::text AS owner, count(*) AS count FROM {name} t WHERE {} GROUP BY 1) n",
-        terms.join(" AND ")
-    );
-    let mut counted = None;
-    sql::query_once(&text, &[Param::Int(Some(organization))], Sees::Now, &mut |row| {
-        counted = row.int(0).zip(row.int(1));
+    terms.extend(table.organization.as_ref().map(|column| format!("t.{}::text = $1", quote(column))));
+    let text =
+        format!("SELECT t.{owner}::text, count(*) FROM {name} t WHERE {} GROUP BY 1", terms.join(" AND "));
+    let mut found = Vec::new();
+    sql::query_once(&text, &[Param::Text(Some(&table.own))], Sees::Now, &mut |row| {
+        found.push((row.text(0), row.int(1).unwrap_or_default()));
     });
-    counted
+    Some(found)
+}
+
+/// Those of the names that are active members of the organization.
+fn active(names: &[String], by_id: bool, organization: i64) -> HashSet<String> {
+    let mut found = HashSet::new();
+    let params = [Param::Texts(names), Param::Bool(by_id), Param::Int(Some(organization))];
+    as_extension(|| {
+        sql::query(
+            "SELECT n FROM unnest($1::text[]) n JOIN leadguard.member m \
+                 ON m.active AND m.org_id = $3 AND n = CASE WHEN $2 THEN m.id::text ELSE m.key END",
+            &params,
+            Sees::Now,
+            &mut |row| found.extend(row.text(0)),
+        )
+    });
+    found
 }

@@ -1,0 +1,64 @@
+//! After an incident.
+
+use crate::lab::*;
+use leadguard_tests::*;
+
+#[test]
+fn d34_one_call_shows_everything_that_a_member_has() {
+    let db = lab("incident");
+    give(&db, "rep", "lead_manager");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.team (key) VALUES ('blue');
+         INSERT INTO leadguard.team_member (team_id, member_id) SELECT t.id, m.id FROM leadguard.team t, leadguard.member m WHERE m.key = 'rep';
+         INSERT INTO leadguard.territory (key, owner_id) SELECT 'north', id FROM leadguard.member WHERE key = 'rep';
+         SELECT leadguard.share('crm.lead', '3', 'rep', 'edit')",
+    );
+    accepted(&mut db.admin(), "SELECT leadguard.valid_values('crm.lead', 'status', '{secret value}')");
+    accepted(&mut db.connect("rep"), "UPDATE crm.lead SET status = 'secret value' WHERE id = 1");
+    let mut olga = db.connect("olga");
+    let found = rows(&mut olga, "SELECT finding, subject, evidence::text, suggestion FROM leadguard.audit_run('incident', 'rep')");
+    let section = |name: &str| found.iter().find(|r| r[1] == name).map(|r| r[2].clone()).unwrap_or_default();
+    for (name, what) in [
+        ("login", &*db.role("rep")),
+        ("roles", "lead_manager"),
+        ("teams", "blue"),
+        ("territories", "north"),
+        ("grants", "\"record\": \"3\""),
+        ("rules", "own access full"),
+        ("activity", "update"),
+    ] {
+        assert!(section(name).contains(what), "{name}: {}", section(name));
+    }
+    assert!(!format!("{found:?}").contains("secret value"), "no value of a record");
+    let id = scalar(&mut olga, "SELECT id FROM leadguard.findings() WHERE finding = 'incident' AND subject = 'member rep'");
+    crate::lab::found(&db, "quarterly", "incident");
+    assert_eq!(scalar(&mut olga, &format!("SELECT status FROM leadguard.finding WHERE id = {id}")), "open", "it stays");
+    accepted(&mut olga, &format!("SELECT leadguard.resolve_finding({id}, 'resolved', 'passwords are changed, logins no longer shared')"));
+    for row in found.iter().filter(|r| r[3] != "∅") {
+        accepted(&mut db.admin(), &row[3]);
+    }
+    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.record_grant"), "0");
+}
+
+#[test]
+fn d34_an_incident_is_about_a_member_of_ones_own_organization() {
+    let db = lab("incident_whose");
+    let mut olga = db.connect("olga");
+    for call in [
+        "audit_run('incident')",
+        "audit_run('incident', 'zed')",
+        "audit_run('incident', 'nobody')",
+        "audit_run('quarterly', 'rep')",
+        "audit_run('yearly')",
+        "audit_run(NULL)",
+        "audit_run('monthly', since => now() + interval '1 day')",
+        "audit_run('monthly', organization => 'globex')",
+        "audit_run('monthly', organization => 'nowhere')",
+    ] {
+        assert_eq!(code(&mut olga, &format!("SELECT leadguard.{call}")), "22023", "{call}");
+    }
+    accepted(&mut db.admin(), "SELECT leadguard.audit_run('incident', 'zed')");
+    assert_eq!(rows(&mut olga, "SELECT * FROM leadguard.findings(NULL)").len(), 0);
+    assert_eq!(rows(&mut db.connect("zoe"), "SELECT * FROM leadguard.findings(NULL)").len(), 1);
+}

@@ -1,0 +1,96 @@
+//! Findings stay until they are solved.
+
+use crate::lab::*;
+use leadguard_tests::*;
+
+
+fn state(db: &Db) -> String {
+    scalar(
+        &mut db.connect("olga"),
+        "SELECT concat_ws(' | ', status, resolution, resolved_by, (SELECT string_agg(concat_ws(' ', h ->> 'status', h ->> 'resolution', h ->> 'by'), ', ')
+                FROM leadguard.finding x, jsonb_array_elements(x.history) h WHERE x.id = f.id))
+         FROM leadguard.findings(NULL) f WHERE finding = 'too_many_admins'",
+    )
+}
+
+#[test]
+fn k48_a_finding_stays_open_until_it_is_solved_and_opens_again() {
+    let db = lab("lifecycle");
+    give(&db, "rep", "data_owner");
+    found(&db, "quarterly", "too_many_admins");
+    let first = scalar(&mut db.connect("olga"), "SELECT first_seen FROM leadguard.findings()  WHERE finding = 'too_many_admins'");
+    found(&db, "monthly", "too_many_admins");
+    assert_eq!(state(&db), "open");
+    assert_eq!(
+        scalar(&mut db.connect("olga"), "SELECT count(*) || ' ' || min(first_seen) FROM leadguard.findings() WHERE finding = 'too_many_admins'"),
+        format!("1 {first}"),
+        "one finding, seen twice"
+    );
+    accepted(&mut db.admin(), "DELETE FROM leadguard.member_role r USING leadguard.member m WHERE m.id = r.member_id AND m.key = 'rep'");
+    assert_eq!(state(&db), "open", "nobody has looked again");
+    found(&db, "monthly", "too_many_admins");
+    assert_eq!(state(&db), "resolved | no longer found");
+    give(&db, "rep", "data_owner");
+    found(&db, "quarterly", "too_many_admins");
+    assert_eq!(state(&db), "open | resolved no longer found");
+}
+
+#[test]
+fn k48_findings_are_resolved_and_accepted_with_a_reason() {
+    let db = lab("resolving");
+    give(&db, "rep", "data_owner");
+    found(&db, "quarterly", "too_many_admins");
+    let mut olga = db.connect("olga");
+    let id = scalar(&mut olga, "SELECT id FROM leadguard.findings() WHERE finding = 'too_many_admins'");
+    let call = |status: &str, resolution: &str| format!("SELECT leadguard.resolve_finding({id}, '{status}', '{resolution}')");
+    assert_eq!(code(&mut olga, &call("resolved", " ")), "22023");
+    assert_eq!(code(&mut olga, &call("gone", "x")), "22023");
+    assert_eq!(code(&mut olga, &call("open", "x")), "55000");
+    accepted(&mut olga, &call("accepted", "for the holidays"));
+    assert_eq!(state(&db), "accepted | for the holidays | olga");
+    found(&db, "quarterly", "too_many_admins");
+    assert_eq!(state(&db), "accepted | for the holidays | olga", "what was accepted stays so");
+    accepted(&mut olga, &call("resolved", "done"));
+    found(&db, "quarterly", "too_many_admins");
+    assert_eq!(state(&db), "open | accepted for the holidays olga, resolved done olga", "it was not");
+    assert_eq!(
+        scalar(&mut olga, "SELECT count(*) FROM leadguard.audit_log WHERE action = 'resolve_finding' AND reason = 'done'"),
+        "1"
+    );
+}
+
+#[test]
+fn k48_two_reviews_at_once_make_one_finding() {
+    let db = lab("at_once");
+    give(&db, "rep", "data_owner");
+    let (mut one, mut two) = (db.connect("olga"), db.connect("otto"));
+    accepted(&mut one, "BEGIN");
+    accepted(&mut one, "SELECT count(*) FROM leadguard.audit_run('quarterly')");
+    let second = std::thread::spawn(move || {
+        accepted(&mut two, "SELECT count(*) FROM leadguard.audit_run('quarterly')");
+    });
+    accepted(&mut one, "SELECT pg_sleep(0.3)");
+    accepted(&mut one, "COMMIT");
+    second.join().expect("the second review ends");
+    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.finding WHERE finding = 'too_many_admins'"), "1");
+    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.review"), "2");
+}
+
+#[test]
+fn k48_reviews_and_findings_are_dumped() {
+    let db = lab("dumped");
+    give(&db, "rep", "data_owner");
+    found(&db, "quarterly", "too_many_admins");
+    let file = std::env::temp_dir().join(format!("{}.sql", db.name()));
+    let file = file.to_str().expect("a path of text");
+    let dump = db.tool("pg_dump", "postgres").args(["-f", file, "-d", db.name()]).output().expect("pg_dump starts");
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    let target = Db::bare("restored");
+    let restore = target.tool("psql", "postgres").args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", target.name(), "-f", file]).output().expect("psql starts");
+    assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
+    std::fs::remove_file(file).expect("the dump goes");
+    let all = "SELECT string_agg(concat_ws(' ', id, finding, subject, status), ',' ORDER BY id) FROM leadguard.finding";
+    assert_eq!(scalar(&mut target.admin(), all), scalar(&mut db.admin(), all));
+    accepted(&mut target.admin(), "SELECT * FROM leadguard.audit_run('quarterly')");
+    assert_eq!(scalar(&mut target.admin(), "SELECT count(*) FROM leadguard.finding WHERE finding = 'unapproved_schema_change'"), "0");
+}
