@@ -75,11 +75,8 @@ pub(super) struct Present {
 pub(super) fn present(locked: bool) -> Present {
     let mut found = None;
     let mut take = |row: &sql::Row| {
-        found = row.text(0).zip(row.int(1)).zip(row.int(2)).map(|((life, since), sealed)| Present {
-            life,
-            since,
-            sealed,
-        });
+        found =
+            row.text(0).zip(row.int(1)).zip(row.int(2)).map(|((life, since), sealed)| Present { life, since, sealed });
     };
     if locked {
         let text = "SELECT life, since, sealed FROM leadguard.audit_life FOR UPDATE";

@@ -64,10 +64,7 @@ pub(super) fn all() -> HashMap<String, Retired> {
     retired
 }
 
-type Gone = TableIterator<
-    'static,
-    (pgrx::name!(partition, String), pgrx::name!(rows, i64), pgrx::name!(seals, i64)),
->;
+type Gone = TableIterator<'static, (pgrx::name!(partition, String), pgrx::name!(rows, i64), pgrx::name!(seals, i64))>;
 
 /// Drops the partitions of the months that ended before a date. Superusers, else 42501; 22023 for a date that is not
 /// over; 55000 unless all of their rows are sealed and the audit is sound.

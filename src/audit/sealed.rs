@@ -211,14 +211,8 @@ impl Work {
         let month = seal::month(at);
         let found = seal::covering(&self.lives, at, transaction);
         let number = found.map(|(life, place)| self.lives[life].seals[place].number);
-        let report = |problem, seal, detail| Problem {
-            problem,
-            seal,
-            id: Some(id),
-            at: Some(at),
-            detail,
-            organization: whose,
-        };
+        let report =
+            |problem, seal, detail| Problem { problem, seal, id: Some(id), at: Some(at), detail, organization: whose };
         let mut wrong = Vec::new();
         if at >= self.since || number.is_some_and(|_| found.is_some_and(|place| self.is_concerned(place))) {
             verify::check(row, &mut wrong);
@@ -238,9 +232,10 @@ impl Work {
         }
         let key = (place.0, place.1, month);
         if expected.get(&key).is_some_and(|ids| ids.contains(id)) {
-            let passing = self.passing.entry(key).or_insert_with_key(|(_, _, month)| {
-                writer::with_key(|secret| Passing::new(secret, month))
-            });
+            let passing = self
+                .passing
+                .entry(key)
+                .or_insert_with_key(|(_, _, month)| writer::with_key(|secret| Passing::new(secret, month)));
             let mac = row.text(16).unwrap_or_default();
             passing.add(at, id, &bytes(&mac));
         } else if !self.lives[place.0].seals[place.1].follows_gap {

@@ -138,7 +138,8 @@ impl Rows {
 /// The rows of a transaction that was prepared before the chain began would come in after its first seal, and belong
 /// to it.
 fn wait_for_prepared(present: &Present) {
-    let text = "SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() AND prepared < $1";
+    let text =
+        "SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() AND prepared < $1";
     if sql::first_int(text, &[Param::Timestamp(Some(present.since))], Sees::Statement) != Some(0) {
         failure("55000", "the audit cannot be sealed yet")
             .detail("A transaction is prepared since before this database had a chain of seals.")

@@ -220,7 +220,10 @@ mod tests {
         assert_eq!(n.to_string(), "1-3,7-8,10");
         assert_eq!(Numbers::parse("1-3,7-8,10").unwrap(), n);
         assert!(n.contains(2) && !n.contains(4) && n.contains(10) && !n.contains(11));
-        assert_eq!(n.without(&Numbers::parse("2,7-9").unwrap(), 3), [1, 3, 8][..2].iter().copied().chain([10]).collect::<Vec<_>>());
+        assert_eq!(
+            n.without(&Numbers::parse("2,7-9").unwrap(), 3),
+            [1, 3, 8][..2].iter().copied().chain([10]).collect::<Vec<_>>()
+        );
         assert_eq!(Numbers::parse("").unwrap(), Numbers::default());
     }
 
@@ -247,7 +250,9 @@ mod tests {
     #[test]
     fn months() {
         const DAY: i64 = 86_400_000_000;
-        for (day, expected) in [(0, "2000-01"), (-1, "1999-12"), (59, "2000-02"), (60, "2000-03"), (9_831, "2026-12"), (9_830, "2026-11")] {
+        for (day, expected) in
+            [(0, "2000-01"), (-1, "1999-12"), (59, "2000-02"), (60, "2000-03"), (9_831, "2026-12"), (9_830, "2026-11")]
+        {
             assert_eq!(month(day * DAY), expected, "{day}");
         }
         assert_eq!(month(9_831 * DAY - 1), "2026-11");

@@ -19,14 +19,17 @@ fn january(db: &Db) {
              FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only()",
     );
     let secret = scalar(&mut admin, "SELECT encode(key, 'hex') FROM leadguard.secret WHERE name = 'audit'");
-    let secret: Vec<u8> = (0..secret.len()).step_by(2).map(|i| u8::from_str_radix(&secret[i..i + 2], 16).unwrap()).collect();
+    let secret: Vec<u8> =
+        (0..secret.len()).step_by(2).map(|i| u8::from_str_radix(&secret[i..i + 2], 16).unwrap()).collect();
     let key = digest::Key::new(&secret).unwrap();
     for id in 900_001..900_006_i64 {
         let transaction = scalar(&mut admin, "SELECT pg_current_xact_id()");
         let day = 7_000 + 305 + id % 10; // days since 2000-01-01
         let at = day * 86_400_000_000;
-        let head = key.digest("row").number(Some(at)).text(&transaction).text("old").text("old").number(None).optional(None);
-        let head = head.number(Some(1)).optional(Some("crm.lead")).text("purge").optional(None).number(None).optional(None);
+        let head =
+            key.digest("row").number(Some(at)).text(&transaction).text("old").text("old").number(None).optional(None);
+        let head =
+            head.number(Some(1)).optional(Some("crm.lead")).text("purge").optional(None).number(None).optional(None);
         let mac = head.number(Some(id)).optional(Some("77")).text("{}").number(Some(0)).hex();
         accepted(
             &mut admin,
@@ -57,8 +60,11 @@ fn k53_a_month_is_retired_and_its_proof_stays() {
     refused(&mut admin, "SELECT * FROM leadguard.audit_retire(NULL)", "22023");
     refused(&mut admin, "SELECT * FROM leadguard.audit_retire(current_date + 40)", "22023");
     // Not while something is wrong.
-    accepted(&mut admin, "BEGIN; SET LOCAL row_security = off; ALTER TABLE leadguard.audit_log_2020_01 DISABLE TRIGGER ALL;
-                          DELETE FROM leadguard.audit_log_2020_01 WHERE id = 900003");
+    accepted(
+        &mut admin,
+        "BEGIN; SET LOCAL row_security = off; ALTER TABLE leadguard.audit_log_2020_01 DISABLE TRIGGER ALL;
+                          DELETE FROM leadguard.audit_log_2020_01 WHERE id = 900003",
+    );
     assert_eq!(problems(&mut admin), ["the row is missing 1 #"]);
     refused(&mut admin, retire, "55000");
     accepted(&mut admin, "ROLLBACK");
@@ -72,7 +78,12 @@ fn k53_a_month_is_retired_and_its_proof_stays() {
     let open = "BEGIN; SET LOCAL row_security = off; ALTER TABLE leadguard.audit_value DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_retired DISABLE TRIGGER ALL; DO $$
         DECLARE part regclass; BEGIN FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'leadguard.audit_log'::regclass LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', part); END LOOP; END $$; ALTER TABLE leadguard.audit_log DISABLE TRIGGER ALL;";
-    accepted(&mut admin, &format!("{open} DELETE FROM leadguard.audit_value WHERE record = '1'; DELETE FROM leadguard.audit_log WHERE record = '1' AND action = 'update'"));
+    accepted(
+        &mut admin,
+        &format!(
+            "{open} DELETE FROM leadguard.audit_value WHERE record = '1'; DELETE FROM leadguard.audit_log WHERE record = '1' AND action = 'update'"
+        ),
+    );
     assert_eq!(problems(&mut admin), ["the row is missing 1 #", "the row is missing 2 #"]);
     accepted(&mut admin, "ROLLBACK");
     // Nothing comes back into the month, and the proof is one.

@@ -54,7 +54,8 @@ fn after(admin: &mut Client, sql: &str) -> Vec<String> {
 }
 
 /// What somebody who owns the server can do.
-const OPEN: &str = "ALTER TABLE leadguard.audit_log_default DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_log DISABLE TRIGGER ALL;
+const OPEN: &str =
+    "ALTER TABLE leadguard.audit_log_default DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_log DISABLE TRIGGER ALL;
     ALTER TABLE leadguard.audit_value DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_seal DISABLE TRIGGER ALL;";
 
 const NOT_SEALED: &str = "the row was not there when it should have been sealed";
@@ -81,7 +82,9 @@ fn k48_a_changed_missing_or_inserted_row_is_found() {
     let db = sealed("au_seal_rows");
     let mut admin = db.admin();
     let last = "(SELECT max(id) FROM leadguard.audit_log_default)";
-    let gone = format!("DELETE FROM leadguard.audit_value WHERE audit_id = {last}; DELETE FROM leadguard.audit_log_default WHERE id = {last}");
+    let gone = format!(
+        "DELETE FROM leadguard.audit_value WHERE audit_id = {last}; DELETE FROM leadguard.audit_log_default WHERE id = {last}"
+    );
     assert_eq!(after(&mut admin, &gone), ["the row is missing 3 #"]);
     let changed = format!("UPDATE leadguard.audit_log_default SET member_key = 'carl' WHERE id = {last}");
     assert_eq!(after(&mut admin, &changed), ["the row is not as it was written 3 #"]);
@@ -89,7 +92,10 @@ fn k48_a_changed_missing_or_inserted_row_is_found() {
     let mac = format!(
         "UPDATE leadguard.audit_log_default SET mac = (SELECT mac FROM leadguard.audit_log_default WHERE id = {last} - 1) WHERE id = {last}"
     );
-    assert_eq!(after(&mut admin, &mac), ["the row is not as it was written 3 #", "the rows are not as they were sealed 3"]);
+    assert_eq!(
+        after(&mut admin, &mac),
+        ["the row is not as it was written 3 #", "the rows are not as they were sealed 3"]
+    );
     let copy = |id: &str| {
         format!(
             "INSERT INTO leadguard.audit_log SELECT {id}, at, transaction, session_role, outer_role, member_id, member_key, organization,
@@ -100,15 +106,26 @@ fn k48_a_changed_missing_or_inserted_row_is_found() {
     assert_eq!(after(&mut admin, &copy("-id")), twice);
     // Moved to another time, and so to another place.
     let moved = format!("UPDATE leadguard.audit_log_default SET transaction = '3' WHERE id = {last}");
-    let expected = ["the row is missing 3 #".to_string(), "the row is not as it was written 1 #".into(), format!("{NOT_SEALED} 1 #")];
+    let expected = [
+        "the row is missing 3 #".to_string(),
+        "the row is not as it was written 1 #".into(),
+        format!("{NOT_SEALED} 1 #"),
+    ];
     assert_eq!(after(&mut admin, &moved), expected);
     let later = format!("UPDATE leadguard.audit_log_default SET transaction = '4000000000000' WHERE id = {last}");
-    let expected = ["the row is missing 3 #", "the row is not as it was written #", "the row names a transaction that has not been #"];
+    let expected = [
+        "the row is missing 3 #",
+        "the row is not as it was written #",
+        "the row names a transaction that has not been #",
+    ];
     assert_eq!(after(&mut admin, &later), expected);
     // All of a seal, and all of them.
     let (values, all) = ("DELETE FROM leadguard.audit_value", "DELETE FROM leadguard.audit_log_default");
     assert_eq!(after(&mut admin, &format!("{values}; {all} WHERE id > {last} - 3")), ["the row is missing 3 #"]);
-    assert_eq!(after(&mut admin, &format!("{values}; {all}")), ["the row is missing 1 #", "the row is missing 2 #", "the row is missing 3 #"]);
+    assert_eq!(
+        after(&mut admin, &format!("{values}; {all}")),
+        ["the row is missing 1 #", "the row is missing 2 #", "the row is missing 3 #"]
+    );
     assert_eq!(
         after(&mut admin, &format!("{gone}; SELECT 1")),
         ["the row is missing 3 #"],
@@ -117,7 +134,13 @@ fn k48_a_changed_missing_or_inserted_row_is_found() {
     );
     // What nobody has sealed may be forged only with the key: that shows as ever.
     change(&mut admin, 4, "open");
-    assert_eq!(after(&mut admin, "UPDATE leadguard.audit_log_default SET action = 'x' WHERE record = '4' AND action = 'update'"), ["the row is not as it was written #"]);
+    assert_eq!(
+        after(
+            &mut admin,
+            "UPDATE leadguard.audit_log_default SET action = 'x' WHERE record = '4' AND action = 'update'"
+        ),
+        ["the row is not as it was written #"]
+    );
     holds(&mut admin);
 }
 
@@ -244,9 +267,15 @@ fn k48_seals_among_many_writers() {
                 scope.spawn(move || {
                     for n in 0..40 {
                         let end = if n % 5 == 0 { "ROLLBACK" } else { "COMMIT" };
-                        accepted(&mut client, &format!("BEGIN; UPDATE crm.lead SET name = 'n{n}' WHERE id = {id}; SAVEPOINT s"));
+                        accepted(
+                            &mut client,
+                            &format!("BEGIN; UPDATE crm.lead SET name = 'n{n}' WHERE id = {id}; SAVEPOINT s"),
+                        );
                         accepted(&mut client, &format!("UPDATE crm.lead SET name = 'm{n}' WHERE id = {id}"));
-                        accepted(&mut client, &format!("ROLLBACK TO s; UPDATE crm.lead SET name = 'o{n}' WHERE id = {id}; {end}"));
+                        accepted(
+                            &mut client,
+                            &format!("ROLLBACK TO s; UPDATE crm.lead SET name = 'o{n}' WHERE id = {id}; {end}"),
+                        );
                     }
                 })
             })
@@ -304,7 +333,12 @@ fn k48_auditors_seal_and_see_their_organization() {
     }
     refused(&mut tina, "SELECT * FROM leadguard.verify_audit(NULL)", "22023");
     // An attack on a row of the default organization.
-    accepted(&mut admin, &format!("{OPEN} SET row_security = off; UPDATE leadguard.audit_log_default SET session_role = 'x' WHERE id = (SELECT max(id) FROM leadguard.audit_log_default)"));
+    accepted(
+        &mut admin,
+        &format!(
+            "{OPEN} SET row_security = off; UPDATE leadguard.audit_log_default SET session_role = 'x' WHERE id = (SELECT max(id) FROM leadguard.audit_log_default)"
+        ),
+    );
     let (own, other) = (["the row is not as it was written 5 #"], ["the row is not as it was written 5"]);
     assert_eq!(problems(&mut tina), own);
     assert_eq!(problems(&mut admin), own);
@@ -350,7 +384,13 @@ fn k53_purge_and_erasure_leave_the_seals_sound() {
     holds(&mut admin);
     // Since a time: the chain whole, the rows of later seals.
     assert_eq!(rows(&mut admin, "SELECT * FROM leadguard.verify_audit(now())"), Vec::<Vec<String>>::new());
-    accepted(&mut admin, &format!("{OPEN} SET row_security = off; DELETE FROM leadguard.audit_log_default WHERE record = '1'"));
-    assert_eq!(rows(&mut admin, "SELECT * FROM leadguard.verify_audit(now() + interval '1 hour')"), Vec::<Vec<String>>::new());
+    accepted(
+        &mut admin,
+        &format!("{OPEN} SET row_security = off; DELETE FROM leadguard.audit_log_default WHERE record = '1'"),
+    );
+    assert_eq!(
+        rows(&mut admin, "SELECT * FROM leadguard.verify_audit(now() + interval '1 hour')"),
+        Vec::<Vec<String>>::new()
+    );
     assert!(!problems(&mut admin).is_empty());
 }

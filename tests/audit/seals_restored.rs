@@ -1,7 +1,7 @@
 //! The seals in a database that was restored from a dump: transactions have other numbers there.
 
-use crate::seals::{holds, problems, seal};
 use crate::audited_by_months;
+use crate::seals::{holds, problems, seal};
 use leadguard_tests::*;
 use std::process::Command;
 
@@ -66,7 +66,12 @@ fn k48_a_restored_chain_verifies_and_goes_on() {
                 DECLARE part regclass; BEGIN FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'leadguard.audit_log'::regclass LOOP
                 EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', part); END LOOP; END $$;
                 CREATE TEMP TABLE gone ON COMMIT DROP AS {sql};");
-            accepted(&mut third, &format!("{open} DELETE FROM leadguard.audit_value WHERE audit_id IN (TABLE gone); DELETE FROM leadguard.audit_log WHERE id IN (TABLE gone)"));
+            accepted(
+                &mut third,
+                &format!(
+                    "{open} DELETE FROM leadguard.audit_value WHERE audit_id IN (TABLE gone); DELETE FROM leadguard.audit_log WHERE id IN (TABLE gone)"
+                ),
+            );
             let found = problems(&mut third);
             accepted(&mut third, "ROLLBACK");
             assert_eq!(found.len(), 1, "{number}: {found:?}");
@@ -95,4 +100,32 @@ fn k48_a_copied_database_goes_on_with_the_same_life() {
         holds(&mut there);
         assert_eq!(scalar(&mut there, "SELECT count(DISTINCT life) FROM leadguard.audit_seal"), "1");
     }
+}
+
+// Somebody has a transaction open in the database into which a dump is restored, since before it was taken.
+#[test]
+fn k48_who_is_connected_while_it_is_restored_changes_nothing() {
+    let copy = Db::bare("au_seal_guest");
+    let mut guest = copy.admin();
+    accepted(&mut guest, "BEGIN; SELECT 1");
+    let db = audited_by_months("au_seal_host", 0);
+    let mut admin = db.admin();
+    change(&mut admin, "a");
+    seal(&mut admin);
+    change(&mut admin, "b");
+    let file = std::env::temp_dir().join(format!("{}.dump", db.name()));
+    run(db.tool("pg_dump", "postgres").args(["-d", db.name(), "-F", "c", "-f"]).arg(&file));
+    run(copy.tool("pg_restore", "postgres").args(["-1", "-d", copy.name()]).arg(&file));
+    let _ = std::fs::remove_file(&file);
+    let mut there = copy.admin();
+    assert_eq!(
+        scalar(
+            &mut there,
+            "SELECT since > xact_start FROM leadguard.audit_life, pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+        ),
+        "t"
+    );
+    holds(&mut there);
+    assert_eq!(seal(&mut there), 3);
+    holds(&mut there);
 }
