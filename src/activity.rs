@@ -89,7 +89,8 @@ fn member_activity() -> Activity {
     let members: Vec<i64> = slots.keys().copied().collect();
     let mut found = Vec::new();
     as_extension(|| {
-        let text = "SELECT id, key FROM leadguard.member WHERE id = ANY ($1) AND ($2 IS NULL OR org_id = $2) ORDER BY key";
+        let text =
+            "SELECT id, key FROM leadguard.member WHERE id = ANY ($1) AND ($2 IS NULL OR org_id = $2) ORDER BY key";
         let params = [Param::Ints(&members), Param::Int(organization)];
         sql::query(text, &params, Sees::Statement, &mut |row| {
             let Some(slot) = row.int(0).and_then(|id| slots.get(&id)) else { return };
@@ -111,7 +112,9 @@ fn member_activity() -> Activity {
 #[pgrx::pg_extern(sql = false)]
 fn activity_reset() {
     if !identity::is_superuser() {
-        refused("activity_reset refused").hint("A superuser or the owner of the extension resets the counters.").raise();
+        refused("activity_reset refused")
+            .hint("A superuser or the owner of the extension resets the counters.")
+            .raise();
     }
     for slot in shared::own_slots() {
         for counter in [&slot.statements, &slot.rows, &slot.exports, &slot.refusals] {

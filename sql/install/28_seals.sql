@@ -10,10 +10,15 @@ CREATE TABLE leadguard.audit_life (
 );
 COMMENT ON TABLE leadguard.audit_life IS
 'The life of this database in one server: since when its rows are numbered by transactions of that server, and its last seal. Sealers take turns on the row.';
--- An update finds transactions that have begun already, and write rows with the time of their statements.
+-- An update finds transactions that have begun already, and write rows with the time of their statements. A new log,
+-- which was made in this transaction, has no writers yet; whoever is connected then has nothing to do with it.
 INSERT INTO leadguard.audit_life (since)
-SELECT least(now(), (SELECT min(a.xact_start) FROM pg_catalog.pg_stat_activity a
-                     WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()));
+SELECT CASE WHEN log.xmin = life.xmin THEN clock_timestamp()
+            ELSE least(now(), (SELECT min(a.xact_start) FROM pg_catalog.pg_stat_activity a
+                               WHERE a.datname = current_database() AND a.pid <> pg_backend_pid())) END
+FROM pg_catalog.pg_attribute log, pg_catalog.pg_attribute life
+WHERE log.attrelid = 'leadguard.audit_log'::regclass AND log.attname = 'id'
+  AND life.attrelid = 'leadguard.audit_life'::regclass AND life.attname = 'life';
 
 CREATE TABLE leadguard.audit_seal (
     number      bigint CONSTRAINT audit_seal_pkey PRIMARY KEY,

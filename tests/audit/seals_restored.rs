@@ -101,3 +101,31 @@ fn k48_a_copied_database_goes_on_with_the_same_life() {
         assert_eq!(scalar(&mut there, "SELECT count(DISTINCT life) FROM leadguard.audit_seal"), "1");
     }
 }
+
+// Somebody has a transaction open in the database into which a dump is restored, since before it was taken.
+#[test]
+fn k48_who_is_connected_while_it_is_restored_changes_nothing() {
+    let copy = Db::bare("au_seal_guest");
+    let mut guest = copy.admin();
+    accepted(&mut guest, "BEGIN; SELECT 1");
+    let db = audited_by_months("au_seal_host", 0);
+    let mut admin = db.admin();
+    change(&mut admin, "a");
+    seal(&mut admin);
+    change(&mut admin, "b");
+    let file = std::env::temp_dir().join(format!("{}.dump", db.name()));
+    run(db.tool("pg_dump", "postgres").args(["-d", db.name(), "-F", "c", "-f"]).arg(&file));
+    run(copy.tool("pg_restore", "postgres").args(["-1", "-d", copy.name()]).arg(&file));
+    let _ = std::fs::remove_file(&file);
+    let mut there = copy.admin();
+    assert_eq!(
+        scalar(
+            &mut there,
+            "SELECT since > xact_start FROM leadguard.audit_life, pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+        ),
+        "t"
+    );
+    holds(&mut there);
+    assert_eq!(seal(&mut there), 3);
+    holds(&mut there);
+}

@@ -99,7 +99,11 @@ fn k53_killed_in_the_middle_the_log_agrees_with_the_data() {
             scope.spawn(|| reorganise(&db, &stop));
             scope.spawn(|| seal(&db, &stop));
             std::thread::sleep(Duration::from_millis(250 + 110 * round));
-            if round % 2 == 0 { server.kill_a_session(&db) } else { server.kill() }
+            if round % 2 == 0 {
+                server.kill_a_session(&db)
+            } else {
+                server.kill()
+            }
             stop.store(true, Ordering::Relaxed);
         });
         server.comes_back();

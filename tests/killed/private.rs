@@ -44,7 +44,10 @@ impl Private {
             output(Command::new("chown").arg(user).arg(&self.directory)).ok_or("chown")?;
         }
         let data = self.data();
-        let made = self.run("initdb", &["-D", text(&data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]);
+        let made = self.run(
+            "initdb",
+            &["-D", text(&data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
+        );
         made.ok_or("initdb")?;
         let settings = format!(
             "listen_addresses = ''\nport = 5432\nunix_socket_directories = '{}'\nunix_socket_permissions = 0777\n\
@@ -93,7 +96,10 @@ impl Private {
     /// A writing session of the database, whichever it is; the server then starts anew by itself.
     pub fn kill_a_session(&self, db: &Db) {
         let mut postgres = server().connect("postgres", "postgres");
-        let text = format!("SELECT pid FROM pg_stat_activity WHERE datname = '{}' AND state <> 'idle' ORDER BY random() LIMIT 1", db.name());
+        let text = format!(
+            "SELECT pid FROM pg_stat_activity WHERE datname = '{}' AND state <> 'idle' ORDER BY random() LIMIT 1",
+            db.name()
+        );
         let found = rows(&mut postgres, &text);
         let Some(pid) = found.first() else { return };
         assert!(output(Command::new("kill").args(["-9", &pid[0]])).is_some(), "nobody could be killed");
@@ -130,7 +136,9 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        if self.run("pg_ctl", &["-D", text(&self.data()), "-m", "immediate", "-w", "-s", "stop"]).is_some() && !std::thread::panicking() {
+        if self.run("pg_ctl", &["-D", text(&self.data()), "-m", "immediate", "-w", "-s", "stop"]).is_some()
+            && !std::thread::panicking()
+        {
             let _ = std::fs::remove_dir_all(&self.directory);
         }
     }

@@ -6,7 +6,9 @@ use leadguard_tests::*;
 /// Statements, rows, exports and refusals of a member.
 #[track_caller]
 fn counted(admin: &mut Client, key: &str) -> [u64; 4] {
-    let text = format!("SELECT statements, rows_returned, exports, refusals FROM leadguard.member_activity() WHERE member = '{key}'");
+    let text = format!(
+        "SELECT statements, rows_returned, exports, refusals FROM leadguard.member_activity() WHERE member = '{key}'"
+    );
     let found = rows(admin, &text);
     let row = found.first().cloned().unwrap_or_else(|| vec!["0".into(); 4]);
     [0, 1, 2, 3].map(|at| row[at].parse().unwrap())

@@ -1,6 +1,7 @@
 //! What is measured, in the order in which it is run. Each section stands alone: one that fails stops no other.
 
 mod answers;
+mod audit;
 mod connect;
 mod estimates;
 mod fields;
@@ -26,7 +27,7 @@ pub struct Section {
     pub run: fn(&mut Bench) -> Result<()>,
 }
 
-pub const ALL: [Section; 19] = [
+pub const ALL: [Section; 20] = [
     Section { name: "answers", title: "all variants give everybody the same rows", run: answers::run },
     Section { name: "narrow", title: "members who see few rows", run: width::narrow },
     Section { name: "middle", title: "members who see a few percent", run: width::middle },
@@ -44,6 +45,11 @@ pub const ALL: [Section; 19] = [
     Section { name: "moves", title: "reorganisations of 100,000 members and 20,000 territories", run: moves::run },
     Section { name: "writes", title: "writing to a table of 200,000 leads with five indexes", run: writes::run },
     Section { name: "fields", title: "a field matrix of 50 columns and eight roles, and the audit", run: fields::run },
+    Section {
+        name: "audit",
+        title: "an UPDATE with audit and seals, without seals, and without audit",
+        run: audit::run,
+    },
     Section { name: "masks", title: "reading a table with masked columns", run: masks::run },
     Section { name: "pooled", title: "pgbench, 8 clients, 1,000 members, reads and updates by id", run: pooled::run },
 ];
