@@ -44,11 +44,7 @@ pub(crate) fn take_batch(
         action: "use_approval",
         reason: None,
         approval: Some(id),
-        detail: Some(format!(
-            "{kind} {}, granted by {}",
-            operation.unwrap_or_default(),
-            decider.unwrap_or_default()
-        )),
+        detail: Some(format!("{kind} {}, granted by {}", operation.unwrap_or_default(), decider.unwrap_or_default())),
     });
     Some((id, u64::try_from(records).unwrap_or_default()))
 }

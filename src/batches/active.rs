@@ -41,12 +41,8 @@ pub(super) fn check(due: &Due) {
     if days == 0 {
         return;
     }
-    let params = [
-        Param::Oid(due.target),
-        Param::Texts(&due.records),
-        Param::Int(Some(due.member)),
-        Param::Int(Some(days)),
-    ];
+    let params =
+        [Param::Oid(due.target), Param::Texts(&due.records), Param::Int(Some(due.member)), Param::Int(Some(days))];
     let mut active: Vec<String> = Vec::new();
     as_extension(|| {
         let mut ask = |query: &'static str| {
@@ -66,13 +62,17 @@ pub(super) fn check(due: &Due) {
         return;
     }
     let (shown, what) = (names::shown(due.target), due.operation.name());
-    refused(format!("{what} of {} records of {shown} refused: others work on {} of them", due.records.len(), active.len()))
-        .detail(format!("They were changed by other members, claimed or in handoff within {days} days."))
-        .hint(format!(
-            "Leave these out, or have a data owner call leadguard.override_activity({}, <reason>) in the transaction.",
-            names::literal(&shown)
-        ))
-        .raise()
+    refused(format!(
+        "{what} of {} records of {shown} refused: others work on {} of them",
+        due.records.len(),
+        active.len()
+    ))
+    .detail(format!("They were changed by other members, claimed or in handoff within {days} days."))
+    .hint(format!(
+        "Leave these out, or have a data owner call leadguard.override_activity({}, <reason>) in the transaction.",
+        names::literal(&shown)
+    ))
+    .raise()
 }
 
 pub(super) fn clear() {

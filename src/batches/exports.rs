@@ -84,7 +84,8 @@ fn note(subject: &Subject, table: &Table) {
     if session::is_parallel_worker() {
         return;
     }
-    let (execution, statement) = (OPEN.with_borrow(|open| open.last().copied().unwrap_or(0)), session::statement_time());
+    let (execution, statement) =
+        (OPEN.with_borrow(|open| open.last().copied().unwrap_or(0)), session::statement_time());
     // Planning may have asked before the execution began.
     let is_it = |held: &Export| {
         (held.statement, held.target) == (statement, table.target)

@@ -14,10 +14,13 @@ use crate::visibility::{Member, Table};
 pub(super) fn exceeded(table: &Table, member: &Member, operation: Operation, rows: u64, limit: u64) -> Held {
     let (shown, what) = (table.shown(), operation.name());
     if operation.removes() {
-        refused(format!("{what} of more than {limit} records of {shown} in one transaction refused for \"{}\"", member.key))
-            .detail("Batches that take records away are for data owners.")
-            .hint("A person with the capability approve can do it.")
-            .raise();
+        refused(format!(
+            "{what} of more than {limit} records of {shown} in one transaction refused for \"{}\"",
+            member.key
+        ))
+        .detail("Batches that take records away are for data owners.")
+        .hint("A person with the capability approve can do it.")
+        .raise();
     }
     let wanted = i64::try_from(rows).unwrap_or(i64::MAX);
     if let Some((template, records)) = template(table, member, operation.name(), wanted) {

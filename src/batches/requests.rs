@@ -244,7 +244,9 @@ fn drop_batch_template(template: Option<&str>) -> bool {
     match member {
         Some(member) => organizations.push(member.org_id),
         None => as_extension(|| {
-            sql::query("SELECT id FROM leadguard.organization", &[], Sees::Now, &mut |row| organizations.extend(row.int(0)));
+            sql::query("SELECT id FROM leadguard.organization", &[], Sees::Now, &mut |row| {
+                organizations.extend(row.int(0))
+            });
         }),
     }
     let dropped: Vec<Oid> = organizations.into_iter().filter_map(|org_id| withdraw(org_id, template, member)).collect();

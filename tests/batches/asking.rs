@@ -32,7 +32,10 @@ fn k31_an_approval_is_for_its_member_operation_and_time() {
     approve(&db, "cleo", "insert", 500);
     needs_approval(&mut cleo, &update(101));
     let id = approve(&db, "cleo", "update", 500);
-    accepted(&mut db.admin(), &format!("UPDATE leadguard.approval SET until = now() - interval '1 second' WHERE id = {id}"));
+    accepted(
+        &mut db.admin(),
+        &format!("UPDATE leadguard.approval SET until = now() - interval '1 second' WHERE id = {id}"),
+    );
     needs_approval(&mut cleo, &update(101));
     let id = scalar(&mut cleo, "SELECT leadguard.request_batch('crm.lead', 'update', 500, 'why')");
     needs_approval(&mut cleo, &update(101));
@@ -88,7 +91,10 @@ fn k31_who_asks_is_a_member_who_writes() {
 fn k31_two_clients_race_for_the_last_approval_and_one_gets_it() {
     let db = lab("race");
     approve(&db, "cleo", "update", 150);
-    accepted(&mut db.admin(), "INSERT INTO crm.lead (id, owner_id, creator_id, name) SELECT id + 1000, owner_id, creator_id, name FROM crm.lead");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO crm.lead (id, owner_id, creator_id, name) SELECT id + 1000, owner_id, creator_id, name FROM crm.lead",
+    );
     let (mut first, mut second) = (db.connect("cleo"), db.connect("cleo"));
     let waiting = pid(&mut second);
     accepted(&mut first, "BEGIN");
@@ -116,7 +122,10 @@ fn k31_two_clients_race_for_the_last_approval_and_one_gets_it() {
 fn k31_two_clients_with_two_approvals_get_one_each() {
     let db = lab("race_two");
     let ids = [approve(&db, "cleo", "update", 150), approve(&db, "cleo", "update", 150)];
-    accepted(&mut db.admin(), "INSERT INTO crm.lead (id, owner_id, creator_id, name) SELECT id + 1000, owner_id, creator_id, name FROM crm.lead");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO crm.lead (id, owner_id, creator_id, name) SELECT id + 1000, owner_id, creator_id, name FROM crm.lead",
+    );
     let (mut first, mut second) = (db.connect("cleo"), db.connect("cleo"));
     let waiting = pid(&mut second);
     accepted(&mut first, "BEGIN");
@@ -135,7 +144,9 @@ fn k31_a_template_covers_batches_of_a_role_until_it_is_withdrawn() {
     let db = lab("template");
     let (mut cleo, mut olga) = (db.connect("cleo"), db.connect("olga"));
     let make = |role: &str, records: &str| {
-        format!("SELECT leadguard.set_batch_template('weekly', 'crm.lead', 'update', {records}, {role}, reason => 'score')")
+        format!(
+            "SELECT leadguard.set_batch_template('weekly', 'crm.lead', 'update', {records}, {role}, reason => 'score')"
+        )
     };
     accepted(&mut olga, &make("'lead_manager'", "200"));
     needs_approval(&mut cleo, &update(101));
@@ -147,12 +158,21 @@ fn k31_a_template_covers_batches_of_a_role_until_it_is_withdrawn() {
     needs_approval(&mut cleo, &update(151));
     accepted(&mut olga, &make("NULL", "NULL"));
     accepted(&mut cleo, &update(500));
-    let listed = "SELECT name, operation, records, made_by, withdrawn_at IS NULL FROM leadguard.batch_templates ORDER BY id";
+    let listed =
+        "SELECT name, operation, records, made_by, withdrawn_at IS NULL FROM leadguard.batch_templates ORDER BY id";
     assert_eq!(rows(&mut cleo, listed).len(), 3);
     accepted(&mut olga, "SELECT leadguard.drop_batch_template('weekly')");
     needs_approval(&mut cleo, &update(101));
     assert_eq!(scalar(&mut olga, "SELECT leadguard.drop_batch_template('weekly')"), "f");
-    assert_eq!(log(&db), ["mark update 200 template", "cleo update 150 template", "cleo update 150 template", "cleo update 500 template"]);
+    assert_eq!(
+        log(&db),
+        [
+            "mark update 200 template",
+            "cleo update 150 template",
+            "cleo update 150 template",
+            "cleo update 500 template"
+        ]
+    );
 }
 
 #[test]
@@ -177,7 +197,11 @@ fn k31_templates_are_made_by_data_owners() {
         refused(&mut olga, &format!("SELECT leadguard.set_batch_template({arguments})"), "22023");
     }
     accepted(&mut olga, make);
-    assert_eq!(scalar(&mut db.connect("stan"), "SELECT leadguard.drop_batch_template('t')"), "f", "none of his organization");
+    assert_eq!(
+        scalar(&mut db.connect("stan"), "SELECT leadguard.drop_batch_template('t')"),
+        "f",
+        "none of his organization"
+    );
     assert!(rows(&mut db.connect("stan"), "SELECT FROM leadguard.batch_templates").is_empty());
     refused(&mut olga, "SELECT * FROM leadguard.batch_template", "42501");
     accepted(&mut db.admin(), "SELECT leadguard.drop_batch_template('t')");
@@ -199,7 +223,10 @@ fn k49_requests_that_name_no_record_are_decided_by_data_owners() {
         accepted(&mut db.connect("olga"), &decide);
         refused(&mut db.connect("otto"), &decide, "55000");
     }
-    assert_eq!(scalar(&mut db.connect("cleo"), "SELECT count(*) FROM leadguard.notification WHERE kind = 'approval_decided'"), "2");
+    assert_eq!(
+        scalar(&mut db.connect("cleo"), "SELECT count(*) FROM leadguard.notification WHERE kind = 'approval_decided'"),
+        "2"
+    );
 }
 
 #[test]

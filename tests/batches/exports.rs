@@ -30,7 +30,12 @@ fn k18_exports_need_the_capability_and_are_logged() {
     let db = lab("k18");
     let mut cleo = db.connect("cleo");
     assert_eq!(rows(&mut cleo, "SELECT FROM crm.lead").len(), 500, "reads all");
-    for sql in [WHOLE, QUERY, "COPY (SELECT count(*) FROM crm.lead) TO STDOUT", "COPY (SELECT FROM crm.lead WHERE false) TO STDOUT"] {
+    for sql in [
+        WHOLE,
+        QUERY,
+        "COPY (SELECT count(*) FROM crm.lead) TO STDOUT",
+        "COPY (SELECT FROM crm.lead WHERE false) TO STDOUT",
+    ] {
         assert_eq!(copy(&mut cleo, sql), refusal(), "{sql}");
         assert_eq!(copy(&mut db.connect("cleo"), sql), refusal(), "{sql} as the first statement of a session");
     }
@@ -92,7 +97,10 @@ fn server_log(db: &Db, text: &str) -> usize {
     let path = scalar(&mut db.admin(), "SELECT coalesce(pg_current_logfile(), '')");
     let whole = scalar(&mut db.admin(), "SHOW data_directory") + "/" + if path.is_empty() { "../log" } else { &path };
     let log = std::fs::read(&whole).unwrap_or_else(|e| panic!("{whole}: {e}"));
-    String::from_utf8_lossy(&log).lines().filter(|line| line.contains("leadguard: export") && line.contains(text)).count()
+    String::from_utf8_lossy(&log)
+        .lines()
+        .filter(|line| line.contains("leadguard: export") && line.contains(text))
+        .count()
 }
 
 #[test]
@@ -116,7 +124,13 @@ fn k18_rows_that_went_out_are_known_though_the_transaction_is_rolled_back() {
     accepted(&mut ana, "BEGIN");
     assert_eq!(copy(&mut ana, WHOLE), Ok(500));
     accepted(&mut ana, "ROLLBACK");
-    assert!(copy(&mut ana, "COPY (SELECT name FROM crm.lead UNION ALL SELECT (1 / (id - 500))::text FROM crm.lead) TO STDOUT").is_err());
+    assert!(
+        copy(
+            &mut ana,
+            "COPY (SELECT name FROM crm.lead UNION ALL SELECT (1 / (id - 500))::text FROM crm.lead) TO STDOUT"
+        )
+        .is_err()
+    );
     accepted(&mut ana, "BEGIN; SAVEPOINT a");
     assert_eq!(copy(&mut ana, QUERY), Ok(50));
     accepted(&mut ana, "ROLLBACK TO a; COMMIT");

@@ -19,7 +19,9 @@ fn k31_inserts_count_whatever_they_look_like() {
     let db = lab("inserts");
     let mut cleo = db.connect("cleo");
     let many = |n: u32| format!("INSERT INTO crm.lead (name) SELECT 'new' FROM generate_series(1, {n})");
-    let single = |n: u32| format!("DO $$ BEGIN FOR i IN 1 .. {n} LOOP INSERT INTO crm.lead (name) VALUES ('new'); END LOOP; END $$");
+    let single = |n: u32| {
+        format!("DO $$ BEGIN FOR i IN 1 .. {n} LOOP INSERT INTO crm.lead (name) VALUES ('new'); END LOOP; END $$")
+    };
     let parts = |n: u32| {
         format!(
             "WITH a AS (INSERT INTO crm.lead (name) SELECT 'a' FROM generate_series(1, 50) RETURNING 1),
@@ -45,7 +47,9 @@ fn k31_rows_of_on_conflict_count_as_what_becomes_of_them() {
     let db = lab("conflict");
     let mut cleo = db.connect("cleo");
     let upsert = |from: u32, to: u32, then: &str| {
-        format!("INSERT INTO crm.lead (id, name) SELECT n, 'x' FROM generate_series({from}, {to}) n ON CONFLICT (id) DO {then}")
+        format!(
+            "INSERT INTO crm.lead (id, name) SELECT n, 'x' FROM generate_series({from}, {to}) n ON CONFLICT (id) DO {then}"
+        )
     };
     assert_eq!(allowed(&mut cleo, &upsert(401, 550, "NOTHING")), 50);
     assert_eq!(allowed(&mut cleo, &upsert(401, 600, "UPDATE SET name = excluded.name")), 200);
@@ -116,8 +120,14 @@ fn k35_reassigning_counts_by_function_and_by_update() {
     accepted(&mut db.admin(), "INSERT INTO leadguard.role (name, org_id, capabilities) VALUES ('mover', 1, '{all_records,assign}');
          INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'mover' FROM leadguard.member WHERE key = 'cody'");
     let mut cody = db.connect("cody");
-    let call = |n: u32| format!("DO $$ BEGIN FOR i IN 1 .. {n} LOOP PERFORM leadguard.reassign('crm.lead', i::text, owner => 'mark'); END LOOP; END $$");
-    let plain = |n: u32| format!("UPDATE crm.lead SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'mark') WHERE id <= {n}");
+    let call = |n: u32| {
+        format!(
+            "DO $$ BEGIN FOR i IN 1 .. {n} LOOP PERFORM leadguard.reassign('crm.lead', i::text, owner => 'mark'); END LOOP; END $$"
+        )
+    };
+    let plain = |n: u32| {
+        format!("UPDATE crm.lead SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'mark') WHERE id <= {n}")
+    };
     for statement in [&call as &dyn Fn(u32) -> String, &plain] {
         allowed(&mut cody, &statement(20));
         needs_approval(&mut cody, &statement(21));
@@ -138,7 +148,10 @@ fn k35_partitions_and_moves_between_them_count_once() {
          SELECT leadguard.protect('crm.part', preset => 'four_role', id => 'id', owner => 'owner_id', creator => 'creator_id',
              archived_at => 'archived_at');",
     );
-    accepted(&mut db.admin(), &format!("GRANT SELECT, INSERT, UPDATE, DELETE ON crm.part_a, crm.part_b TO {}", db.role("cleo")));
+    accepted(
+        &mut db.admin(),
+        &format!("GRANT SELECT, INSERT, UPDATE, DELETE ON crm.part_a, crm.part_b TO {}", db.role("cleo")),
+    );
     let mut cleo = db.connect("cleo");
     let moves = |n: u32| format!("UPDATE crm.part SET region = 'b' WHERE id <= {n}");
     assert_eq!(allowed(&mut cleo, &moves(100)), 100);
@@ -166,7 +179,8 @@ fn k35_merge_counts() {
     };
     assert_eq!(allowed(&mut mark, &merge(100)), 100);
     needs_approval(&mut mark, &merge(101));
-    let delete = |n: u32| format!("MERGE INTO crm.lead l USING generate_series(1, {n}) g ON l.id = g WHEN MATCHED THEN DELETE");
+    let delete =
+        |n: u32| format!("MERGE INTO crm.lead l USING generate_series(1, {n}) g ON l.id = g WHEN MATCHED THEN DELETE");
     assert_eq!(allowed(&mut mark, &delete(100)), 100);
     refused(&mut mark, &delete(101), "42501");
 }
