@@ -158,7 +158,10 @@ fn k33_a_batch_is_counted() {
     accepted(&mut admin, "INSERT INTO crm.lead (name) SELECT 'n' || g FROM generate_series(1, 12000) AS g");
     let of_records = format!("SELECT count(*) FROM leadguard.audit_log WHERE id > {start} AND record IS NOT NULL");
     assert_eq!(scalar(&mut admin, &of_records), "12000");
-    assert_eq!(scalar(&mut admin, "SELECT operation || ' ' || records FROM leadguard.batches ORDER BY audit_id DESC LIMIT 1"), "insert 12000");
+    assert_eq!(
+        scalar(&mut admin, "SELECT operation || ' ' || records FROM leadguard.batches ORDER BY audit_id DESC LIMIT 1"),
+        "insert 12000"
+    );
     let batch = "SELECT session_role, coalesce(member_key, '-'), target_name, action, records FROM leadguard.audit_batches(at_least => 100)";
     assert_eq!(rows(&mut admin, batch), [["postgres", "-", "crm.lead", "create", "12000"]]);
     assert_eq!(rows(&mut db.connect("tina"), batch), [["postgres", "-", "crm.lead", "create", "12000"]]);

@@ -223,7 +223,10 @@ fn k49_requests_that_name_no_record_are_decided_by_data_owners() {
         accepted(&mut db.connect("olga"), &decide);
         refused(&mut db.connect("otto"), &decide, "55000");
     }
-    assert_eq!(scalar(&mut db.connect("cleo"), "SELECT count(*) FROM leadguard.notification WHERE kind = 'approval_decided'"), "2");
+    assert_eq!(
+        scalar(&mut db.connect("cleo"), "SELECT count(*) FROM leadguard.notification WHERE kind = 'approval_decided'"),
+        "2"
+    );
 }
 
 #[test]
