@@ -1,6 +1,6 @@
 -- Requests for access and roles in organization $2: the one of number $1, or all that are open.
 SELECT a.id, a.kind, a.target::oid, a.record, a.requested_by, m.key, a.detail ->> 'wanted', a.justification,
-       (a.detail ->> 'until')::timestamptz, a.decided_by IS NOT NULL, a.until <= clock_timestamp(), a.requested_at, a.until
+       (a.detail ->> 'until')::timestamptz, a.requested_at, a.until
 FROM leadguard.approval a
 JOIN leadguard.member m ON m.id = a.requested_by
 WHERE a.org_id = $2 AND a.kind IN ('access', 'role')

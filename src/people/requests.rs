@@ -175,8 +175,6 @@ pub(super) struct Asked {
     justification: String,
     until: Option<i64>,
     requested_at: Option<i64>,
-    pub(super) decided: bool,
-    pub(super) expired: bool,
     expires: Option<i64>,
 }
 
@@ -202,10 +200,8 @@ pub(super) fn asked(id: Option<i64>, org_id: i64) -> Vec<Asked> {
                 justification: row.text(7).unwrap_or_default(),
                 // Timestamps are read as the numbers that they are.
                 until: row.int(8),
-                decided: row.bool(9),
-                expired: row.bool(10),
-                requested_at: row.int(11),
-                expires: row.int(12),
+                requested_at: row.int(9),
+                expires: row.int(10),
             });
         })
     });
