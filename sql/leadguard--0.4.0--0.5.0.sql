@@ -818,10 +818,15 @@ CREATE TABLE leadguard.audit_life (
 );
 COMMENT ON TABLE leadguard.audit_life IS
 'The life of this database in one server: since when its rows are numbered by transactions of that server, and its last seal. Sealers take turns on the row.';
--- An update finds transactions that have begun already, and write rows with the time of their statements.
+-- An update finds transactions that have begun already, and write rows with the time of their statements. A new log,
+-- which was made in this transaction, has no writers yet; whoever is connected then has nothing to do with it.
 INSERT INTO leadguard.audit_life (since)
-SELECT least(now(), (SELECT min(a.xact_start) FROM pg_catalog.pg_stat_activity a
-                     WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()));
+SELECT CASE WHEN log.xmin = life.xmin THEN clock_timestamp()
+            ELSE least(now(), (SELECT min(a.xact_start) FROM pg_catalog.pg_stat_activity a
+                               WHERE a.datname = current_database() AND a.pid <> pg_backend_pid())) END
+FROM pg_catalog.pg_attribute log, pg_catalog.pg_attribute life
+WHERE log.attrelid = 'leadguard.audit_log'::regclass AND log.attname = 'id'
+  AND life.attrelid = 'leadguard.audit_life'::regclass AND life.attname = 'life';
 
 CREATE TABLE leadguard.audit_seal (
     number      bigint CONSTRAINT audit_seal_pkey PRIMARY KEY,
@@ -1216,7 +1221,13 @@ BEGIN
             ON CONFLICT (target, record) WHERE state = 'open' DO NOTHING
             RETURNING id INTO claim;
             IF claim IS NOT NULL THEN
-                dispute := NULL;
+                -- Whoever was waited for may have opened a dispute with the claim that was there.
+                SELECT d.id INTO found_dispute FROM leadguard.dispute d
+                WHERE d.target = put_claim.target AND d.record = put_claim.record AND d.closed_at IS NULL FOR UPDATE;
+                IF found_dispute IS NOT NULL THEN
+                    UPDATE leadguard.claim c SET state = 'disputed', dispute_id = found_dispute WHERE c.id = claim;
+                END IF;
+                dispute := found_dispute;
                 RETURN NEXT;
                 RETURN;
             END IF;
@@ -1661,10 +1672,10 @@ CREATE FUNCTION leadguard.role_of_function(name text)
 RETURNS text LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT j.role FROM leadguard.job_function j
-    WHERE j.name = role_of_function.name AND j.org_id = coalesce(leadguard.current_organization(), 1)
+    WHERE j.name = role_of_function.name AND j.org_id = coalesce(leadguard.current_organization(), 1) AND NOT leadguard.is_guest()
 $$;
 COMMENT ON FUNCTION leadguard.role_of_function(text) IS
-'The standard role of a job function of one''s own organization. Anyone may call it.';
+'The standard role of a job function of one''s own organization; NULL for guests. Anyone may call it.';
 
 CREATE FUNCTION leadguard.is_guest_member(member bigint)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
@@ -1848,7 +1859,6 @@ BEGIN
           AND NOT EXISTS (SELECT FROM leadguard.team_member tm WHERE tm.team_id = its_id AND tm.member_id = m.id)
         RETURNING team_member.member_id)
     SELECT coalesce(array_agg(c.member_id), '{}') INTO added FROM come c;
-    PERFORM leadguard.tell_team(its_id, added);
     RETURN QUERY
     SELECT m.key, CASE WHEN m.id = ANY (added) THEN 'added' ELSE 'is in the team' END
     FROM leadguard.member m WHERE m.key = ANY (members) AND m.org_id = org ORDER BY m.key;
@@ -1857,26 +1867,29 @@ $$;
 COMMENT ON FUNCTION leadguard.add_to_team(text, text[]) IS
 'Puts members (keys) into a team (key), as member; one row for each. All or nothing. For members who manage the team or have the capability administer (42501). 22023: no such team or member.';
 
-CREATE FUNCTION leadguard.tell_team(team bigint, members bigint[])
-RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION leadguard.follow_teams()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    its leadguard.team;
+    item record;
 BEGIN
-    SELECT t.* INTO its FROM leadguard.team t
-    WHERE t.id = tell_team.team
-      AND (leadguard.is_unbound() OR (t.org_id = leadguard.current_organization()
-           AND (leadguard.has_capability('administer') OR t.id IN (SELECT leadguard.owned_teams()))));
-    IF its.id IS NOT NULL AND members <> '{}' THEN
-        PERFORM leadguard.note_event('team_add', its.org_id, NULL, NULL, NULL,
-                                     format('team %s, %s members', its.key, cardinality(members)));
-        PERFORM leadguard.tell(tm.member_id, 'team_joined', NULL, NULL, jsonb_build_object('team', its.key))
-        FROM leadguard.team_member tm WHERE tm.team_id = its.id AND tm.member_id = ANY (members);
+    IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
     END IF;
+    FOR item IN SELECT t.org_id, t.key, array_agg(c.member_id) AS members FROM changed c JOIN leadguard.team t ON t.id = c.team_id GROUP BY t.id LOOP
+        PERFORM leadguard.note_event('team_joined', item.org_id, NULL, NULL, NULL,
+                                     format('team %s, %s members', item.key, cardinality(item.members)));
+        IF cardinality(item.members) <= 1000 THEN
+            PERFORM leadguard.tell(u.id, 'team_joined', NULL, NULL, jsonb_build_object('team', item.key)) FROM unnest(item.members) u (id);
+        END IF;
+    END LOOP;
+    RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION leadguard.tell_team(bigint, bigint[]) IS
-'Internal: tells members of a team that they are in it; does nothing for callers who do not manage the team.';
+COMMENT ON FUNCTION leadguard.follow_teams() IS
+'Trigger AFTER STATEMENT of team_member: tells the members who joined a team, and the audit.';
+CREATE TRIGGER directory_80_insert AFTER INSERT ON leadguard.team_member REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_teams();
 
 -- K57: what becomes of everybody when admin and user are exchanged for the roles of a preset.
 CREATE FUNCTION leadguard.migrate_roles(mapping jsonb, dry_run boolean DEFAULT true)
@@ -1958,7 +1971,7 @@ RETURNS TABLE (step text, target regclass, detail text, count bigint)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'offboard_last_day_wrapper';
 COMMENT ON FUNCTION leadguard.offboard_last_day(text, text, text) IS
-'The last day of a member whose leaving is planned: all unarchived records, territories and teams go to the new owner (key; by default the nearest active manager); grants, memberships in teams and territories, open requests, delegations, claims and handoffs end or move along; the transition role replaces all roles. Records are reassigned by an UPDATE of the caller, who must reach all of them with the right to reassign; otherwise nothing happens (42501 with counts). Who may call: as offboard_plan. 22023: no new owner, no reason; 55000: nothing is planned.';
+'The last day of a member whose leaving is planned: all unarchived records, territories and teams go to the new owner (key; by default the nearest active manager); grants, memberships in teams and territories, open requests, delegations, claims and imports end, handoffs to the member are withdrawn; the transition role replaces all roles. Records are reassigned by an UPDATE of the caller, who must reach all of them with the right to reassign; otherwise nothing happens (42501 with counts). Who may call: as offboard_plan. 22023: no new owner, no reason; 55000: nothing is planned.';
 
 CREATE FUNCTION leadguard.offboard_end(member text, reason text)
 RETURNS TABLE (step text, target regclass, detail text, count bigint)
@@ -2711,16 +2724,20 @@ CREATE TRIGGER schema_90_attributes AFTER UPDATE OF state ON leadguard.field_ver
 -- leadguard.run_review, which calls them as the owner of the extension.
 
 CREATE FUNCTION leadguard.review_admins(org bigint)
-RETURNS TABLE (id bigint, key text, role text)
+RETURNS TABLE (id bigint, key text, role text, place bigint)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT m.id, m.key, mr.role
-    FROM leadguard.member m
-    JOIN leadguard.member_role mr ON mr.member_id = m.id
-    JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
-    WHERE m.org_id = $1 AND m.active
+    -- First the first holder of each role, because a role must not lose its last one.
+    SELECT h.id, h.key, h.role, dense_rank() OVER (ORDER BY h.first, h.id)
+    FROM (SELECT n.id, n.key, n.role, min(n.number) OVER (PARTITION BY n.id) AS first
+          FROM (SELECT m.id, m.key, mr.role, row_number() OVER (PARTITION BY mr.role ORDER BY m.id) AS number
+                FROM leadguard.member m
+                JOIN leadguard.member_role mr ON mr.member_id = m.id
+                JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
+                WHERE m.org_id = $1 AND m.active) n) h
 $$;
-COMMENT ON FUNCTION leadguard.review_admins(bigint) IS 'Internal: active members with a role of rank 90 or more and the capability administer.';
+COMMENT ON FUNCTION leadguard.review_admins(bigint) IS
+'Internal: active members with a role of rank 90 or more and the capability administer, in the order in which they had better keep it.';
 
 CREATE FUNCTION leadguard.review_takes_role(key text, role text)
 RETURNS text LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -2733,7 +2750,7 @@ CREATE FUNCTION leadguard.review_too_many_admins(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.key, a.role, dense_rank() OVER (ORDER BY a.id) AS place FROM leadguard.review_admins($1) a)
+    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a)
     SELECT 'high', 'organization ' || o.key,
            jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a), 'at_most', 2),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a WHERE a.place > 2)
@@ -2746,11 +2763,11 @@ CREATE FUNCTION leadguard.review_everyone_admin(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.id, a.key, a.role, dense_rank() OVER (ORDER BY a.id) AS place FROM leadguard.review_admins($1) a),
+    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a),
          person AS (SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.active AND m.kind = 'person')
     SELECT 'high', 'organization ' || o.key, jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a)),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a
-            WHERE a.place > 1)
+            WHERE a.place > (SELECT count(DISTINCT d.role) FROM admin d))
     FROM leadguard.organization o
     WHERE o.id = $1 AND (SELECT count(*) FROM person) > 1 AND NOT EXISTS (SELECT FROM person p WHERE p.id NOT IN (SELECT a.id FROM admin a))
 $$;
@@ -3132,7 +3149,7 @@ AS $$
     FROM (SELECT l.transaction, l.target, min(l.target_name) AS target_name, l.action, count(*) AS records, min(l.at) AS at,
                  min(l.session_role) AS session_role, min(l.member_key) AS member_key
           FROM leadguard.audit_log l
-          WHERE l.at >= $2 AND l.organization = $1 AND l.record IS NOT NULL AND l.action IN ('insert', 'update', 'archive', 'delete', 'reassign')
+          WHERE l.at >= $2 AND l.organization = $1 AND l.record IS NOT NULL AND l.action IN ('create', 'update', 'archive', 'delete', 'reassign')
           GROUP BY l.transaction, l.target, l.action) w
     WHERE w.records >= leadguard.review_switch(w.target, 'batch_from', '10')::bigint
       AND NOT EXISTS (SELECT FROM leadguard.audit_log b WHERE b.transaction = w.transaction AND b.target = w.target AND b.action = 'batch' AND b.at >= w.at - interval '1 day')
@@ -3394,10 +3411,11 @@ AS $$
 DECLARE
     item record;
     new_owner text := coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = org),
-                               (SELECT a.key FROM leadguard.review_admins(org) a ORDER BY a.id LIMIT 1));
+                               (SELECT a.key FROM leadguard.review_admins(org) a ORDER BY a.place LIMIT 1));
 BEGIN
     FOR item IN
-        SELECT p.*, coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.readable,
+        SELECT p.*, CASE WHEN leadguard.review_is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
+               coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.readable,
                (SELECT y.typcategory = 'N' FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
                 WHERE a.attrelid = p.target AND a.attname = p.owner_column AND NOT a.attisdropped) AS by_id
         FROM jsonb_to_recordset(owners) o (target oid, without bigint, unknown bigint, readable boolean)
@@ -3410,10 +3428,10 @@ BEGIN
             PERFORM leadguard.review_note(review, org, 'record_without_owner', true, 'medium', 'table ' || item.shown::text,
                 jsonb_build_object('table', item.shown::text, 'without', item.without, 'unknown', item.unknown,
                                    'counted_for', coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member()), session_user::text)),
-                format('SELECT leadguard.reassign(%L, t.%I::text, owner => %L, reason => ''had no owner'') FROM %s t WHERE %s(t.%I IS NULL OR NOT EXISTS (SELECT FROM leadguard.member m WHERE m.active AND m.%s::text = t.%I::text));',
-                       item.shown::text, item.id_column, new_owner, item.shown,
+                format('SELECT leadguard.reassign(%L, t.%I::text, owner => %L, reason => ''had no owner'') FROM %s t WHERE %s(t.%I IS NULL OR NOT EXISTS (SELECT FROM leadguard.member m WHERE %sm.%s::text = t.%I::text));',
+                       item.read_from::text, item.id_column, new_owner, item.read_from,
                        CASE WHEN item.archived_at_column IS NOT NULL THEN format('t.%I IS NULL AND ', item.archived_at_column) ELSE '' END,
-                       item.owner_column, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
+                       item.owner_column, CASE WHEN leadguard.review_is_unbound() THEN 'm.active AND ' ELSE '' END, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
         END IF;
     END LOOP;
 END
@@ -3636,11 +3654,11 @@ DECLARE
         'accept_handoff', 'accept_schema_change', 'access_requests', 'activity_reset', 'add_to_team', 'audit_retire',
         'audit_run', 'batch_log', 'change_role', 'change_roles', 'check_schema', 'checklist', 'claim',
         'close_dispute', 'count_admins', 'delegate', 'drop_assignment_rule', 'drop_batch_template',
-        'drop_handoff_step', 'end_dispute', 'findings', 'follow_roles', 'forget_job_function', 'forget_shape',
-        'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel', 'import_check',
-        'import_cleanup', 'import_commit', 'import_report', 'import_rows', 'import_stage', 'import_staged',
-        'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound', 'job_deviations',
-        'keep_shape', 'know_schema', 'know_tables', 'managed_member', 'mark_read', 'may_ask_about',
+        'drop_handoff_step', 'end_dispute', 'findings', 'follow_roles', 'follow_teams', 'forget_job_function',
+        'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel',
+        'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows', 'import_stage',
+        'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound',
+        'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'managed_member', 'mark_read', 'may_ask_about',
         'member_activity', 'member_card', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_event',
         'note_onboarding', 'note_shape', 'note_vocabulary', 'notification_cleanup', 'notifications',
         'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan', 'onboard',
@@ -3657,7 +3675,7 @@ DECLARE
         'review_unapproved_batch', 'review_unapproved_schema_change', 'review_unlogged_batch', 'review_unused_role',
         'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'rights_differ', 'rights_in_words',
         'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit', 'set_assignment_rule',
-        'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes', 'table_shape', 'tell', 'tell_team',
+        'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes', 'table_shape', 'tell',
         'undelegate', 'verify_audit', 'watch_attributes', 'watch_schema', 'watch_schema_drop', 'watch_vocabulary',
         'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
@@ -3805,7 +3823,7 @@ GRANT EXECUTE ON FUNCTION
     leadguard.role_of_function(text), leadguard.is_guest_member(bigint), leadguard.note_onboarding(bigint),
     leadguard.note_change_of_role(text, text, text, text), leadguard.change_roles(text[], text, text, text),
     leadguard.change_role(text, text, text, text), leadguard.rights_differ(jsonb, jsonb), leadguard.add_to_team(text, text[]),
-    leadguard.tell_team(bigint, bigint[]), leadguard.migrate_roles(jsonb, boolean),
+    leadguard.migrate_roles(jsonb, boolean),
     leadguard.offboard_plan(text, date, text, text), leadguard.offboard_last_day(text, text, text),
     leadguard.offboard_end(text, text), leadguard.offboard_now(text, text, text), leadguard.remove_departed(text[], text, text),
     leadguard.offboard_cancel(text, text), leadguard.guests_due(interval), leadguard.review_guest(text, text, text),
