@@ -37,6 +37,7 @@ pub fn lab(name: &str) -> Db {
          SELECT l.id, m.id, 'new', l.country, l.size, 'lead ' || l.id
          FROM (VALUES (1, 'rita', 'DE', 10), (2, 'rob', 'FR', 100), (3, 'sid', 'DE', 60)) AS l (id, owner, country, size)
          JOIN leadguard.member AS m ON m.key = l.owner;
+         DELETE FROM leadguard.notification; -- of the roles given
          SELECT leadguard.protect('crm.lead', owner => 'owner_id', creator => 'creator_id', territory => 'territory_id',
              stage => 'stage', archived_at => 'archived_at', archived_by => 'archived_by')",
     );

@@ -49,6 +49,7 @@ pub fn lab(name: &str) -> Db {
          FROM leadguard.member m, (VALUES (1, 'open', 'Ann', 'ann@lead.example'), (2, 'disqualified', 'Bob', 'bob@lead.example'),
              (3, 'open', 'Cid', 'cid@lead.example')) l (id, status, name, email)
          WHERE m.key = 'cleo';
+         DELETE FROM leadguard.notification; -- of the roles given
          SELECT leadguard.protect('crm.lead', preset => 'four_role', id => 'id', owner => 'owner_id', creator => 'creator_id',
              territory => 'territory_id', stage => 'stage', status => 'status', archived_at => 'archived_at',
              archived_by => 'archived_by', object => 'lead');",

@@ -4,6 +4,7 @@
 
 mod load;
 mod presets;
+mod reorganization;
 mod story;
 
 use leadguard_tests::{Client, Db, accepted, rows, scalar, shared_data};
