@@ -146,6 +146,7 @@ fn many_rows_move_at_once() {
     let db = lab("pass_many");
     let mut admin = db.admin();
     accepted(&mut admin, "INSERT INTO crm.kept SELECT n, 'a', 'alice', 0 FROM generate_series(101, 20100) n");
+    accepted(&mut admin, "SELECT leadguard.set_switch('crm.kept', 'batch_update', 'none')");
     let mut alice = db.connect("alice");
     assert_eq!(accepted(&mut alice, "UPDATE crm.kept SET part = 'b' WHERE id > 100"), 20_000);
     assert_eq!(scalar(&mut admin, "SELECT count(*) FROM crm.kept_b WHERE gone IS NULL"), "20000");
