@@ -4,7 +4,6 @@ use super::existing;
 use super::sessions::Session;
 use super::target::ImportTarget;
 use super::values;
-use crate::errors::failure;
 use crate::ffi::raise;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
@@ -12,10 +11,9 @@ use crate::fields::{self, Rules};
 use crate::guard;
 use crate::model::keys;
 use crate::model::value::{Kind, Value, parse_int, parse_uuid};
-use crate::names::{literal, quote};
+use crate::names::literal;
 use crate::visibility::{self, Mapped, Member, Part, Subject};
 use pgrx::iter::TableIterator;
-use pgrx::pg_sys;
 use pgrx::{name, pg_extern};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -394,18 +392,4 @@ fn import_check(import: Option<i64>) -> Report {
             .map(move |p| (p.line, given(p.field), Some(p.problem.to_owned()), given(p.detail)))
             .collect::<Vec<_>>(),
     )
-}
-
-/// 55000 for a table whose columns are not what they were.
-pub(super) fn gone(target: &ImportTarget, column: &str) -> ! {
-    failure("55000", format!("column \"{}\" of {} is gone", quote(column), target.shown()))
-        .hint("The table's owner calls leadguard.prepare_imports again.")
-        .raise()
-}
-
-impl super::target::Field {
-    /// Whether the column holds a list of texts, as tags need it.
-    fn is_texts(&self) -> bool {
-        self.type_oid == pg_sys::TEXTARRAYOID || self.type_oid == pg_sys::VARCHARARRAYOID
-    }
 }
