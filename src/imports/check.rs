@@ -14,6 +14,7 @@ use crate::model::value::{Kind, Value, parse_int, parse_uuid};
 use crate::names::literal;
 use crate::visibility::{self, Mapped, Member, Part, Subject};
 use pgrx::iter::TableIterator;
+use pgrx::pg_sys;
 use pgrx::{name, pg_extern};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -282,7 +283,10 @@ impl Checking<'_> {
             }
             row.put(*part, held, Some(*kind));
         }
-        row.sensitive = self.sensitive.and_then(value).is_some_and(|text| !matches!(text, "" | "f" | "false"));
+        row.sensitive = self.sensitive.is_some_and(|place| {
+            let is_mark = self.target.fields[place].type_oid == pg_sys::BOOLOID;
+            value(place).is_some_and(|text| if is_mark { text == "t" } else { !text.is_empty() })
+        });
         guard::rules::insert(self.subject, &self.target.table, &row).is_ok()
     }
 
