@@ -30,8 +30,9 @@ pub(crate) fn attempt<T>(body: impl FnOnce() -> T) -> Option<T> {
     unsafe { pg_sys::BeginInternalSubTransaction(core::ptr::null()) };
     // SAFETY: the context lives until the end of this function.
     unsafe { pg_sys::MemoryContextSwitchTo(memory.value()) };
-    let tried: Result<T, CaughtError> =
-        PgTryBuilder::new(AssertUnwindSafe(|| Ok(body()))).catch_others(Err).catch_rust_panic(Err).execute();
+    let caught = |cause| Err(Box::new(cause));
+    let tried: Result<T, Box<CaughtError>> =
+        PgTryBuilder::new(AssertUnwindSafe(|| Ok(body()))).catch_others(caught).catch_rust_panic(caught).execute();
     // SAFETY: the context that was current before; the sub-transaction begun above is the current one.
     unsafe {
         pg_sys::MemoryContextSwitchTo(context);

@@ -4,7 +4,6 @@ use super::existing;
 use super::sessions::Session;
 use super::target::ImportTarget;
 use super::values;
-use crate::errors::failure;
 use crate::ffi::raise;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
@@ -12,7 +11,7 @@ use crate::fields::{self, Rules};
 use crate::guard;
 use crate::model::keys;
 use crate::model::value::{Kind, Value, parse_int, parse_uuid};
-use crate::names::{literal, quote};
+use crate::names::literal;
 use crate::visibility::{self, Mapped, Member, Part, Subject};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys;
@@ -284,7 +283,10 @@ impl Checking<'_> {
             }
             row.put(*part, held, Some(*kind));
         }
-        row.sensitive = self.sensitive.and_then(value).is_some_and(|text| !matches!(text, "" | "f" | "false"));
+        row.sensitive = self.sensitive.is_some_and(|place| {
+            let is_mark = self.target.fields[place].type_oid == pg_sys::BOOLOID;
+            value(place).is_some_and(|text| if is_mark { text == "t" } else { !text.is_empty() })
+        });
         guard::rules::insert(self.subject, &self.target.table, &row).is_ok()
     }
 
@@ -394,18 +396,4 @@ fn import_check(import: Option<i64>) -> Report {
             .map(move |p| (p.line, given(p.field), Some(p.problem.to_owned()), given(p.detail)))
             .collect::<Vec<_>>(),
     )
-}
-
-/// 55000 for a table whose columns are not what they were.
-pub(super) fn gone(target: &ImportTarget, column: &str) -> ! {
-    failure("55000", format!("column \"{}\" of {} is gone", quote(column), target.shown()))
-        .hint("The table's owner calls leadguard.prepare_imports again.")
-        .raise()
-}
-
-impl super::target::Field {
-    /// Whether the column holds a list of texts, as tags need it.
-    fn is_texts(&self) -> bool {
-        self.type_oid == pg_sys::TEXTARRAYOID || self.type_oid == pg_sys::VARCHARARRAYOID
-    }
 }

@@ -59,11 +59,11 @@ fn import_commit(import: Option<i64>) -> Outcome {
     TableIterator::new(vec![(found.lines, inserted, duplicates, invalid, skipped)])
 }
 
-/// Keeps others from committing imports into the table until this transaction ends.
+/// Keeps others from committing imports into the table until this transaction ends; they may begin new ones.
 fn wait_for_others(target: Oid) {
     as_extension(|| {
         sql::query(
-            "SELECT 1 FROM leadguard.import_target WHERE target = $1 FOR UPDATE",
+            "SELECT 1 FROM leadguard.import_target WHERE target = $1 FOR NO KEY UPDATE",
             &[Param::Oid(target)],
             Sees::Now,
             &mut |_| {},

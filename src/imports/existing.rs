@@ -1,8 +1,8 @@
 //! Which loaded rows are there already: among all records of the organization, archived and disqualified ones too,
 //! whatever the member sees (K43). Which record it is, is told for those only that he reads.
 
-use super::check::gone;
 use super::target::ImportTarget;
+use crate::errors::failure;
 use crate::ffi::session::as_extension;
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
@@ -147,4 +147,11 @@ fn readable(target: &ImportTarget, records: HashSet<String>) -> HashSet<String> 
     );
     as_caller(|| sql::query_once(&text, &[param], Sees::Now, &mut |row| found.extend(row.text(0))));
     found
+}
+
+/// 55000 for a table whose columns are not what they were.
+fn gone(target: &ImportTarget, column: &str) -> ! {
+    failure("55000", format!("column \"{}\" of {} is gone", column, target.shown()))
+        .hint("The table's owner calls leadguard.prepare_imports again.")
+        .raise()
 }

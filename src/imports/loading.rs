@@ -13,6 +13,7 @@ use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::names;
+use crate::rulebook::right::registered;
 use crate::visibility;
 use pgrx::pg_sys::{Datum, Oid};
 use std::cell::RefCell;
@@ -61,7 +62,10 @@ impl Loading {
         });
         let Some((import, state)) = found else {
             failure("55000", format!("\"{}\" has no open import for {shown}", member.key))
-                .hint(format!("SELECT leadguard.import_begin({}) opens one.", names::literal(&names::shown(target))))
+                .hint(format!(
+                    "SELECT leadguard.import_begin({}) opens one.",
+                    names::literal(&registered(Some(target)).shown())
+                ))
                 .raise()
         };
         if state != "open" {

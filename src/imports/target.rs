@@ -26,6 +26,11 @@ impl Field {
     pub(super) fn takes_any(&self) -> bool {
         self.type_oid == pg_sys::TEXTOID || (self.type_oid == pg_sys::VARCHAROID && self.modifier < 0)
     }
+
+    /// Whether the column holds a list of texts, as tags need it.
+    pub(super) fn is_texts(&self) -> bool {
+        self.type_oid == pg_sys::TEXTARRAYOID || self.type_oid == pg_sys::VARCHARARRAYOID
+    }
 }
 
 /// How values are made alike before they are compared.

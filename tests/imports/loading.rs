@@ -150,6 +150,22 @@ fn k33_twenty_thousand_rows_are_quick() {
 }
 
 #[test]
+fn k33_progress_is_told_while_it_runs() {
+    let db = lab("progress");
+    let said = db.psql(
+        "olga",
+        "SELECT leadguard.import_begin('crm.lead') AS i \\gset
+         INSERT INTO crm.lead_import (name) SELECT 'lead ' || n FROM generate_series(1, 10001) n;
+         SELECT count(*) FROM leadguard.import_check(:i);
+         SELECT leadguard.import_submit(:i);
+         SELECT inserted FROM leadguard.import_commit(:i);",
+    );
+    for line in ["NOTICE:  10000 rows checked", "NOTICE:  10000 rows inserted", "INSERT 0 10001", "\n10001\n"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+}
+
+#[test]
 fn k33_what_nobody_ended_is_cleaned_up() {
     let db = lab("cleanup");
     let mut cleo = db.connect("cleo");
