@@ -26,6 +26,7 @@
 //! sql      queries with an explicit choice of snapshot
 //! statistics what the planner knows of columns and tables
 //! trigger  trigger calls, their rows and transition tables
+//! undone   work that is done and taken back
 
 pub(crate) mod append;
 pub(crate) mod call;
@@ -55,3 +56,4 @@ pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod statistics;
 pub(crate) mod trigger;
+pub(crate) mod undone;
