@@ -171,6 +171,13 @@ type Ghosts = TableIterator<
     ),
 >;
 
+struct Ghost {
+    record: String,
+    owner: Option<i64>,
+    others: Vec<i64>,
+    last: Option<i64>,
+}
+
 /// Records that the caller reads and on which others than the owner worked in the last days, and those without an owner.
 /// Errors: 42501 no identity, 22023.
 #[pg_extern(sql = false)]
@@ -198,7 +205,7 @@ fn ghost_leads(target: Option<Oid>, within: Option<i32>) -> Ghosts {
         if owner.kind.is_int() { text.parse().ok() } else { member_of(text) }
     };
     let mut ids: Vec<i64> = Vec::new();
-    let mut ghosts: Vec<(String, Option<i64>, Vec<i64>, Option<i64>)> = Vec::new();
+    let mut ghosts: Vec<Ghost> = Vec::new();
     for (record, text) in owned {
         let owner = owner_id(&text);
         let mut others: Vec<i64> = Vec::new();
@@ -211,13 +218,13 @@ fn ghost_leads(target: Option<Oid>, within: Option<i32>) -> Ghosts {
         others.dedup();
         if owner.is_none() || !others.is_empty() {
             ids.extend(owner.iter().chain(&others));
-            ghosts.push((record, owner, others, last));
+            ghosts.push(Ghost { record, owner, others, last });
         }
     }
     let keys = listed(&asker, &ids);
     let rows: Vec<_> = ghosts
         .into_iter()
-        .map(|(record, owner, others, last)| {
+        .map(|Ghost { record, owner, others, last }| {
             let others: Vec<String> = others.iter().filter_map(|id| keys.get(id).cloned()).collect();
             (record, owner.and_then(|id| keys.get(&id).cloned()), others, last.and_then(time))
         })

@@ -1,30 +1,30 @@
-//! Handing a record over by a defined step, and answering.
+//! Handing a record over by a defined step.
 //!
 //! The record keeps its key and its history: it is one UPDATE by the caller, as in grants::reassign. Field rules and
-//! transitions hold for whoever carries it out: the giver, or the receiver who accepts. A dry run does all of it and takes
-//! it back.
+//! transitions hold for whoever carries it out: the giver, or the receiver who accepts (answer). A dry run does all of it
+//! and takes it back.
 
 use super::pool;
 use super::step::{self, Step};
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
-use crate::ffi::session::{self, as_extension};
+use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::undone;
+use crate::grants::Right;
 use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
-use crate::grants::{Right, writes};
-use crate::guard::{self, Purpose, Sanction};
 use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
-use crate::questions::record::{Target, as_caller};
+use crate::questions::record::as_caller;
 use crate::questions::required;
 use crate::visibility;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::Oid;
 use pgrx::{name, pg_extern};
 
-const WRONG_STATE: &str = "55000";
+pub(super) const WRONG_STATE: &str = "55000";
 
 type Row = (String, String, Option<String>, Option<String>);
 
@@ -45,12 +45,12 @@ fn handoff(
 ) -> Rows {
     let (step, to) = (required(step, "the step"), required(to_member, "the receiver"));
     let give = || give(target, record, step, to, reason);
-    let rows = if dry_run.unwrap_or(false) { session::rolled_back(give) } else { give() };
+    let rows = if dry_run.unwrap_or(false) { undone::rolled_back(give) } else { give() };
     TableIterator::new(rows)
 }
 
 /// Somebody who receives.
-struct Receiver {
+pub(super) struct Receiver {
     id: i64,
     key: String,
 }
@@ -88,7 +88,7 @@ fn short(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-fn organization(right: &Right) -> i64 {
+pub(super) fn organization(right: &Right) -> i64 {
     right.record.organization.unwrap_or_else(|| {
         failure(WRONG_STATE, format!("record {} belongs to no organization", right.record.id)).raise()
     })
@@ -117,7 +117,7 @@ fn demand(right: &Right, step: &Step) {
 }
 
 /// 55000 where a step would be skipped.
-fn demand_stage(right: &Right, step: &Step) {
+pub(super) fn demand_stage(right: &Right, step: &Step) {
     let record = &right.record;
     if record.archived {
         failure(WRONG_STATE, format!("record {} is archived", record.id)).raise();
@@ -131,7 +131,7 @@ fn demand_stage(right: &Right, step: &Step) {
     }
 }
 
-fn receiver(right: &Right, step: &Step, key: &str) -> Receiver {
+pub(super) fn receiver(right: &Right, step: &Step, key: &str) -> Receiver {
     let id = right.active_member(key);
     let table = &right.target.table;
     if let Some(role) = &step.to_role
@@ -167,7 +167,7 @@ fn refuse_open(right: &Right) {
 }
 
 /// False where the record changed meanwhile.
-fn carry_out(right: &Right, step: &Step, receiver: &Receiver, reason: Option<&str>) -> bool {
+pub(super) fn carry_out(right: &Right, step: &Step, receiver: &Receiver, reason: Option<&str>) -> bool {
     let owner = Move::checked(right.target.owner.as_ref(), "owner", receiver.id, &receiver.key);
     let sets = step::sets(&step.changes(&right.target.table));
     let change = Change { owner: Some(&owner), territory: None, more: &sets, reason };
@@ -212,7 +212,7 @@ fn rows(right: &Right, step: &Step, receiver: &Receiver) -> Vec<Row> {
     found
 }
 
-fn key_of(member: Option<i64>) -> Option<String> {
+pub(super) fn key_of(member: Option<i64>) -> Option<String> {
     let text = "SELECT key FROM leadguard.member WHERE id = $1";
     as_extension(|| sql::first_text(text, &[Param::Int(Some(member?))], Sees::Now))
 }
@@ -306,7 +306,7 @@ fn share(right: &Right, member: i64, level: Level, why: &str) -> Option<i64> {
 }
 
 /// What follows from a handoff that happened.
-fn done(right: &Right, step: &Step, receiver: &Receiver, id: i64, reason: Option<&str>) {
+pub(super) fn done(right: &Right, step: &Step, receiver: &Receiver, id: i64, reason: Option<&str>) {
     if let Some(level) = right.target.table.rules.switches.previous_owner
         && let Some(previous) = right.record.owner
     {
@@ -329,147 +329,4 @@ fn note(right: &Right, action: &'static str, id: i64, step: &Step, reason: Optio
         detail: Some(format!("handoff {id}, step {}", step.name)),
     };
     audit::event_of(&event, right.record.organization);
-}
-
-/// A handoff that waits, locked.
-struct Open {
-    id: i64,
-    target: Oid,
-    record: String,
-    step: String,
-    organization: i64,
-    from: Option<i64>,
-    to: i64,
-    starter: Option<i64>,
-    reason: Option<String>,
-    state: String,
-    grant: Option<i64>,
-}
-
-impl Open {
-    /// One answer for one that is not there and one that does not concern the caller.
-    fn find(operation: &str, id: Option<i64>) -> (Open, i64) {
-        let id = id.unwrap_or_else(|| bad_argument("the handoff is missing").raise());
-        writes(operation, &|| format!("handoff {id}"));
-        let subject = visibility::now();
-        let absent = || -> ! { refused(format!("handoff {id} does not exist or is not visible")).raise() };
-        let Some(member) = &subject.member else { absent() };
-        let params = [Param::Int(Some(id)), Param::Int(Some(member.org_id))];
-        let mut found = None;
-        as_extension(|| {
-            sql::query(
-                "SELECT target::oid, record, step, from_member, to_member, started_by, reason, state, grant_id \
-                 FROM leadguard.handoff WHERE id = $1 AND org_id = $2 FOR UPDATE",
-                &params,
-                Sees::Now,
-                &mut |row| {
-                    if let (Some(target), Some(record), Some(to)) = (row.oid(0), row.text(1), row.int(4)) {
-                        found = Some(Open {
-                            id,
-                            target,
-                            record,
-                            step: row.text(2).unwrap_or_default(),
-                            organization: member.org_id,
-                            from: row.int(3),
-                            to,
-                            starter: row.int(5),
-                            reason: row.text(6),
-                            state: row.text(7).unwrap_or_default(),
-                            grant: row.int(8),
-                        });
-                    }
-                },
-            )
-        });
-        let Some(open) = found else { absent() };
-        let data_owner = subject.has_capability("approve") && !member.system && !member.guest;
-        let concerned = [Some(open.to), open.from, open.starter].contains(&Some(member.id));
-        if !concerned && !data_owner {
-            absent();
-        }
-        if open.state != "open" {
-            failure(WRONG_STATE, format!("handoff {id} is {} already", open.state)).raise();
-        }
-        (open, member.id)
-    }
-
-    fn end(&self, state: &'static str, answer: Option<&str>) {
-        let params = [Param::Int(Some(self.id)), Param::Text(Some(state)), Param::Text(answer), Param::Int(self.grant)];
-        as_extension(|| {
-            sql::query(
-                "UPDATE leadguard.handoff SET state = $2, answer = $3, ended_at = clock_timestamp(), grant_id = NULL WHERE id = $1",
-                &params[..3],
-                Sees::Now,
-                &mut |_| {},
-            );
-            let text = "DELETE FROM leadguard.record_grant WHERE id = $1 AND kind = 'share' AND NOT retained";
-            sql::query(text, &params[3..], Sees::Now, &mut |_| {});
-        });
-    }
-}
-
-/// Takes an offered record over. For the receiver. Errors: 42501, 55000.
-#[pg_extern(sql = false)]
-fn accept_handoff(id: Option<i64>) {
-    let (open, member) = Open::find("accept_handoff", id);
-    if open.to != member {
-        refused(format!("handoff {} is not offered to you", open.id)).hint("The receiver accepts it.").raise();
-    }
-    let target = Target::find(Some(open.target), Sees::Now);
-    let Some(step) = Step::find(&target.table, open.organization, &open.step) else {
-        failure(WRONG_STATE, format!("the step of handoff {} is gone", open.id))
-            .hint("leadguard.refuse_handoff ends it.")
-            .raise()
-    };
-    // He may not see the record: that it was offered is his right.
-    let sanction = Sanction::of(target.table.target, &open.record, Purpose::Reassign, open.reason.as_deref());
-    let read = guard::sanction(sanction, || target.read(&open.record, Sees::Now));
-    let changed = || -> ! {
-        failure(WRONG_STATE, format!("the record of handoff {} changed since it was offered", open.id))
-            .hint("leadguard.refuse_handoff ends it; the giver offers it anew.")
-            .raise()
-    };
-    let Some(record) = read.filter(|record| record.owner == open.from) else { changed() };
-    let right = Right { target, record, member: Some(member), guest: false, administers: false };
-    if organization(&right) != open.organization {
-        changed();
-    }
-    demand_stage(&right, &step);
-    let receiver = receiver(&right, &step, &key_of(Some(member)).unwrap_or_default());
-    if !carry_out(&right, &step, &receiver, open.reason.as_deref()) {
-        changed();
-    }
-    open.end("done", None);
-    done(&right, &step, &receiver, open.id, open.reason.as_deref());
-    if let Some(starter) = open.starter.filter(|starter| Some(*starter) != right.record.owner) {
-        answered(&open, starter, "accepted");
-    }
-}
-
-fn answered(open: &Open, member: i64, answer: &str) {
-    let detail = serde_json::json!({ "handoff": open.id, "step": open.step, "answer": answer }).to_string();
-    tell(member, "handoff", Some(open.target), Some(&open.record), Some(&detail));
-}
-
-/// Refuses an offered record (the receiver), or withdraws the offer (who made it, the owner, a data owner). Errors:
-/// 42501, 22023, 55000.
-#[pg_extern(sql = false)]
-fn refuse_handoff(id: Option<i64>, reason: Option<&str>) {
-    let (open, member) = Open::find("refuse_handoff", id);
-    let reason = required(reason.filter(|reason| !reason.trim().is_empty()), "the reason");
-    let state = if open.to == member { "refused" } else { "withdrawn" };
-    open.end(state, Some(reason));
-    let mut told: Vec<i64> = [Some(open.to), open.from, open.starter].into_iter().flatten().collect();
-    told.sort_unstable();
-    told.dedup();
-    told.iter().for_each(|one| answered(&open, *one, state));
-    let event = Event {
-        target: Some(open.target),
-        record: Some(&open.record),
-        action: if state == "refused" { "handoff_refuse" } else { "handoff_withdraw" },
-        reason: Some(reason),
-        approval: None,
-        detail: Some(format!("handoff {}, step {}", open.id, open.step)),
-    };
-    audit::event_of(&event, Some(open.organization));
 }

@@ -8,7 +8,8 @@
 //! right      who may set rules and steps
 //! route      routing on demand
 //! step       setting the steps of handoffs
-//! handoff    handing a record over, and answering
+//! handoff    handing a record over
+//! answer     what the receiver says to it
 //! claim      claims and disputes
 //! ghost      who works on records beside their owners
 //! outbox     telling old and new owners
@@ -17,6 +18,7 @@
 //! triggers apply. Invariant: what is noted while a statement runs is written when it ends, or goes with what was rolled
 //! back. Tests: tests/assignment.
 
+mod answer;
 mod claim;
 mod condition;
 mod ghost;

@@ -58,7 +58,7 @@ pub(crate) fn is_there(table: &Table, id: &Value) -> bool {
     let text = id.to_text().unwrap_or_default();
     let values = ValueSet::of_records([text.as_str()], kind);
     let having = Having { column: &table.id_column, kind, values: &values };
-    let leaves = match session::is_plain_table(table.target) {
+    let leaves = match count::is_plain_table(table.target) {
         true => vec![table.target],
         false => as_extension(|| leaves(table.target, Sees::Statement)),
     };

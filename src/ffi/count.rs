@@ -29,6 +29,13 @@ pub(crate) fn unarchived(table: pg_sys::Oid, archived_at: Option<&str>, having: 
     Leaf::open(table, archived_at, having).map(|leaf| leaf.count())
 }
 
+/// Whether a relation is a table that holds its rows itself.
+pub(crate) fn is_plain_table(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up; 0 where there is none.
+    let kind = unsafe { pg_sys::get_rel_relkind(relation) };
+    kind as u8 == pg_sys::RELKIND_RELATION
+}
+
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
 struct Leaf<'a> {

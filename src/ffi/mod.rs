@@ -32,6 +32,7 @@
 //! statistics what the planner knows of columns and tables
 //! trigger  trigger calls, their rows and transition tables
 //! whole    all rows of a protected table, read without a query
+//! undone   work that is done and taken back
 
 pub(crate) mod append;
 pub(crate) mod attempt;
@@ -67,3 +68,4 @@ pub(crate) mod statistics;
 pub(crate) mod stream;
 pub(crate) mod trigger;
 pub(crate) mod whole;
+pub(crate) mod undone;

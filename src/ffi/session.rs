@@ -208,13 +208,6 @@ pub(crate) fn partition_root(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     unsafe { pgrx::direct_function_call(pg_sys::pg_partition_root, &[relation.into_datum()]) }
 }
 
-/// Whether a relation is a table that holds its rows itself.
-pub(crate) fn is_plain_table(relation: pg_sys::Oid) -> bool {
-    // SAFETY: a catalog look-up; 0 where there is none.
-    let kind = unsafe { pg_sys::get_rel_relkind(relation) };
-    kind as u8 == pg_sys::RELKIND_RELATION
-}
-
 /// Whether the running statement is one by which Postgres carries a foreign key's action out.
 pub(crate) fn is_following_a_foreign_key() -> bool {
     let (mut user, mut context) = (pg_sys::InvalidOid, 0);
@@ -306,28 +299,6 @@ pub(crate) fn set_local(name: &CStr, value: &CStr) {
             false,
         )
     };
-}
-
-/// Runs `body` and takes back everything that it did in the database.
-pub(crate) fn rolled_back<T>(body: impl FnOnce() -> T) -> T {
-    // SAFETY: reads backend variables.
-    let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
-    // SAFETY: ended below, whatever body does.
-    unsafe { pg_sys::BeginInternalSubTransaction(core::ptr::null()) };
-    // SAFETY: the context outlives the subtransaction.
-    unsafe { pg_sys::MemoryContextSwitchTo(context) };
-    // An error must not leave the subtransaction open: the server would take it for a savepoint of the client.
-    let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
-    // SAFETY: ends the subtransaction begun above, and puts back what was there before.
-    unsafe {
-        pg_sys::RollbackAndReleaseCurrentSubTransaction();
-        pg_sys::MemoryContextSwitchTo(context);
-        pg_sys::CurrentResourceOwner = owner;
-    }
-    match answer {
-        Ok(value) => value,
-        Err(raised) => std::panic::resume_unwind(raised),
-    }
 }
 
 /// How the plan cache knows a function.

@@ -1,5 +1,6 @@
 //! Routing, handoffs, claims, notifications.
 
+mod attacks;
 mod claims;
 mod ghosts;
 mod handoffs;

@@ -1,0 +1,159 @@
+//! Answers to offered records: the receiver takes one over or refuses it; who offered it withdraws it.
+
+use super::handoff::{WRONG_STATE, carry_out, demand_stage, done, key_of, organization, receiver};
+use super::step::Step;
+use crate::assignment::tell;
+use crate::audit::{self, Event};
+use crate::errors::{bad_argument, failure, refused};
+use crate::ffi::session::as_extension;
+use crate::ffi::sql::{self, Param, Sees};
+use crate::grants::{Right, writes};
+use crate::guard::{self, Purpose, Sanction};
+use crate::questions::record::Target;
+use crate::questions::required;
+use crate::visibility;
+use pgrx::pg_extern;
+use pgrx::pg_sys::Oid;
+
+/// A handoff that waits, locked.
+struct Open {
+    id: i64,
+    target: Oid,
+    record: String,
+    step: String,
+    organization: i64,
+    from: Option<i64>,
+    to: i64,
+    starter: Option<i64>,
+    reason: Option<String>,
+    state: String,
+    grant: Option<i64>,
+}
+
+impl Open {
+    /// One answer for one that is not there and one that does not concern the caller.
+    fn find(operation: &str, id: Option<i64>) -> (Open, i64) {
+        let id = id.unwrap_or_else(|| bad_argument("the handoff is missing").raise());
+        writes(operation, &|| format!("handoff {id}"));
+        let subject = visibility::now();
+        let absent = || -> ! { refused(format!("handoff {id} does not exist or is not visible")).raise() };
+        let Some(member) = &subject.member else { absent() };
+        let params = [Param::Int(Some(id)), Param::Int(Some(member.org_id))];
+        let mut found = None;
+        as_extension(|| {
+            sql::query(
+                "SELECT target::oid, record, step, from_member, to_member, started_by, reason, state, grant_id \
+                 FROM leadguard.handoff WHERE id = $1 AND org_id = $2 FOR UPDATE",
+                &params,
+                Sees::Now,
+                &mut |row| {
+                    if let (Some(target), Some(record), Some(to)) = (row.oid(0), row.text(1), row.int(4)) {
+                        found = Some(Open {
+                            id,
+                            target,
+                            record,
+                            step: row.text(2).unwrap_or_default(),
+                            organization: member.org_id,
+                            from: row.int(3),
+                            to,
+                            starter: row.int(5),
+                            reason: row.text(6),
+                            state: row.text(7).unwrap_or_default(),
+                            grant: row.int(8),
+                        });
+                    }
+                },
+            )
+        });
+        let Some(open) = found else { absent() };
+        let data_owner = subject.has_capability("approve") && !member.system && !member.guest;
+        let concerned = [Some(open.to), open.from, open.starter].contains(&Some(member.id));
+        if !concerned && !data_owner {
+            absent();
+        }
+        if open.state != "open" {
+            failure(WRONG_STATE, format!("handoff {id} is {} already", open.state)).raise();
+        }
+        (open, member.id)
+    }
+
+    fn end(&self, state: &'static str, answer: Option<&str>) {
+        let params = [Param::Int(Some(self.id)), Param::Text(Some(state)), Param::Text(answer), Param::Int(self.grant)];
+        as_extension(|| {
+            sql::query(
+                "UPDATE leadguard.handoff SET state = $2, answer = $3, ended_at = clock_timestamp(), grant_id = NULL WHERE id = $1",
+                &params[..3],
+                Sees::Now,
+                &mut |_| {},
+            );
+            let text = "DELETE FROM leadguard.record_grant WHERE id = $1 AND kind = 'share' AND NOT retained";
+            sql::query(text, &params[3..], Sees::Now, &mut |_| {});
+        });
+    }
+}
+
+/// Takes an offered record over. For the receiver. Errors: 42501, 55000.
+#[pg_extern(sql = false)]
+fn accept_handoff(id: Option<i64>) {
+    let (open, member) = Open::find("accept_handoff", id);
+    if open.to != member {
+        refused(format!("handoff {} is not offered to you", open.id)).hint("The receiver accepts it.").raise();
+    }
+    let target = Target::find(Some(open.target), Sees::Now);
+    let Some(step) = Step::find(&target.table, open.organization, &open.step) else {
+        failure(WRONG_STATE, format!("the step of handoff {} is gone", open.id))
+            .hint("leadguard.refuse_handoff ends it.")
+            .raise()
+    };
+    // He may not see the record: that it was offered is his right.
+    let sanction = Sanction::of(target.table.target, &open.record, Purpose::Reassign, open.reason.as_deref());
+    let read = guard::sanction(sanction, || target.read(&open.record, Sees::Now));
+    let changed = || -> ! {
+        failure(WRONG_STATE, format!("the record of handoff {} changed since it was offered", open.id))
+            .hint("leadguard.refuse_handoff ends it; the giver offers it anew.")
+            .raise()
+    };
+    let Some(record) = read.filter(|record| record.owner == open.from) else { changed() };
+    let right = Right { target, record, member: Some(member), guest: false, administers: false };
+    if organization(&right) != open.organization {
+        changed();
+    }
+    demand_stage(&right, &step);
+    let receiver = receiver(&right, &step, &key_of(Some(member)).unwrap_or_default());
+    if !carry_out(&right, &step, &receiver, open.reason.as_deref()) {
+        changed();
+    }
+    open.end("done", None);
+    done(&right, &step, &receiver, open.id, open.reason.as_deref());
+    if let Some(starter) = open.starter.filter(|starter| Some(*starter) != right.record.owner) {
+        answered(&open, starter, "accepted");
+    }
+}
+
+fn answered(open: &Open, member: i64, answer: &str) {
+    let detail = serde_json::json!({ "handoff": open.id, "step": open.step, "answer": answer }).to_string();
+    tell(member, "handoff", Some(open.target), Some(&open.record), Some(&detail));
+}
+
+/// Refuses an offered record (the receiver), or withdraws the offer (who made it, the owner, a data owner). Errors:
+/// 42501, 22023, 55000.
+#[pg_extern(sql = false)]
+fn refuse_handoff(id: Option<i64>, reason: Option<&str>) {
+    let (open, member) = Open::find("refuse_handoff", id);
+    let reason = required(reason.filter(|reason| !reason.trim().is_empty()), "the reason");
+    let state = if open.to == member { "refused" } else { "withdrawn" };
+    open.end(state, Some(reason));
+    let mut told: Vec<i64> = [Some(open.to), open.from, open.starter].into_iter().flatten().collect();
+    told.sort_unstable();
+    told.dedup();
+    told.iter().for_each(|one| answered(&open, *one, state));
+    let event = Event {
+        target: Some(open.target),
+        record: Some(&open.record),
+        action: if state == "refused" { "handoff_refuse" } else { "handoff_withdraw" },
+        reason: Some(reason),
+        approval: None,
+        detail: Some(format!("handoff {}, step {}", open.id, open.step)),
+    };
+    audit::event_of(&event, Some(open.organization));
+}
