@@ -109,7 +109,7 @@ fn leaves(table: Oid, sees: Sees) -> Vec<Oid> {
 }
 
 /// "3 records of crm.lead".
-pub(super) fn in_words(count: i64, what: &str) -> String {
+pub(crate) fn in_words(count: i64, what: &str) -> String {
     format!("{count} {}", if count == 1 { what.to_owned() } else { what.replacen(' ', "s ", 1) })
 }
 

@@ -233,7 +233,7 @@ pub(crate) fn owned_anew(table: &Table, row: &Mapped, is_new: bool) {
     });
     for (delegation, owner, level) in delegations {
         if owner_may_share(owner, table, row.text(Part::Status).as_deref(), level) {
-            give(delegation, table.target, &[record.clone()]);
+            give(delegation, table.target, std::slice::from_ref(&record));
         }
     }
 }

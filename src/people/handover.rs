@@ -89,7 +89,7 @@ pub(super) fn records(leaver: &Managed, new_owner: (i64, &str), reason: &str) ->
         }
     }
     // What came in the meantime, or was moved on by a trigger of the table.
-    for holding in self::holdings(leaver.id, &leaver.key) {
+    if let Some(holding) = self::holdings(leaver.id, &leaver.key).first() {
         changed_meanwhile(&Target::find(Some(holding.target), Sees::Now), &leaver.key);
     }
     holdings

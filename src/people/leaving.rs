@@ -6,6 +6,7 @@ use super::member::{self, Managed, managed, said};
 use super::suggestion::Suggestions;
 use crate::assignment::tell;
 use crate::audit::{self, Event};
+use crate::directory;
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{as_extension, own_relation};
 use crate::ffi::sql::{self, Param, Sees};
@@ -306,7 +307,7 @@ fn end(leaver: &Managed, reason: &str) -> Vec<Step> {
 fn left_behind(leaver: &Managed) -> Vec<String> {
     let mut left: Vec<String> = handover::holdings(leaver.id, &leaver.key)
         .iter()
-        .map(|held| format!("{} records of {}", held.count, names::shown(held.shown)))
+        .map(|held| directory::in_words(held.count, &format!("record of {}", names::shown(held.shown))))
         .collect();
     let params = [Param::Int(Some(leaver.id))];
     as_extension(|| {

@@ -50,7 +50,7 @@ fn d19_to_d22_the_whole_story_under_sales_hierarchy() {
     refused(&mut db.connect("loner"), "UPDATE crm.lead SET name = 'x'", "42501");
     accepted(&mut db.connect("amy"), "SELECT leadguard.reassign('crm.lead', '12', 'loner', reason => 'by mistake')");
     let e = refused(&mut admin, "SELECT * FROM leadguard.offboard_end('loner', 'over')", "23503");
-    assert!(e.detail().unwrap_or_default().contains("1 records of crm.lead"), "{e:?}");
+    assert!(e.detail().unwrap_or_default().contains("1 record of crm.lead"), "{e:?}");
     accepted(&mut admin, "SELECT leadguard.reassign('crm.lead', '12', 'amy', reason => 'back')");
     accepted(&mut admin, "SELECT * FROM leadguard.offboard_end('loner', 'over')");
     let login = db.role("loner");
