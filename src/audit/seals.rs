@@ -40,10 +40,9 @@ fn make(present: &Present, own: u64, organization: Option<i64>) -> Option<Made> 
     if !goes_on {
         wait_for_prepared(present);
     }
-    let (number, previous) = match &newest {
-        Some(seal) => (seal.number + 1, Some(seal.mac.clone())),
-        None => (1, None),
-    };
+    // A number that was given once is not given again: a seal that is gone leaves a gap.
+    let number = newest.as_ref().map_or(0, |seal| seal.number).max(present.sealed) + 1;
+    let previous = newest.as_ref().map(|seal| seal.mac.clone());
     // In the middle of a life no older one matters.
     let seals = if goes_on { Vec::from_iter(newest) } else { chain::load(false) };
     let lives = chain::lives(seals, present);
@@ -51,12 +50,9 @@ fn make(present: &Present, own: u64, organization: Option<i64>) -> Option<Made> 
     let state = sql::first_text("SELECT pg_current_snapshot()::text", &[], Sees::Statement);
     let state = state.as_deref().and_then(Snapshot::parse).map(|state| state.without(own));
     let Some(state) = state else { crate::errors::bug("a snapshot that cannot be read") };
-    let oldest = before.map_or(0, Snapshot::xmin).to_string();
-    let since = if goes_on { present.since } else { i64::MIN };
     let mut last = own;
     let mut rows = Rows { organization, ..Rows::default() };
-    let params = [Param::Text(Some(&oldest)), Param::Timestamp(Some(since))];
-    stream::each(include_str!("../../sql/query/audit_unsealed.sql"), &params, &mut |row| {
+    unsealed(goes_on.then_some(before).flatten(), present.since, &mut |row| {
         let at = row.int(0).unwrap_or_default();
         let transaction = row.int(2).unwrap_or_default().cast_unsigned();
         if is_due(&lives, present, &state, at, transaction) {
@@ -87,6 +83,17 @@ fn make(present: &Present, own: u64, organization: Option<i64>) -> Option<Made> 
     };
     seal.mac = seal.digest();
     Some(Made { seal, own_rows: rows.own })
+}
+
+/// The rows that no seal may have covered yet, in the order of time and id; all of them for the first seal of a life.
+fn unsealed(before: Option<&Snapshot>, since: i64, each: &mut dyn FnMut(&sql::Row)) {
+    let Some(before) = before else {
+        return stream::each(include_str!("../../sql/query/audit_first_seal.sql"), &[], each);
+    };
+    let oldest = before.xmin().to_string();
+    let params = [Param::Text(Some(&oldest)), Param::Timestamp(Some(since))];
+    session::set_local(c"enable_seqscan", c"off");
+    stream::each(include_str!("../../sql/query/audit_unsealed.sql"), &params, each);
 }
 
 /// Whether a row belongs to the seal that is being made.

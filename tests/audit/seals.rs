@@ -166,6 +166,16 @@ fn k48_a_seal_that_is_gone_or_changed_is_found() {
     let renumbered = "DELETE FROM leadguard.audit_seal WHERE number = 2; UPDATE leadguard.audit_seal SET number = 2 WHERE number = 3";
     assert!(after(&mut admin, renumbered).contains(&"the seal does not follow the one before 2".to_string()));
     holds(&mut admin);
+    // A seal of later does not take the place of one that is gone.
+    accepted(
+        &mut admin,
+        &format!(
+            "SET row_security = off; {OPEN} DELETE FROM leadguard.audit_seal WHERE number = 3; RESET row_security"
+        ),
+    );
+    change(&mut admin, 5, "later");
+    assert_eq!(seal(&mut admin), 4);
+    assert_eq!(problems(&mut admin), ["seals are missing 3"]);
 }
 
 // A transaction that began before a seal and commits after it.
