@@ -48,3 +48,36 @@ fn k31_an_import_is_committed_once() {
     assert_eq!(other.join().expect("the second commit ends"), "55000");
     assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM crm.lead"), "13");
 }
+
+// A session that ends in the middle of a commit leaves nothing behind, and the log says what the data say.
+#[test]
+fn k33_a_commit_that_is_cut_off_is_all_or_nothing() {
+    let db = lab("cut");
+    let mut expected = 3;
+    for (round, delay) in [0, 40, 90, 150, 220, 300].into_iter().enumerate() {
+        let mut olga = db.connect("olga");
+        let (import, problems) = checked(&mut olga, &leads(1500).replace("@lead", &format!("@round{round}")));
+        assert_eq!(problems.len(), 0);
+        accepted(&mut olga, &submit(&import));
+        let victim = pid(&mut olga);
+        let running = thread::spawn({
+            let sql = commit(&import);
+            move || olga.simple_query(&sql).is_ok()
+        });
+        thread::sleep(std::time::Duration::from_millis(delay));
+        accepted(&mut db.admin(), &format!("SELECT pg_terminate_backend({victim}, 5000)"));
+        let answered = running.join().expect("the session ends");
+        let is_committed = state(&db, &import) == "committed";
+        assert!(!answered || is_committed);
+        expected += if is_committed { 1500 } else { 0 };
+        assert_eq!(count(&db), expected.to_string(), "after {delay} ms");
+        assert_eq!(staged(&db, &import), if is_committed { "0" } else { "1500" });
+        if !is_committed {
+            assert_eq!(state(&db, &import), "approved");
+            assert_eq!(committed(&mut db.connect("olga"), &import), "1500 1500 0 0 0");
+            expected += 1500;
+        }
+    }
+    assert_eq!(audit(&db).iter().filter(|line| line.starts_with("import_commit")).count(), 6);
+    assert_eq!(count(&db), "9003");
+}
