@@ -18,13 +18,13 @@ mod limit;
 mod log;
 mod requests;
 
-use crate::errors::bug;
 use crate::ffi::session::Transaction;
 use crate::ffi::snapshot;
 use crate::identity::Mode;
 use crate::model::batch::Operation;
 use crate::visibility::{Member, Subject, Table};
 use counter::Key;
+use pgrx::pg_sys::Oid;
 use std::cell::Cell;
 
 /// What lets a member exceed the limits of a table for an operation: decided before, and to be named in the log.
@@ -36,20 +36,19 @@ pub(crate) struct Cover {
 }
 
 thread_local! {
-    static COVERED: Cell<Option<(Operation, Cover)>> = const { Cell::new(None) };
+    static COVERED: Cell<Option<(Oid, Operation, Cover)>> = const { Cell::new(None) };
 }
 
-/// Runs `body`, whose writes are one batch of this operation (import, handoff, routing, reassignment) that is covered.
-#[allow(dead_code)]
-pub(crate) fn covered<T>(operation: &'static str, cover: Cover, body: impl FnOnce() -> T) -> T {
-    struct Restore(Option<(Operation, Cover)>);
+/// Runs `body`, whose writes of this operation to the table are one batch (an import, a reassignment) that is covered.
+/// What triggers write beside it counts as ever.
+pub(crate) fn covered<T>(target: Oid, operation: Operation, cover: Cover, body: impl FnOnce() -> T) -> T {
+    struct Restore(Option<(Oid, Operation, Cover)>);
     impl Drop for Restore {
         fn drop(&mut self) {
             COVERED.set(self.0);
         }
     }
-    let operation = Operation::parse(operation).unwrap_or_else(|| bug("a batch of an unknown operation"));
-    let _restore = Restore(COVERED.replace(Some((operation, cover))));
+    let _restore = Restore(COVERED.replace(Some((target, operation, cover))));
     body()
 }
 
@@ -71,12 +70,12 @@ pub(crate) fn count(
     if !switches.governed {
         return;
     }
-    let covered = COVERED.get();
+    let covered = COVERED.get().filter(|(target, covering, _)| *target == table.target && covering.covers(operation));
     let key = Key {
         member: member.map(|member| member.id),
         target: table.target,
-        operation: covered.map_or(operation, |(operation, _)| operation),
-        cover: covered.map(|(_, cover)| cover),
+        operation: covered.map_or(operation, |(_, covering, _)| covering),
+        cover: covered.map(|(.., cover)| cover),
     };
     let earlier = |key: &Key| window_count(key, switches.batch_window).unwrap_or(0);
     let counted = counter::add(key, switches.batch_from, || counter::Of {
@@ -86,7 +85,7 @@ pub(crate) fn count(
             None => table.organization_column.is_none().then_some(table.org_id),
         },
         earlier: earlier(&key),
-        self_approved: covered.map_or_else(|| is_data_owner(subject), |(_, cover)| cover.self_approved),
+        self_approved: covered.map_or_else(|| is_data_owner(subject), |(.., cover)| cover.self_approved),
     });
     if counted.becomes_batch {
         counter::set_fingerprint(counted.entry, log::fingerprint());

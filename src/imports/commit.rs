@@ -11,6 +11,7 @@ use super::target::ImportTarget;
 use crate::audit::{self, Event};
 use crate::batches::{self, Cover};
 use crate::errors::{self, NEEDS_APPROVAL, failure};
+use crate::model::batch::Operation;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::visibility::{self, Member, Subject};
@@ -42,7 +43,7 @@ fn import_commit(import: Option<i64>) -> Outcome {
     // Before anything of the table runs: nothing that it does meets an import that is not over.
     finish(&session, "state = 'committed', ended_at = clock_timestamp()", None);
     let wanted = found.lines - i64::try_from(bad.len()).unwrap_or_default();
-    let inserted = batches::covered("import", cover, || insert(&session, &target, &bad));
+    let inserted = batches::covered(target.table.target, Operation::Import, cover, || insert(&session, &target, &bad));
     finish(&session, "inserted = $2", Some(inserted));
     session.forget_rows();
     let duplicates = duplicates(&session);

@@ -6,29 +6,9 @@ use crate::batches::Cover;
 use crate::errors::{self, bad_argument, failure};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
+use crate::model::batch::Operation;
 use crate::visibility::{self, Member, Subject, Table};
 use pgrx::pg_extern;
-
-/// As many rows a member imports without asking, where nothing else is said.
-const LIMIT: i64 = 100;
-
-/// How many rows at most the member inserts at once without asking; None: any number. The most that one of his roles may.
-fn limit(table: &Table, member: &Member) -> Option<i64> {
-    let mut value: Option<String> = None;
-    as_extension(|| {
-        sql::query(
-            include_str!("../../sql/query/import_limit.sql"),
-            &[Param::Oid(table.target), Param::Texts(&member.roles)],
-            Sees::Now,
-            &mut |row| value = row.text(0),
-        )
-    });
-    match value.as_deref() {
-        None => Some(LIMIT),
-        Some("none") => None,
-        Some(number) => Some(number.parse().unwrap_or(LIMIT)),
-    }
-}
 
 /// What lets the member import so many rows without asking, beside those that he has imported already; None where
 /// somebody must be asked.
@@ -42,7 +22,8 @@ pub(super) fn cover(
     if approves(subject) {
         return Some(Cover { self_approved: true, ..Cover::default() });
     }
-    if limit(table, member).is_none_or(|limit| session.good + earlier <= limit) {
+    let rows = u64::try_from(session.good + earlier).unwrap_or(u64::MAX);
+    if rows <= subject.access(table).limits.of(Operation::Insert) {
         return Some(Cover::default());
     }
     let template = template(session, table, member)?;

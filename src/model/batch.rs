@@ -41,6 +41,11 @@ impl Operation {
         Operation::ALL.into_iter().find(|operation| operation.name() == name)
     }
 
+    /// Whether a row that is written so is part of a batch of this operation.
+    pub fn covers(self, written: Operation) -> bool {
+        self == written || (self == Operation::Import && written == Operation::Insert)
+    }
+
     /// Taking records away: for data owners only, and not what somebody works on.
     pub fn removes(self) -> bool {
         matches!(self, Operation::Archive | Operation::Delete)

@@ -8,6 +8,7 @@ use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::guard::{self, Purpose, Sanction};
+use crate::model::batch::Operation;
 use crate::model::rights::Rights;
 use crate::model::value::{Kind, parse_int, parse_uuid};
 use crate::names;
@@ -83,7 +84,9 @@ pub(super) fn records(leaver: &Managed, new_owner: (i64, &str), reason: &str) ->
     }
     for (target, owned) in &found {
         let cover = Cover { self_approved: true, ..Cover::default() };
-        let moved = batches::covered("reassign", cover, || update(target, owned, leaver, new_owner, reason));
+        let moved = batches::covered(target.table.target, Operation::Reassign, cover, || {
+            update(target, owned, leaver, new_owner, reason)
+        });
         if moved != owned.len() as u64 {
             changed_meanwhile(target, &leaver.key);
         }
