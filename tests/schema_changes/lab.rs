@@ -72,7 +72,9 @@ pub fn refuse(db: &Db) {
 pub fn asked(db: &Db, change: &str) -> String {
     scalar(
         &mut db.connect("rep"),
-        &format!("SELECT leadguard.request_schema_change('crm.lead', '{change}', 'scores are needed', 'marketing', 'routing')"),
+        &format!(
+            "SELECT leadguard.request_schema_change('crm.lead', '{change}', 'scores are needed', 'marketing', 'routing')"
+        ),
     )
 }
 

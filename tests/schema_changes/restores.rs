@@ -22,7 +22,10 @@ fn k50_a_restore_brings_the_changelog_and_is_no_change() {
     let db = lab("dumped");
     accepted(&mut db.connect("dba"), "ALTER TABLE crm.lead ADD COLUMN score integer");
     accepted(&mut db.connect("olga"), "SELECT leadguard.accept_schema_change(1, 'fine')");
-    accepted(&mut db.connect("dba"), "SELECT leadguard.tag_column('crm.lead', 'tags', true); SELECT leadguard.tag_namespace('crm.lead', 'source', 'sales')");
+    accepted(
+        &mut db.connect("dba"),
+        "SELECT leadguard.tag_column('crm.lead', 'tags', true); SELECT leadguard.tag_namespace('crm.lead', 'source', 'sales')",
+    );
     refuse(&db);
     for options in [&[][..], &["--single-transaction"]] {
         let target = Db::bare("restored");

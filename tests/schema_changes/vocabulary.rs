@@ -17,7 +17,10 @@ fn k49_a_new_namespace_of_tags_needs_a_data_owner() {
     accepted(&mut db.connect("olga"), "SELECT leadguard.tag_namespace('crm.lead', 'region', 'sales')");
     assert_eq!(log(&db), ["approved tag namespace source", "approved tag namespace region"]);
     assert_eq!(
-        scalar(&mut db.admin(), "SELECT detail ->> 'self_approved' FROM leadguard.schema_change WHERE object = 'region'"),
+        scalar(
+            &mut db.admin(),
+            "SELECT detail ->> 'self_approved' FROM leadguard.schema_change WHERE object = 'region'"
+        ),
         "true"
     );
     accepted(&mut dba, "SELECT leadguard.tag_namespace('crm.lead', 'source', 'sales')");
@@ -43,7 +46,10 @@ fn k49_new_attributes_and_values_are_recorded() {
         accepted(&mut dba, "SELECT leadguard.propose_fields('crm.lead', '{olga}')");
         accepted(&mut db.connect("olga"), &format!("SELECT leadguard.sign_fields('crm.lead', {version})"));
         let found = log(&db);
-        assert_eq!((found.len(), found.last().map(String::as_str)), (count, Some(&*format!("approved attribute {attribute}"))));
+        assert_eq!(
+            (found.len(), found.last().map(String::as_str)),
+            (count, Some(&*format!("approved attribute {attribute}")))
+        );
     }
 }
 
