@@ -6,6 +6,12 @@ AS 'MODULE_PATHNAME', 'is_at_work_wrapper';
 COMMENT ON FUNCTION leadguard.is_at_work() IS
 'Internal: whether the running statement is one of leadguard''s own, as protect and its kind make them.';
 
+CREATE FUNCTION leadguard.worked_on(target regclass)
+RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'worked_on_wrapper';
+COMMENT ON FUNCTION leadguard.worked_on(regclass) IS
+'Internal: remembers a table that leadguard itself changes, so that it is known as it is once the work is done.';
+
 CREATE FUNCTION leadguard.table_shape(target regclass)
 RETURNS TABLE (relation regclass, kind text, identity text, name text, columns smallint[], digest text, definition text)
 LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -76,9 +82,19 @@ AS $$
 BEGIN
     INSERT INTO leadguard.schema_known (target) VALUES ($1)
     ON CONFLICT ON CONSTRAINT schema_known_pkey DO UPDATE SET taken_at = clock_timestamp();
-    DELETE FROM leadguard.schema_shape s WHERE s.target = $1 AND ($2 OR s.kind <> 'partition');
-    INSERT INTO leadguard.schema_shape (target, relation, kind, identity, name, columns, digest, definition)
-    SELECT $1, s.* FROM leadguard.table_shape($1) s WHERE $2 OR s.kind <> 'partition';
+    -- Writes what differs: a table may have many partitions.
+    WITH shape AS MATERIALIZED (
+        SELECT n.* FROM leadguard.table_shape($1) n WHERE $2 OR n.kind <> 'partition'
+    ), gone AS (
+        DELETE FROM leadguard.schema_shape s
+        WHERE s.target = $1 AND ($2 OR s.kind <> 'partition')
+          AND NOT EXISTS (SELECT FROM shape n WHERE (n.relation, n.kind, n.identity) = (s.relation, s.kind, s.identity))
+    )
+    INSERT INTO leadguard.schema_shape AS s (target, relation, kind, identity, name, columns, digest, definition)
+    SELECT $1, n.* FROM shape n
+    ON CONFLICT ON CONSTRAINT schema_shape_pkey DO UPDATE
+    SET name = excluded.name, columns = excluded.columns, digest = excluded.digest, definition = excluded.definition
+    WHERE (s.name, s.columns, s.digest, s.definition) IS DISTINCT FROM (excluded.name, excluded.columns, excluded.digest, excluded.definition);
 END
 $$;
 COMMENT ON FUNCTION leadguard.keep_shape(regclass, boolean) IS
@@ -234,12 +250,8 @@ BEGIN
             item.kind, item.object, item.detail || CASE WHEN noticed THEN '{}' ELSE '{"unnoticed": true}' END::jsonb, may_refuse, false);
         found_changes := found_changes + 1;
     END LOOP;
-    IF found_changes > 0 THEN
-        PERFORM leadguard.keep_shape($1, true);
-    ELSIF EXISTS (SELECT FROM leadguard.schema_shape s JOIN leadguard.table_shape($1) n USING (relation, kind, identity)
-                  WHERE s.target = $1 AND (n.digest, n.definition) IS DISTINCT FROM (s.digest, s.definition)) THEN
-        PERFORM leadguard.keep_shape($1, true);
-    END IF;
+    -- Also what is written in another way and means the same, as after a rename elsewhere.
+    PERFORM leadguard.keep_shape($1, true);
     RETURN found_changes;
 END
 $$;
@@ -253,8 +265,9 @@ CREATE FUNCTION leadguard.know_schema()
 RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 BEGIN
-    -- A restore registers a table before it makes policies and triggers.
-    IF current_setting('row_security') = 'on' AND NOT leadguard.is_at_work()
+    -- A restore, which superusers run, registers a table before it makes policies and triggers.
+    IF NOT leadguard.is_at_work()
+       AND (current_setting('row_security') = 'on' OR NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
        AND EXISTS (SELECT FROM leadguard.protected_table p WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = p.target)
                    UNION ALL
                    SELECT FROM leadguard.protected_child c WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = c.target)) THEN
@@ -286,7 +299,7 @@ BEGIN
             OR (c.classid = 'pg_namespace'::regclass AND k.target IN (SELECT t.oid FROM pg_class t WHERE t.relnamespace = c.objid))
     LOOP
         IF leadguard.is_at_work() THEN
-            PERFORM leadguard.keep_shape(item, false);
+            PERFORM leadguard.worked_on(item);
         ELSE
             PERFORM leadguard.note_shape(item, true, true);
         END IF;
@@ -318,7 +331,7 @@ BEGIN
             PERFORM leadguard.note_change(item.target, item.name, 'drop table', '', '{}', NOT leadguard.is_at_work(), false);
             DELETE FROM leadguard.schema_known k WHERE k.target = item.target;
         ELSIF leadguard.is_at_work() THEN
-            PERFORM leadguard.keep_shape(item.target, false);
+            PERFORM leadguard.worked_on(item.target);
         ELSIF EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = item.target) THEN
             PERFORM leadguard.note_shape(item.target, true, true);
         END IF;

@@ -106,7 +106,7 @@ BEGIN
     WHERE c.id = accept_schema_change.id AND (free OR coalesce(c.org_id, deciding.org_id) = deciding.org_id) FOR UPDATE;
     IF of.id IS NULL THEN
         RAISE EXCEPTION 'schema change % does not exist or is not visible', id USING ERRCODE = '42501';
-    ELSIF of.member_id = deciding.id THEN
+    ELSIF of.member_id = deciding.id OR of.session_role = deciding.db_role THEN
         RAISE EXCEPTION 'schema change % is your own', id
             USING ERRCODE = '42501', HINT = 'Somebody else with the capability approve accepts it.';
     ELSIF of.state <> 'violation' THEN
@@ -135,7 +135,8 @@ DECLARE
     own bigint := leadguard.current_organization();
     free boolean := leadguard.current_member() IS NULL
         AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
-    trusted boolean := leadguard.has_capability('audit') OR leadguard.has_capability('approve') OR leadguard.has_capability('administer');
+    trusted boolean := NOT leadguard.is_analyst() AND NOT leadguard.is_guest()
+        AND (leadguard.has_capability('audit') OR leadguard.has_capability('approve') OR leadguard.has_capability('administer'));
     asked regclass[];
 BEGIN
     SELECT array_agg(t.target) INTO asked

@@ -204,13 +204,17 @@ CREATE FUNCTION leadguard.review_unapproved_batch(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+    -- First the rows whose detail is JSON, then what it says.
+    WITH batch AS MATERIALIZED (
+        SELECT l.* FROM leadguard.audit_log l
+        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'batch' AND starts_with(l.detail, '{')
+    )
     SELECT 'high', format('transaction %s, %s of %s', b.transaction, b.d ->> 'operation', b.target_name),
            jsonb_build_object('table', b.target_name, 'operation', b.d ->> 'operation', 'records', (b.d ->> 'records')::bigint, 'limit', b.most::bigint,
                               'at', b.at, 'login', b.session_role, 'member', b.member_key),
            format('SELECT * FROM leadguard.audit_log WHERE transaction = %L AND target_name = %L ORDER BY id;', b.transaction::text, b.target_name)
     FROM (SELECT l.*, l.detail::jsonb AS d, leadguard.review_switch(l.target, 'batch_' || (l.detail::jsonb ->> 'operation'), '100') AS most
-          FROM leadguard.audit_log l
-          WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'batch' AND starts_with(l.detail, '{')) b
+          FROM batch l) b
     WHERE b.approval IS NULL AND b.d ->> 'template' IS NULL AND NOT coalesce((b.d ->> 'self_approved')::boolean, false)
       AND b.d ->> 'operation' IN ('insert', 'update', 'archive', 'delete', 'reassign', 'import')
       AND CASE WHEN b.most ~ '^[0-9]{1,18}$' THEN (b.d ->> 'records')::bigint > b.most::bigint ELSE false END

@@ -142,7 +142,7 @@ CREATE FUNCTION leadguard.review_note(review bigint, org bigint, finding text, l
 RETURNS void LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO leadguard.finding AS f (org_id, finding, severity, subject, evidence, suggestion, first_seen, last_seen, first_review, last_review)
-    VALUES ($2, $3, $5, left($6, 1000), $7, $8, clock_timestamp(), clock_timestamp(), $1, $1)
+    VALUES ($2, $3, $5, left($6, 500), $7, $8, clock_timestamp(), clock_timestamp(), $1, $1)
     ON CONFLICT ON CONSTRAINT finding_unique DO UPDATE
     SET severity = excluded.severity, evidence = excluded.evidence, suggestion = excluded.suggestion, last_seen = excluded.last_seen, last_review = $1,
         history = f.history || CASE WHEN f.status = 'resolved' AND $4

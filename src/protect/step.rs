@@ -5,7 +5,7 @@
 
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Sees};
-use crate::schema_changes::at_work;
+use crate::schema_changes;
 use pgrx::iter::TableIterator;
 use pgrx::name;
 
@@ -43,7 +43,7 @@ impl Step {
     }
 
     fn run(&self) {
-        let execute = || at_work(|| sql::query_once(&self.statement, &[], Sees::Now, &mut |_| {}));
+        let execute = || schema_changes::at_work(|| sql::query_once(&self.statement, &[], Sees::Now, &mut |_| {}));
         match self.by {
             By::Caller => execute(),
             By::Extension => as_extension(execute),
@@ -52,9 +52,11 @@ impl Step {
 }
 
 pub(super) fn run(steps: &[Step]) {
+    schema_changes::begin();
     for step in steps {
         step.run();
     }
+    schema_changes::settle();
 }
 
 pub(super) type Steps =

@@ -37,12 +37,9 @@ fn hold_review(
     let params = [Param::Text(kind), Param::Text(subject), Param::Timestamp(since), Param::Text(organization)];
     let mut organizations = Vec::new();
     as_extension(|| {
-        sql::query(
-            "SELECT o FROM leadguard.review_organizations($1, $2, $3, $4) o",
-            &params,
-            Sees::Now,
-            &mut |row| organizations.extend(row.int(0)),
-        )
+        sql::query("SELECT o FROM leadguard.review_organizations($1, $2, $3, $4) o", &params, Sees::Now, &mut |row| {
+            organizations.extend(row.int(0))
+        })
     });
     let mut held = Vec::new();
     for organization in organizations {
@@ -80,9 +77,7 @@ fn without_owner(organization: i64) -> String {
                     Some(_) => {}
                 }
             }
-            format!(
-                "{{\"target\": {target}, \"without\": {without}, \"unknown\": {unknown}, \"readable\": true}}"
-            )
+            format!("{{\"target\": {target}, \"without\": {without}, \"unknown\": {unknown}, \"readable\": true}}")
         })
         .collect();
     format!("[{}]", counts.join(", "))
@@ -142,8 +137,7 @@ fn owners(table: &Owned) -> Option<Vec<(Option<String>, i64)>> {
     let mut terms = vec!["$1::text IS NOT NULL".to_owned()];
     terms.extend(table.archived_at.as_ref().map(|at| format!("t.{} IS NULL", quote(at))));
     terms.extend(table.organization.as_ref().map(|column| format!("t.{}::text = $1", quote(column))));
-    let text =
-        format!("SELECT t.{owner}::text, count(*) FROM {name} t WHERE {} GROUP BY 1", terms.join(" AND "));
+    let text = format!("SELECT t.{owner}::text, count(*) FROM {name} t WHERE {} GROUP BY 1", terms.join(" AND "));
     let mut found = Vec::new();
     sql::query_once(&text, &[Param::Text(Some(&table.own))], Sees::Now, &mut |row| {
         found.push((row.text(0), row.int(1).unwrap_or_default()));

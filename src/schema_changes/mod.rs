@@ -4,11 +4,14 @@
 //! statements that run no code of a user. Tests: tests/schema_changes.
 
 use crate::ffi::session::{self, as_extension};
-use crate::ffi::sql::{self, Sees};
-use std::cell::Cell;
+use crate::ffi::sql::{self, Param, Sees};
+use pgrx::pg_sys::Oid;
+use std::cell::{Cell, RefCell};
 
 thread_local! {
     static AT_WORK: Cell<bool> = const { Cell::new(false) };
+    /// Tables that the work has changed, as the event triggers say.
+    static WORKED_ON: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Sets the flag back, also when an error unwinds.
@@ -30,6 +33,39 @@ pub(crate) fn at_work<T>(body: impl FnOnce() -> T) -> T {
 #[pgrx::pg_extern(sql = false)]
 fn is_at_work() -> bool {
     AT_WORK.get()
+}
+
+/// An event trigger has seen the work on a table.
+#[pgrx::pg_extern(sql = false)]
+fn worked_on(target: Oid) {
+    if AT_WORK.get() {
+        WORKED_ON.with_borrow_mut(|tables| {
+            if !tables.contains(&target) {
+                tables.push(target);
+            }
+        });
+    }
+}
+
+/// Before a series of statements: what an earlier one left behind that failed is over.
+pub(crate) fn begin() {
+    if !AT_WORK.get() {
+        WORKED_ON.with_borrow_mut(Vec::clear);
+    }
+}
+
+/// After it: the tables are known as they are now, but for their partitions, which are never leadguard's doing.
+pub(crate) fn settle() {
+    for target in WORKED_ON.take() {
+        as_extension(|| {
+            sql::query(
+                "SELECT leadguard.keep_shape(k.target, false) FROM leadguard.schema_known k WHERE k.target = $1",
+                &[Param::Oid(target)],
+                Sees::Now,
+                &mut |_| {},
+            )
+        });
+    }
 }
 
 /// A table was secured: what it looks like from now on is what its changes are compared with.

@@ -350,7 +350,9 @@ fn k48_auditors_seal_and_see_their_organization() {
             "{OPEN} SET row_security = off; UPDATE leadguard.audit_log_default SET session_role = 'x' WHERE id = (SELECT max(id) FROM leadguard.audit_log_default)"
         ),
     );
-    let (own, other) = (["the row is not as it was written 5 #"], ["the row is not as it was written 5"]);
+    let last = scalar(&mut admin, "SELECT max(number) FROM leadguard.audit_seal");
+    let other = [format!("the row is not as it was written {last}")];
+    let own = [format!("{} #", other[0])];
     assert_eq!(problems(&mut tina), own);
     assert_eq!(problems(&mut admin), own);
     assert_eq!(problems(&mut gus), other);

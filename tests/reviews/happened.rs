@@ -27,12 +27,30 @@ fn k48b_batches_that_are_not_in_the_log() {
     assert_eq!(found(&db, "quarterly", "unlogged_batch"), [""; 0], "nine are no batch");
     log(&db, "now()", "rep", "update", "NULL", "'10'", "");
     assert_eq!(found(&db, "monthly", "unlogged_batch"), ["transaction 777, update of crm.lead"]);
-    assert!(rows(&mut db.connect("olga"), &scalar(&mut db.connect("olga"), "SELECT suggestion FROM leadguard.findings() WHERE finding = 'unlogged_batch'")).len() == 10);
+    assert!(
+        rows(
+            &mut db.connect("olga"),
+            &scalar(
+                &mut db.connect("olga"),
+                "SELECT suggestion FROM leadguard.findings() WHERE finding = 'unlogged_batch'"
+            )
+        )
+        .len()
+            == 10
+    );
     let other = lab("logged");
     for record in 1..=10 {
         log(&other, "now()", "rep", "update", "NULL", &format!("'{record}'"), "");
     }
-    log(&other, "now()", "rep", "batch", "NULL", "NULL", r#"{"operation": "update", "records": 10, "template": null, "self_approved": false}"#);
+    log(
+        &other,
+        "now()",
+        "rep",
+        "batch",
+        "NULL",
+        "NULL",
+        r#"{"operation": "update", "records": 10, "template": null, "self_approved": false}"#,
+    );
     assert_eq!(found(&other, "monthly", "unlogged_batch"), [""; 0]);
 }
 
@@ -46,7 +64,9 @@ fn k48b_batches_over_the_limit_without_an_approval() {
         ("own", "NULL", 101, "null", "true", 0),
     ] {
         let db = lab(name);
-        let detail = format!(r#"{{"operation": "update", "records": {records}, "template": {template}, "self_approved": {own}}}"#);
+        let detail = format!(
+            r#"{{"operation": "update", "records": {records}, "template": {template}, "self_approved": {own}}}"#
+        );
         log(&db, "now()", "rep", "batch", approval, "NULL", &detail);
         assert_eq!(found(&db, "quarterly", "unapproved_batch").len(), expected, "{name}");
     }
@@ -56,8 +76,14 @@ fn k48b_batches_over_the_limit_without_an_approval() {
 fn k48c_changes_of_schemas_without_an_approval() {
     let db = lab("schemas");
     assert_eq!(found(&db, "quarterly", "unapproved_schema_change"), [""; 0]);
-    accepted(&mut db.admin(), "ALTER TABLE crm.lead ADD COLUMN score integer; ALTER TABLE crm.lead DISABLE TRIGGER leadguard_90_row");
-    accepted(&mut db.admin(), "ALTER EVENT TRIGGER leadguard_watch_schema DISABLE; ALTER TABLE crm.lead ADD COLUMN hidden integer");
+    accepted(
+        &mut db.admin(),
+        "ALTER TABLE crm.lead ADD COLUMN score integer; ALTER TABLE crm.lead DISABLE TRIGGER leadguard_90_row",
+    );
+    accepted(
+        &mut db.admin(),
+        "ALTER EVENT TRIGGER leadguard_watch_schema DISABLE; ALTER TABLE crm.lead ADD COLUMN hidden integer",
+    );
     assert_eq!(found(&db, "quarterly", "watch_disabled"), ["event trigger leadguard_watch_schema"]);
     assert_eq!(
         found(&db, "quarterly", "unapproved_schema_change"),
@@ -65,9 +91,13 @@ fn k48c_changes_of_schemas_without_an_approval() {
         "also what happened while nothing watched"
     );
     assert_eq!(
-        ids(&mut db.connect("olga"), "SELECT severity || ' ' || (evidence ->> 'kind') || ' ' || (evidence ->> 'object') FROM leadguard.findings() WHERE finding = 'unapproved_schema_change'"),
+        ids(
+            &mut db.connect("olga"),
+            "SELECT severity || ' ' || (evidence ->> 'kind') || ' ' || (evidence ->> 'object') FROM leadguard.findings() WHERE finding = 'unapproved_schema_change'"
+        ),
         std::collections::BTreeSet::from(
-            ["high disable trigger leadguard_90_row", "medium add column hidden", "medium add column score"].map(str::to_owned)
+            ["high disable trigger leadguard_90_row", "medium add column hidden", "medium add column score"]
+                .map(str::to_owned)
         )
     );
     found_until_solved(&db, "watch_disabled", &["event trigger leadguard_watch_schema"]);
@@ -82,7 +112,10 @@ fn d33_unusual_access_is_measured_or_said_not_to_be() {
     if !preloaded {
         assert_eq!(answer, ["member_activity"]);
         assert_eq!(
-            scalar(&mut db.connect("olga"), "SELECT evidence ->> 'result' FROM leadguard.findings() WHERE finding = 'unusual_access'"),
+            scalar(
+                &mut db.connect("olga"),
+                "SELECT evidence ->> 'result' FROM leadguard.findings() WHERE finding = 'unusual_access'"
+            ),
             "not measured"
         );
     }

@@ -17,7 +17,10 @@ fn d34_one_call_shows_everything_that_a_member_has() {
     accepted(&mut db.admin(), "SELECT leadguard.valid_values('crm.lead', 'status', '{secret value}')");
     accepted(&mut db.connect("rep"), "UPDATE crm.lead SET status = 'secret value' WHERE id = 1");
     let mut olga = db.connect("olga");
-    let found = rows(&mut olga, "SELECT finding, subject, evidence::text, suggestion FROM leadguard.audit_run('incident', 'rep')");
+    let found = rows(
+        &mut olga,
+        "SELECT finding, subject, evidence::text, suggestion FROM leadguard.audit_run('incident', 'rep')",
+    );
     let section = |name: &str| found.iter().find(|r| r[1] == name).map(|r| r[2].clone()).unwrap_or_default();
     for (name, what) in [
         ("login", &*db.role("rep")),
@@ -31,10 +34,16 @@ fn d34_one_call_shows_everything_that_a_member_has() {
         assert!(section(name).contains(what), "{name}: {}", section(name));
     }
     assert!(!format!("{found:?}").contains("secret value"), "no value of a record");
-    let id = scalar(&mut olga, "SELECT id FROM leadguard.findings() WHERE finding = 'incident' AND subject = 'member rep'");
+    let id =
+        scalar(&mut olga, "SELECT id FROM leadguard.findings() WHERE finding = 'incident' AND subject = 'member rep'");
     crate::lab::found(&db, "quarterly", "incident");
     assert_eq!(scalar(&mut olga, &format!("SELECT status FROM leadguard.finding WHERE id = {id}")), "open", "it stays");
-    accepted(&mut olga, &format!("SELECT leadguard.resolve_finding({id}, 'resolved', 'passwords are changed, logins no longer shared')"));
+    accepted(
+        &mut olga,
+        &format!(
+            "SELECT leadguard.resolve_finding({id}, 'resolved', 'passwords are changed, logins no longer shared')"
+        ),
+    );
     for row in found.iter().filter(|r| r[3] != "∅") {
         accepted(&mut db.admin(), &row[3]);
     }

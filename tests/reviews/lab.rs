@@ -49,7 +49,9 @@ pub fn join(db: &Db, key: &str, kind: &str, organization: &str) {
 pub fn give(db: &Db, key: &str, role: &str) {
     accepted(
         &mut db.admin(),
-        &format!("INSERT INTO leadguard.member_role (member_id, role) SELECT id, '{role}' FROM leadguard.member WHERE key = '{key}'"),
+        &format!(
+            "INSERT INTO leadguard.member_role (member_id, role) SELECT id, '{role}' FROM leadguard.member WHERE key = '{key}'"
+        ),
     );
 }
 
@@ -86,7 +88,9 @@ pub fn solved_by(db: &Db, solver: &mut Client, finding: &str, subjects: &[&str])
     assert_eq!(
         ids(
             &mut db.connect("olga"),
-            &format!("SELECT DISTINCT status || ': ' || resolution FROM leadguard.findings(NULL) WHERE finding = '{finding}'")
+            &format!(
+                "SELECT DISTINCT status || ': ' || resolution FROM leadguard.findings(NULL) WHERE finding = '{finding}'"
+            )
         ),
         std::collections::BTreeSet::from(["resolved: no longer found".to_owned()])
     );

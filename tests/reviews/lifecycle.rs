@@ -3,7 +3,6 @@
 use crate::lab::*;
 use leadguard_tests::*;
 
-
 fn state(db: &Db) -> String {
     scalar(
         &mut db.connect("olga"),
@@ -18,15 +17,24 @@ fn k48_a_finding_stays_open_until_it_is_solved_and_opens_again() {
     let db = lab("lifecycle");
     give(&db, "rep", "data_owner");
     found(&db, "quarterly", "too_many_admins");
-    let first = scalar(&mut db.connect("olga"), "SELECT first_seen FROM leadguard.findings()  WHERE finding = 'too_many_admins'");
+    let first = scalar(
+        &mut db.connect("olga"),
+        "SELECT first_seen FROM leadguard.findings()  WHERE finding = 'too_many_admins'",
+    );
     found(&db, "monthly", "too_many_admins");
     assert_eq!(state(&db), "open");
     assert_eq!(
-        scalar(&mut db.connect("olga"), "SELECT count(*) || ' ' || min(first_seen) FROM leadguard.findings() WHERE finding = 'too_many_admins'"),
+        scalar(
+            &mut db.connect("olga"),
+            "SELECT count(*) || ' ' || min(first_seen) FROM leadguard.findings() WHERE finding = 'too_many_admins'"
+        ),
         format!("1 {first}"),
         "one finding, seen twice"
     );
-    accepted(&mut db.admin(), "DELETE FROM leadguard.member_role r USING leadguard.member m WHERE m.id = r.member_id AND m.key = 'rep'");
+    accepted(
+        &mut db.admin(),
+        "DELETE FROM leadguard.member_role r USING leadguard.member m WHERE m.id = r.member_id AND m.key = 'rep'",
+    );
     assert_eq!(state(&db), "open", "nobody has looked again");
     found(&db, "monthly", "too_many_admins");
     assert_eq!(state(&db), "resolved | no longer found");
@@ -42,7 +50,8 @@ fn k48_findings_are_resolved_and_accepted_with_a_reason() {
     found(&db, "quarterly", "too_many_admins");
     let mut olga = db.connect("olga");
     let id = scalar(&mut olga, "SELECT id FROM leadguard.findings() WHERE finding = 'too_many_admins'");
-    let call = |status: &str, resolution: &str| format!("SELECT leadguard.resolve_finding({id}, '{status}', '{resolution}')");
+    let call =
+        |status: &str, resolution: &str| format!("SELECT leadguard.resolve_finding({id}, '{status}', '{resolution}')");
     assert_eq!(code(&mut olga, &call("resolved", " ")), "22023");
     assert_eq!(code(&mut olga, &call("gone", "x")), "22023");
     assert_eq!(code(&mut olga, &call("open", "x")), "55000");
@@ -54,7 +63,10 @@ fn k48_findings_are_resolved_and_accepted_with_a_reason() {
     found(&db, "quarterly", "too_many_admins");
     assert_eq!(state(&db), "open | accepted for the holidays olga, resolved done olga", "it was not");
     assert_eq!(
-        scalar(&mut olga, "SELECT count(*) FROM leadguard.audit_log WHERE action = 'resolve_finding' AND reason = 'done'"),
+        scalar(
+            &mut olga,
+            "SELECT count(*) FROM leadguard.audit_log WHERE action = 'resolve_finding' AND reason = 'done'"
+        ),
         "1"
     );
 }
@@ -72,7 +84,10 @@ fn k48_two_reviews_at_once_make_one_finding() {
     accepted(&mut one, "SELECT pg_sleep(0.3)");
     accepted(&mut one, "COMMIT");
     second.join().expect("the second review ends");
-    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.finding WHERE finding = 'too_many_admins'"), "1");
+    assert_eq!(
+        scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.finding WHERE finding = 'too_many_admins'"),
+        "1"
+    );
     assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.review"), "2");
 }
 
@@ -86,11 +101,21 @@ fn k48_reviews_and_findings_are_dumped() {
     let dump = db.tool("pg_dump", "postgres").args(["-f", file, "-d", db.name()]).output().expect("pg_dump starts");
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
     let target = Db::bare("restored");
-    let restore = target.tool("psql", "postgres").args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", target.name(), "-f", file]).output().expect("psql starts");
+    let restore = target
+        .tool("psql", "postgres")
+        .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", target.name(), "-f", file])
+        .output()
+        .expect("psql starts");
     assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
     std::fs::remove_file(file).expect("the dump goes");
     let all = "SELECT string_agg(concat_ws(' ', id, finding, subject, status), ',' ORDER BY id) FROM leadguard.finding";
     assert_eq!(scalar(&mut target.admin(), all), scalar(&mut db.admin(), all));
     accepted(&mut target.admin(), "SELECT * FROM leadguard.audit_run('quarterly')");
-    assert_eq!(scalar(&mut target.admin(), "SELECT count(*) FROM leadguard.finding WHERE finding = 'unapproved_schema_change'"), "0");
+    assert_eq!(
+        scalar(
+            &mut target.admin(),
+            "SELECT count(*) FROM leadguard.finding WHERE finding = 'unapproved_schema_change'"
+        ),
+        "0"
+    );
 }

@@ -54,7 +54,10 @@ fn d33_recent_promotions_to_administrator() {
     let olga = &mut db.connect("olga");
     let id = scalar(olga, "SELECT id FROM leadguard.findings() WHERE subject LIKE 'member rep, role ADMIN%'");
     accepted(olga, &format!("SELECT leadguard.resolve_finding({id}, 'resolved', 'he is the new head of sales')"));
-    assert!(!found(&db, "monthly", "new_admin").iter().any(|s| s.starts_with("member rep")), "what happened stays resolved");
+    assert!(
+        !found(&db, "monthly", "new_admin").iter().any(|s| s.starts_with("member rep")),
+        "what happened stays resolved"
+    );
 }
 
 #[test]

@@ -13,7 +13,8 @@ fn k54_records_without_an_owner() {
          INSERT INTO crm.lead (id, owner_id) VALUES (13, 99999)",
     );
     assert_eq!(found(&db, "monthly", "record_without_owner"), ["table crm.lead"]);
-    let counts = "SELECT evidence ->> 'without' || ' ' || (evidence ->> 'unknown') || ' ' || (evidence ->> 'counted_for')
+    let counts =
+        "SELECT evidence ->> 'without' || ' ' || (evidence ->> 'unknown') || ' ' || (evidence ->> 'counted_for')
                   FROM leadguard.findings() WHERE finding = 'record_without_owner'";
     assert_eq!(scalar(&mut db.connect("olga"), counts), "2 1 olga");
     solved_by(&db, &mut db.connect("olga"), "record_without_owner", &["table crm.lead"]);
@@ -22,7 +23,10 @@ fn k54_records_without_an_owner() {
 #[test]
 fn k54_a_review_counts_what_its_holder_may_read() {
     let db = lab("counted");
-    accepted(&mut db.admin(), "INSERT INTO leadguard.role (name, org_id, capabilities) VALUES ('auditor', 1, '{audit}')");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.role (name, org_id, capabilities) VALUES ('auditor', 1, '{audit}')",
+    );
     give(&db, "rep", "auditor");
     accepted(&mut db.admin(), "INSERT INTO crm.lead (id) VALUES (10)");
     let run = "SELECT subject FROM leadguard.audit_run('monthly') WHERE finding = 'record_without_owner'";
@@ -30,7 +34,10 @@ fn k54_a_review_counts_what_its_holder_may_read() {
     assert_eq!(found(&db, "monthly", "record_without_owner"), ["table crm.lead"]);
     accepted(&mut db.connect("rep"), run);
     assert_eq!(
-        scalar(&mut db.connect("olga"), "SELECT status FROM leadguard.findings(NULL) WHERE finding = 'record_without_owner'"),
+        scalar(
+            &mut db.connect("olga"),
+            "SELECT status FROM leadguard.findings(NULL) WHERE finding = 'record_without_owner'"
+        ),
         "open",
         "who does not look everywhere does not close it"
     );
@@ -63,7 +70,10 @@ fn k54_a_concealed_table_and_one_of_several_organizations_are_counted_too() {
 fn d29_d33_deals_have_a_buyer_and_a_seller() {
     let db = lab("sides");
     let mut rep = db.connect("rep");
-    accepted(&mut rep, "SELECT leadguard.contact_add('crm.lead', '1', 'BUYER', name => 'Bea'); SELECT leadguard.contact_add('crm.lead', '1', 'SELLER', member => 'rep')");
+    accepted(
+        &mut rep,
+        "SELECT leadguard.contact_add('crm.lead', '1', 'BUYER', name => 'Bea'); SELECT leadguard.contact_add('crm.lead', '1', 'SELLER', member => 'rep')",
+    );
     assert_eq!(found(&db, "quarterly", "record_without_side"), [""; 0]);
     accepted(&mut rep, "SELECT leadguard.contact_add('crm.lead', '2', 'BUYER', name => 'Ben')");
     accepted(&mut db.connect("ray"), "SELECT leadguard.contact_add('crm.lead', '3', 'SELLER', member => 'ray')");

@@ -8,7 +8,10 @@ fn k49_k50_every_change_of_a_protected_table_is_in_the_changelog() {
     let db = lab("noticed");
     assert_eq!(log(&db), [""; 0], "protect itself is no change");
     for (sql, expected) in [
-        ("ALTER TABLE crm.lead ADD COLUMN score integer NOT NULL DEFAULT 1 CHECK (score > 0)", "violation add column score"),
+        (
+            "ALTER TABLE crm.lead ADD COLUMN score integer NOT NULL DEFAULT 1 CHECK (score > 0)",
+            "violation add column score",
+        ),
         ("ALTER TABLE crm.lead RENAME COLUMN score TO points", "violation rename column score"),
         ("ALTER TABLE crm.lead ALTER COLUMN points TYPE bigint", "violation change type points"),
         ("ALTER TABLE crm.lead ALTER COLUMN points SET DEFAULT 2", "violation change default points"),
@@ -72,7 +75,10 @@ fn k49_the_work_of_leadguard_is_no_violation() {
          SELECT leadguard.on_denied('crm.lead', 'skip')",
     );
     assert_eq!(quiet, [""; 0]);
-    accepted(&mut db.admin(), "SELECT leadguard.mask('crm.lead', 'status', 'full'); SELECT leadguard.unmask('crm.lead', 'status')");
+    accepted(
+        &mut db.admin(),
+        "SELECT leadguard.mask('crm.lead', 'status', 'full'); SELECT leadguard.unmask('crm.lead', 'status')",
+    );
     accepted(&mut db.admin(), "SELECT leadguard.reveal('crm.lead')");
     assert_eq!(log(&db), [""; 0]);
     assert_eq!(
@@ -93,7 +99,8 @@ fn k49_the_flag_of_leadguards_own_work_ends_with_its_statement() {
     // The steps of protect fail in the middle: the session is at work no more.
     accepted(&mut dba, "CREATE TABLE crm.second (id bigint PRIMARY KEY, owner_id bigint, archived_at text)");
     for _ in 0..2 {
-        let failed = code(&mut dba, "SELECT leadguard.protect('crm.second', owner => 'owner_id', archived_at => 'archived_at')");
+        let failed =
+            code(&mut dba, "SELECT leadguard.protect('crm.second', owner => 'owner_id', archived_at => 'archived_at')");
         assert_ne!(failed, "ok");
     }
     accepted(&mut dba, "CREATE INDEX lead_owner ON crm.second (owner_id)");
@@ -121,7 +128,10 @@ fn k49_partitions_that_come_and_go_are_noticed() {
         adds(&db, "ALTER TABLE crm.deal_west DISABLE TRIGGER leadguard_90_row"),
         ["violation disable trigger crm.deal_west.leadguard_90_row"]
     );
-    assert_eq!(adds(&db, "ALTER TABLE crm.deal DETACH PARTITION crm.deal_west"), ["violation detach partition crm.deal_west"]);
+    assert_eq!(
+        adds(&db, "ALTER TABLE crm.deal DETACH PARTITION crm.deal_west"),
+        ["violation detach partition crm.deal_west"]
+    );
     assert_eq!(
         adds(&db, "ALTER TABLE crm.deal ATTACH PARTITION crm.deal_west FOR VALUES IN ('west')"),
         ["violation attach partition crm.deal_west"]
@@ -148,9 +158,18 @@ fn k49_tables_of_notes_are_watched_with_their_parent() {
 fn k48c_what_happened_while_event_triggers_were_off_is_found_later() {
     let db = lab("unnoticed");
     let admin = &mut db.admin();
-    accepted(admin, "ALTER EVENT TRIGGER leadguard_watch_schema DISABLE; ALTER EVENT TRIGGER leadguard_notice_drop DISABLE");
-    assert_eq!(adds(&db, "ALTER TABLE crm.lead ADD COLUMN hidden text; DROP POLICY leadguard_update ON crm.lead"), [""; 0]);
-    accepted(admin, "ALTER EVENT TRIGGER leadguard_watch_schema ENABLE; ALTER EVENT TRIGGER leadguard_notice_drop ENABLE");
+    accepted(
+        admin,
+        "ALTER EVENT TRIGGER leadguard_watch_schema DISABLE; ALTER EVENT TRIGGER leadguard_notice_drop DISABLE",
+    );
+    assert_eq!(
+        adds(&db, "ALTER TABLE crm.lead ADD COLUMN hidden text; DROP POLICY leadguard_update ON crm.lead"),
+        [""; 0]
+    );
+    accepted(
+        admin,
+        "ALTER EVENT TRIGGER leadguard_watch_schema ENABLE; ALTER EVENT TRIGGER leadguard_notice_drop ENABLE",
+    );
     let olga = &mut db.connect("olga");
     let found = rows(olga, "SELECT kind, object FROM leadguard.check_schema() ORDER BY 1");
     assert_eq!(found, [["add column", "hidden"], ["drop policy", "leadguard_update"]]);
@@ -167,7 +186,10 @@ fn k49_a_change_that_is_rolled_back_leaves_nothing() {
     let db = lab("rolled_back");
     let mut dba = db.connect("dba");
     accepted(&mut dba, "BEGIN; ALTER TABLE crm.lead ADD COLUMN a integer; ROLLBACK");
-    accepted(&mut dba, "BEGIN; SAVEPOINT s; ALTER TABLE crm.lead ADD COLUMN a integer; ROLLBACK TO s; ALTER TABLE crm.lead ADD COLUMN b integer; COMMIT");
+    accepted(
+        &mut dba,
+        "BEGIN; SAVEPOINT s; ALTER TABLE crm.lead ADD COLUMN a integer; ROLLBACK TO s; ALTER TABLE crm.lead ADD COLUMN b integer; COMMIT",
+    );
     assert_eq!(log(&db), ["violation add column b"]);
 }
 
@@ -175,8 +197,14 @@ fn k49_a_change_that_is_rolled_back_leaves_nothing() {
 fn k49_a_new_column_stays_closed_until_the_matrix_covers_it_if_so_configured() {
     let db = lab("closed");
     let admin = &mut db.admin();
-    accepted(admin, "INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'sales' FROM leadguard.member WHERE key = 'rep'");
-    accepted(admin, "SELECT leadguard.conceal('crm.lead'); SELECT leadguard.set_field_default('crm.lead', 'no access')");
+    accepted(
+        admin,
+        "INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'sales' FROM leadguard.member WHERE key = 'rep'",
+    );
+    accepted(
+        admin,
+        "SELECT leadguard.conceal('crm.lead'); SELECT leadguard.set_field_default('crm.lead', 'no access')",
+    );
     for column in ["status", "tags", "custom"] {
         accepted(admin, &format!("SELECT leadguard.set_field('crm.lead', '{column}', 'sales', 'editor')"));
     }
@@ -187,7 +215,10 @@ fn k49_a_new_column_stays_closed_until_the_matrix_covers_it_if_so_configured() {
     let mut rep = db.connect("rep");
     assert_eq!(scalar(&mut rep, "SELECT status FROM crm.lead WHERE id = 1"), "new");
     assert_eq!(scalar(&mut rep, "SELECT score FROM crm.lead WHERE id = 1"), "∅", "closed");
-    accepted(admin, "SELECT leadguard.set_field('crm.lead', 'score', 'sales', 'editor'); SELECT leadguard.propose_fields('crm.lead', '{olga}')");
+    accepted(
+        admin,
+        "SELECT leadguard.set_field('crm.lead', 'score', 'sales', 'editor'); SELECT leadguard.propose_fields('crm.lead', '{olga}')",
+    );
     accepted(&mut db.connect("olga"), "SELECT leadguard.sign_fields('crm.lead', 2)");
     assert_eq!(scalar(&mut rep, "SELECT score FROM crm.lead WHERE id = 1"), "7", "covered");
 }

@@ -51,6 +51,9 @@ fn k48c_check_schema_is_for_those_who_watch() {
     for (who, expected) in [("olga", "ok"), ("dba", "ok"), ("rep", "42501"), ("gus", "42501"), ("vic", "42501")] {
         assert_eq!(code(&mut db.connect(who), "SELECT leadguard.check_schema('crm.lead')"), expected, "{who}");
     }
+    let login = db.create_role("bi");
+    accepted(&mut db.admin(), &format!("SELECT leadguard.analyst('{login}', 'olga')"));
+    assert_eq!(code(&mut db.connect("bi"), "SELECT leadguard.check_schema('crm.lead')"), "42501", "analysts only read");
     assert_eq!(code(&mut db.connect("zoe"), "SELECT leadguard.check_schema('crm.lead')"), "22023");
     assert_eq!(rows(&mut db.connect("zoe"), "SELECT leadguard.check_schema()").len(), 0);
 }
@@ -67,8 +70,16 @@ fn k49_a_table_of_several_organizations_is_changed_for_all_of_them() {
     for who in ["olga", "zoe"] {
         assert_eq!(scalar(&mut db.connect(who), READ), "1", "{who}");
     }
-    let accept = "SELECT leadguard.accept_schema_change(1, 'fine')";
-    accepted(&mut db.connect("zoe"), accept);
+    let accept = |id: i64| format!("SELECT leadguard.accept_schema_change({id}, 'fine')");
+    accepted(&mut db.connect("zoe"), &accept(1));
+    let zoe = db.role("zoe");
+    accepted(
+        &mut db.admin(),
+        &format!("GRANT USAGE, CREATE ON SCHEMA crm TO \"{zoe}\"; ALTER TABLE crm.deal OWNER TO \"{zoe}\""),
+    );
+    accepted(&mut db.connect("zoe"), "ALTER TABLE crm.deal ADD COLUMN b integer");
+    assert_eq!(code(&mut db.connect("zoe"), &accept(3)), "42501", "her own");
+    accepted(&mut db.connect("olga"), &accept(3));
 }
 
 #[test]
