@@ -2162,6 +2162,12 @@ AS 'MODULE_PATHNAME', 'is_at_work_wrapper';
 COMMENT ON FUNCTION leadguard.is_at_work() IS
 'Internal: whether the running statement is one of leadguard''s own, as protect and its kind make them.';
 
+CREATE FUNCTION leadguard.worked_on(target regclass)
+RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'worked_on_wrapper';
+COMMENT ON FUNCTION leadguard.worked_on(regclass) IS
+'Internal: remembers a table that leadguard itself changes, so that it is known as it is once the work is done.';
+
 CREATE FUNCTION leadguard.table_shape(target regclass)
 RETURNS TABLE (relation regclass, kind text, identity text, name text, columns smallint[], digest text, definition text)
 LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -2232,9 +2238,19 @@ AS $$
 BEGIN
     INSERT INTO leadguard.schema_known (target) VALUES ($1)
     ON CONFLICT ON CONSTRAINT schema_known_pkey DO UPDATE SET taken_at = clock_timestamp();
-    DELETE FROM leadguard.schema_shape s WHERE s.target = $1 AND ($2 OR s.kind <> 'partition');
-    INSERT INTO leadguard.schema_shape (target, relation, kind, identity, name, columns, digest, definition)
-    SELECT $1, s.* FROM leadguard.table_shape($1) s WHERE $2 OR s.kind <> 'partition';
+    -- Writes what differs: a table may have many partitions.
+    WITH shape AS MATERIALIZED (
+        SELECT n.* FROM leadguard.table_shape($1) n WHERE $2 OR n.kind <> 'partition'
+    ), gone AS (
+        DELETE FROM leadguard.schema_shape s
+        WHERE s.target = $1 AND ($2 OR s.kind <> 'partition')
+          AND NOT EXISTS (SELECT FROM shape n WHERE (n.relation, n.kind, n.identity) = (s.relation, s.kind, s.identity))
+    )
+    INSERT INTO leadguard.schema_shape AS s (target, relation, kind, identity, name, columns, digest, definition)
+    SELECT $1, n.* FROM shape n
+    ON CONFLICT ON CONSTRAINT schema_shape_pkey DO UPDATE
+    SET name = excluded.name, columns = excluded.columns, digest = excluded.digest, definition = excluded.definition
+    WHERE (s.name, s.columns, s.digest, s.definition) IS DISTINCT FROM (excluded.name, excluded.columns, excluded.digest, excluded.definition);
 END
 $$;
 COMMENT ON FUNCTION leadguard.keep_shape(regclass, boolean) IS
@@ -2390,12 +2406,8 @@ BEGIN
             item.kind, item.object, item.detail || CASE WHEN noticed THEN '{}' ELSE '{"unnoticed": true}' END::jsonb, may_refuse, false);
         found_changes := found_changes + 1;
     END LOOP;
-    IF found_changes > 0 THEN
-        PERFORM leadguard.keep_shape($1, true);
-    ELSIF EXISTS (SELECT FROM leadguard.schema_shape s JOIN leadguard.table_shape($1) n USING (relation, kind, identity)
-                  WHERE s.target = $1 AND (n.digest, n.definition) IS DISTINCT FROM (s.digest, s.definition)) THEN
-        PERFORM leadguard.keep_shape($1, true);
-    END IF;
+    -- Also what is written in another way and means the same, as after a rename elsewhere.
+    PERFORM leadguard.keep_shape($1, true);
     RETURN found_changes;
 END
 $$;
@@ -2409,8 +2421,9 @@ CREATE FUNCTION leadguard.know_schema()
 RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 BEGIN
-    -- A restore registers a table before it makes policies and triggers.
-    IF current_setting('row_security') = 'on' AND NOT leadguard.is_at_work()
+    -- A restore, which superusers run, registers a table before it makes policies and triggers.
+    IF NOT leadguard.is_at_work()
+       AND (current_setting('row_security') = 'on' OR NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
        AND EXISTS (SELECT FROM leadguard.protected_table p WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = p.target)
                    UNION ALL
                    SELECT FROM leadguard.protected_child c WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = c.target)) THEN
@@ -2442,7 +2455,7 @@ BEGIN
             OR (c.classid = 'pg_namespace'::regclass AND k.target IN (SELECT t.oid FROM pg_class t WHERE t.relnamespace = c.objid))
     LOOP
         IF leadguard.is_at_work() THEN
-            PERFORM leadguard.keep_shape(item, false);
+            PERFORM leadguard.worked_on(item);
         ELSE
             PERFORM leadguard.note_shape(item, true, true);
         END IF;
@@ -2474,7 +2487,7 @@ BEGIN
             PERFORM leadguard.note_change(item.target, item.name, 'drop table', '', '{}', NOT leadguard.is_at_work(), false);
             DELETE FROM leadguard.schema_known k WHERE k.target = item.target;
         ELSIF leadguard.is_at_work() THEN
-            PERFORM leadguard.keep_shape(item.target, false);
+            PERFORM leadguard.worked_on(item.target);
         ELSIF EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = item.target) THEN
             PERFORM leadguard.note_shape(item.target, true, true);
         END IF;
@@ -2599,7 +2612,7 @@ BEGIN
     WHERE c.id = accept_schema_change.id AND (free OR coalesce(c.org_id, deciding.org_id) = deciding.org_id) FOR UPDATE;
     IF of.id IS NULL THEN
         RAISE EXCEPTION 'schema change % does not exist or is not visible', id USING ERRCODE = '42501';
-    ELSIF of.member_id = deciding.id THEN
+    ELSIF of.member_id = deciding.id OR of.session_role = deciding.db_role THEN
         RAISE EXCEPTION 'schema change % is your own', id
             USING ERRCODE = '42501', HINT = 'Somebody else with the capability approve accepts it.';
     ELSIF of.state <> 'violation' THEN
@@ -2628,7 +2641,8 @@ DECLARE
     own bigint := leadguard.current_organization();
     free boolean := leadguard.current_member() IS NULL
         AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
-    trusted boolean := leadguard.has_capability('audit') OR leadguard.has_capability('approve') OR leadguard.has_capability('administer');
+    trusted boolean := NOT leadguard.is_analyst() AND NOT leadguard.is_guest()
+        AND (leadguard.has_capability('audit') OR leadguard.has_capability('approve') OR leadguard.has_capability('administer'));
     asked regclass[];
 BEGIN
     SELECT array_agg(t.target) INTO asked
@@ -3162,13 +3176,17 @@ CREATE FUNCTION leadguard.review_unapproved_batch(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+    -- First the rows whose detail is JSON, then what it says.
+    WITH batch AS MATERIALIZED (
+        SELECT l.* FROM leadguard.audit_log l
+        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'batch' AND starts_with(l.detail, '{')
+    )
     SELECT 'high', format('transaction %s, %s of %s', b.transaction, b.d ->> 'operation', b.target_name),
            jsonb_build_object('table', b.target_name, 'operation', b.d ->> 'operation', 'records', (b.d ->> 'records')::bigint, 'limit', b.most::bigint,
                               'at', b.at, 'login', b.session_role, 'member', b.member_key),
            format('SELECT * FROM leadguard.audit_log WHERE transaction = %L AND target_name = %L ORDER BY id;', b.transaction::text, b.target_name)
     FROM (SELECT l.*, l.detail::jsonb AS d, leadguard.review_switch(l.target, 'batch_' || (l.detail::jsonb ->> 'operation'), '100') AS most
-          FROM leadguard.audit_log l
-          WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'batch' AND starts_with(l.detail, '{')) b
+          FROM batch l) b
     WHERE b.approval IS NULL AND b.d ->> 'template' IS NULL AND NOT coalesce((b.d ->> 'self_approved')::boolean, false)
       AND b.d ->> 'operation' IN ('insert', 'update', 'archive', 'delete', 'reassign', 'import')
       AND CASE WHEN b.most ~ '^[0-9]{1,18}$' THEN (b.d ->> 'records')::bigint > b.most::bigint ELSE false END
@@ -3391,7 +3409,7 @@ CREATE FUNCTION leadguard.review_note(review bigint, org bigint, finding text, l
 RETURNS void LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO leadguard.finding AS f (org_id, finding, severity, subject, evidence, suggestion, first_seen, last_seen, first_review, last_review)
-    VALUES ($2, $3, $5, left($6, 1000), $7, $8, clock_timestamp(), clock_timestamp(), $1, $1)
+    VALUES ($2, $3, $5, left($6, 500), $7, $8, clock_timestamp(), clock_timestamp(), $1, $1)
     ON CONFLICT ON CONSTRAINT finding_unique DO UPDATE
     SET severity = excluded.severity, evidence = excluded.evidence, suggestion = excluded.suggestion, last_seen = excluded.last_seen, last_review = $1,
         history = f.history || CASE WHEN f.status = 'resolved' AND $4
