@@ -2162,10 +2162,10 @@ AS 'MODULE_PATHNAME', 'is_at_work_wrapper';
 COMMENT ON FUNCTION leadguard.is_at_work() IS
 'Internal: whether the running statement is one of leadguard''s own, as protect and its kind make them.';
 
-CREATE FUNCTION leadguard.worked_on(target regclass)
+CREATE FUNCTION leadguard.note_work(target regclass)
 RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'worked_on_wrapper';
-COMMENT ON FUNCTION leadguard.worked_on(regclass) IS
+AS 'MODULE_PATHNAME', 'note_work_wrapper';
+COMMENT ON FUNCTION leadguard.note_work(regclass) IS
 'Internal: remembers a table that leadguard itself changes, so that it is known as it is once the work is done.';
 
 CREATE FUNCTION leadguard.table_shape(target regclass)
@@ -2455,7 +2455,7 @@ BEGIN
             OR (c.classid = 'pg_namespace'::regclass AND k.target IN (SELECT t.oid FROM pg_class t WHERE t.relnamespace = c.objid))
     LOOP
         IF leadguard.is_at_work() THEN
-            PERFORM leadguard.worked_on(item);
+            PERFORM leadguard.note_work(item);
         ELSE
             PERFORM leadguard.note_shape(item, true, true);
         END IF;
@@ -2487,7 +2487,7 @@ BEGIN
             PERFORM leadguard.note_change(item.target, item.name, 'drop table', '', '{}', NOT leadguard.is_at_work(), false);
             DELETE FROM leadguard.schema_known k WHERE k.target = item.target;
         ELSIF leadguard.is_at_work() THEN
-            PERFORM leadguard.worked_on(item.target);
+            PERFORM leadguard.note_work(item.target);
         ELSIF EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = item.target) THEN
             PERFORM leadguard.note_shape(item.target, true, true);
         END IF;
@@ -3678,7 +3678,7 @@ DECLARE
         'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound',
         'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'managed_member', 'mark_read', 'may_ask_about',
         'member_activity', 'member_card', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_event',
-        'note_onboarding', 'note_shape', 'note_vocabulary', 'notification_cleanup', 'notifications',
+        'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work', 'notification_cleanup', 'notifications',
         'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan', 'onboard',
         'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import', 'refuse_handoff',
         'release', 'remove_departed', 'request_access', 'request_batch', 'request_role', 'request_schema_change',

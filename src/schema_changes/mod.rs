@@ -37,7 +37,7 @@ fn is_at_work() -> bool {
 
 /// An event trigger has seen the work on a table.
 #[pgrx::pg_extern(sql = false)]
-fn worked_on(target: Oid) {
+fn note_work(target: Oid) {
     if AT_WORK.get() {
         WORKED_ON.with_borrow_mut(|tables| {
             if !tables.contains(&target) {
