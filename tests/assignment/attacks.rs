@@ -165,3 +165,45 @@ fn k41_rules_go_with_what_they_are_about() {
     accepted(&mut db.admin(), "SELECT leadguard.unprotect('crm.lead', archived => 'keep')");
     assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.assignment_rule"), "0");
 }
+
+#[test]
+fn k39_a_session_that_dies_leaves_all_or_nothing() {
+    let db = lab("attack_dies");
+    accepted(&mut db.connect("dora"), "SELECT leadguard.set_handoff_step('crm.lead', 'give', notify => '{mona}')");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO crm.lead (owner_id, name) SELECT id, 'one of many' FROM leadguard.member, generate_series(1, 200) WHERE key = 'sid'",
+    );
+    for round in 0..5 {
+        let mut dora = db.connect("dora");
+        let process = pid(&mut dora);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for lead in 101..300 {
+                    let give = format!(
+                        "SELECT * FROM leadguard.handoff('crm.lead', '{lead}', 'give', CASE WHEN {round} % 2 = 0 THEN 'alma' ELSE 'sid' END)"
+                    );
+                    if dora.simple_query(&give).is_err() && dora.is_closed() {
+                        break;
+                    }
+                }
+            });
+            std::thread::sleep(std::time::Duration::from_millis(300 + 50 * round));
+            accepted(&mut db.admin(), &format!("SELECT pg_terminate_backend({process}, 5000)"));
+        });
+    }
+    let mut admin = db.admin();
+    let done = scalar(&mut admin, "SELECT count(*) FROM leadguard.handoff WHERE state = 'done'");
+    assert_ne!(done, "0");
+    for logged in [
+        "SELECT count(*) FROM leadguard.audit_log WHERE action = 'handoff'",
+        "SELECT count(*) FROM leadguard.audit_log WHERE action = 'reassign'",
+        "SELECT count(*) FROM leadguard.notification WHERE kind = 'handoff'",
+        "SELECT count(*) / 2 FROM leadguard.notification WHERE kind = 'owner_changed'",
+    ] {
+        assert_eq!(scalar(&mut admin, logged), done, "{logged}");
+    }
+    let wrong = "SELECT count(*) FROM crm.lead l JOIN LATERAL (SELECT to_member FROM leadguard.handoff h
+                 WHERE h.record = l.id::text ORDER BY h.id DESC LIMIT 1) h ON h.to_member <> l.owner_id";
+    assert_eq!(scalar(&mut admin, wrong), "0", "the record is where the last handoff says");
+}

@@ -7,7 +7,8 @@ use leadguard_tests::*;
 /// Territories emea with dach below, amer; rita and rob are members of dach. Leads: 1 rita's (new), 2 rob's, 3 sid's.
 pub fn lab(name: &str) -> Db {
     let db = Db::new(name);
-    accepted(&mut db.admin(), "INSERT INTO leadguard.organization (key, name) VALUES ('globex', 'Globex')");
+    let mut admin = db.admin();
+    accepted(&mut admin, "INSERT INTO leadguard.organization (key, name) VALUES ('globex', 'Globex')");
     for (key, kind, role, organization, manager) in [
         ("dora", "person", "administrator", "default", ""),
         ("mona", "person", "", "default", ""),
@@ -21,10 +22,10 @@ pub fn lab(name: &str) -> Db {
         ("vic", "person", "view_only", "default", ""),
         ("zed", "person", "administrator", "globex", ""),
     ] {
-        join(&db, key, kind, role, organization, manager);
+        enter(&db, &mut admin, key, kind, role, organization, manager);
     }
     accepted(
-        &mut db.admin(),
+        &mut admin,
         "INSERT INTO leadguard.territory (key, name) VALUES ('emea', 'EMEA'), ('amer', 'Americas');
          INSERT INTO leadguard.territory (key, name, parent_id) SELECT 'dach', 'DACH', id FROM leadguard.territory WHERE key = 'emea';
          INSERT INTO leadguard.territory_member (territory_id, member_id)
@@ -45,9 +46,13 @@ pub fn lab(name: &str) -> Db {
 }
 
 pub fn join(db: &Db, key: &str, kind: &str, role: &str, organization: &str, manager: &str) {
+    enter(db, &mut db.admin(), key, kind, role, organization, manager);
+}
+
+fn enter(db: &Db, admin: &mut Client, key: &str, kind: &str, role: &str, organization: &str, manager: &str) {
     let login = db.create_role(key);
     accepted(
-        &mut db.admin(),
+        admin,
         &format!(
             "INSERT INTO leadguard.member (org_id, key, name, kind, db_role, manager_id)
              SELECT id, '{key}', initcap('{key}'), '{kind}', '{login}', (SELECT id FROM leadguard.member WHERE key = '{manager}')
@@ -56,7 +61,7 @@ pub fn join(db: &Db, key: &str, kind: &str, role: &str, organization: &str, mana
     );
     if !role.is_empty() {
         accepted(
-            &mut db.admin(),
+            admin,
             &format!(
                 "INSERT INTO leadguard.member_role (member_id, role) SELECT id, '{role}' FROM leadguard.member WHERE key = '{key}'"
             ),
