@@ -59,6 +59,19 @@ impl Param<'_> {
     }
 }
 
+/// The same function without pgrx's guard, which costs more than it does: it raises for no column.
+mod bare {
+    use pgrx::pg_sys;
+    unsafe extern "C-unwind" {
+        pub(super) fn SPI_getbinval(
+            row: pg_sys::HeapTuple,
+            descriptor: pg_sys::TupleDesc,
+            column: core::ffi::c_int,
+            is_null: *mut bool,
+        ) -> pg_sys::Datum;
+    }
+}
+
 /// One row of a result, read by position (0 is the first column).
 pub(crate) struct Row {
     tuple: pg_sys::HeapTuple,
@@ -72,8 +85,8 @@ impl Row {
 
     fn datum(&self, column: i32) -> Option<pg_sys::Datum> {
         let mut is_null = false;
-        // SAFETY: tuple and descriptor come from the live SPI result.
-        let datum = unsafe { pg_sys::SPI_getbinval(self.tuple, self.descriptor, column + 1, &mut is_null) };
+        // SAFETY: tuple and descriptor come from the live SPI result; columns exist.
+        let datum = unsafe { bare::SPI_getbinval(self.tuple, self.descriptor, column + 1, &mut is_null) };
         (!is_null).then_some(datum)
     }
 
@@ -93,9 +106,12 @@ impl Row {
     /// A bytea column.
     pub fn with_bytes<T>(&self, column: i32, body: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let datum = self.datum(column)?;
-        // SAFETY: a varlena of the live row, fetched into the current memory context where it is compressed.
-        let whole = unsafe { pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr()) };
-        // SAFETY: fetched above.
+        let stored = datum.cast_mut_ptr::<pg_sys::varlena>();
+        // SAFETY: a varlena of the live row.
+        let is_short = unsafe { pgrx::varatt_is_1b(stored) && !pgrx::varatt_is_1b_e(stored) };
+        // SAFETY: as above, fetched into the current memory context where it is compressed.
+        let whole = if is_short { stored } else { unsafe { pg_sys::pg_detoast_datum_packed(stored) } };
+        // SAFETY: short, or fetched above.
         Some(body(unsafe {
             std::slice::from_raw_parts(pgrx::vardata_any(whole).cast::<u8>(), pgrx::varsize_any_exhdr(whole))
         }))
