@@ -756,6 +756,7 @@ INSERT INTO leadguard.review_check (finding, position, kinds, lasting, asks, sou
     ('unapproved_batch',        61, '{quarterly,monthly}', false, 'Which batches over the limit had neither approval nor template?', 'K48, K18'),
     ('unapproved_schema_change', 62, '{quarterly,monthly}', true, 'Which changes of schemas had no approval?', 'K48, K49'),
     ('watch_disabled',          63, '{quarterly,monthly}', true,  'Is something switched off that watches schemas?', 'K48'),
+    ('window_not_counted',      64, '{quarterly,monthly}', true,  'Does a table limit batches over time on a server that cannot count them?', 'K31'),
     ('unusual_access',          70, '{quarterly,monthly}', true,  'Who reads, exports or is refused far more than others?', 'D33'),
     ('review_overdue',          71, '{monthly}',           true,  'Was there a quarterly review in the last three months?', 'D31, P27');
 
@@ -3222,6 +3223,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION leadguard.review_watch_disabled(bigint, timestamptz) IS 'Internal: see review_check.';
 
+CREATE FUNCTION leadguard.review_window_not_counted(org bigint, since timestamptz)
+RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'medium', s.target::text, jsonb_build_object('batch_window', s.value),
+           '-- in postgresql.conf, then restart: shared_preload_libraries = ''leadguard'''
+    FROM leadguard.table_switch s
+    JOIN leadguard.protected_table p ON p.target = s.target
+    WHERE s.switch = 'batch_window' AND s.value <> '0' AND NOT leadguard.is_preloaded()
+      AND (p.org_id = org OR p.organization_column IS NOT NULL)
+$$;
+COMMENT ON FUNCTION leadguard.review_window_not_counted(bigint, timestamptz) IS 'Internal: see review_check.';
+
 -- The counters exist where the server preloads the library. Far more: ten times the middle of the organization.
 CREATE FUNCTION leadguard.review_unusual_access(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
@@ -3691,11 +3705,11 @@ DECLARE
         'review_rights_beyond_role', 'review_roles_deviate', 'review_switch', 'review_takes_role',
         'review_team_owner_manages_nobody', 'review_team_owners', 'review_too_many_admins',
         'review_unapproved_batch', 'review_unapproved_schema_change', 'review_unlogged_batch', 'review_unused_role',
-        'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'rights_differ', 'rights_in_words',
-        'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit', 'set_assignment_rule',
-        'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes', 'table_shape', 'tell',
-        'undelegate', 'verify_audit', 'watch_attributes', 'watch_schema', 'watch_schema_drop', 'watch_vocabulary',
-        'worked_on']::text[];
+        'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'review_window_not_counted',
+        'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit',
+        'set_assignment_rule', 'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes',
+        'table_shape', 'tell', 'undelegate', 'verify_audit', 'watch_attributes', 'watch_schema', 'watch_schema_drop',
+        'watch_vocabulary', 'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN

@@ -62,7 +62,6 @@ pub(crate) fn was_refused() {
 /// Adds rows that a member writes to the window of a table and an operation, across transactions, and answers how many
 /// there were within so many seconds, these included. What is rolled back stays counted. None where the library is not
 /// preloaded.
-#[allow(dead_code)]
 pub(crate) fn window_add(member: i64, target: Oid, operation: &str, rows: i64, seconds: i64) -> Option<i64> {
     let operation = operation.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let key = [member.cast_unsigned(), (operation << 32) | u64::from(target.to_u32())];
@@ -126,6 +125,6 @@ fn activity_reset() {
 
 /// Whether the server has preloaded the library, so that there are counters.
 #[pgrx::pg_extern(sql = false)]
-fn is_preloaded() -> bool {
+pub(crate) fn is_preloaded() -> bool {
     shared::is_there()
 }

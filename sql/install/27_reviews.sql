@@ -39,6 +39,7 @@ INSERT INTO leadguard.review_check (finding, position, kinds, lasting, asks, sou
     ('unapproved_batch',        61, '{quarterly,monthly}', false, 'Which batches over the limit had neither approval nor template?', 'K48, K18'),
     ('unapproved_schema_change', 62, '{quarterly,monthly}', true, 'Which changes of schemas had no approval?', 'K48, K49'),
     ('watch_disabled',          63, '{quarterly,monthly}', true,  'Is something switched off that watches schemas?', 'K48'),
+    ('window_not_counted',      64, '{quarterly,monthly}', true,  'Does a table limit batches over time on a server that cannot count them?', 'K31'),
     ('unusual_access',          70, '{quarterly,monthly}', true,  'Who reads, exports or is refused far more than others?', 'D33'),
     ('review_overdue',          71, '{monthly}',           true,  'Was there a quarterly review in the last three months?', 'D31, P27');
 

@@ -250,6 +250,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION leadguard.review_watch_disabled(bigint, timestamptz) IS 'Internal: see review_check.';
 
+CREATE FUNCTION leadguard.review_window_not_counted(org bigint, since timestamptz)
+RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'medium', s.target::text, jsonb_build_object('batch_window', s.value),
+           '-- in postgresql.conf, then restart: shared_preload_libraries = ''leadguard'''
+    FROM leadguard.table_switch s
+    JOIN leadguard.protected_table p ON p.target = s.target
+    WHERE s.switch = 'batch_window' AND s.value <> '0' AND NOT leadguard.is_preloaded()
+      AND (p.org_id = org OR p.organization_column IS NOT NULL)
+$$;
+COMMENT ON FUNCTION leadguard.review_window_not_counted(bigint, timestamptz) IS 'Internal: see review_check.';
+
 -- The counters exist where the server preloads the library. Far more: ten times the middle of the organization.
 CREATE FUNCTION leadguard.review_unusual_access(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)

@@ -20,8 +20,6 @@ pub(super) struct Key {
 pub(super) struct Of {
     pub member: Option<String>,
     pub organization: Option<i64>,
-    /// Rows of earlier transactions that count, too.
-    pub earlier: u64,
     pub self_approved: bool,
 }
 
@@ -78,7 +76,7 @@ pub(super) fn add(key: Key, batch_from: u64, of: impl FnOnce() -> Of) -> Counted
         if let Some(of) = made {
             entries.push(Entry {
                 key,
-                rows: of.earlier,
+                rows: 0,
                 of,
                 written: Vec::new(),
                 held: Vec::new(),

@@ -55,6 +55,10 @@ pub(crate) fn end(execution: usize) {
 
 /// A query whose rows go out names this relation.
 pub(crate) fn reads(relation: Oid) {
+    // A preloaded library meets tables of databases where the extension is not.
+    if !session::is_row_secured(relation) || !session::has_extension() {
+        return;
+    }
     let subject = visibility::statement();
     let table = subject.table(relation);
     if let Some(table) = table.as_ref() {

@@ -18,6 +18,7 @@ mod limit;
 mod log;
 mod requests;
 
+use crate::activity;
 use crate::ffi::session::Transaction;
 use crate::ffi::snapshot;
 use crate::identity::Mode;
@@ -77,14 +78,12 @@ pub(crate) fn count(
         operation: covered.map_or(operation, |(_, covering, _)| covering),
         cover: covered.map(|(.., cover)| cover),
     };
-    let earlier = |key: &Key| window_count(key, switches.batch_window).unwrap_or(0);
     let counted = counter::add(key, switches.batch_from, || counter::Of {
         member: member.map(|member| member.key.clone()),
         organization: match member {
             Some(member) => Some(member.org_id),
             None => table.organization_column.is_none().then_some(table.org_id),
         },
-        earlier: earlier(&key),
         self_approved: covered.map_or_else(|| is_data_owner(subject), |(.., cover)| cover.self_approved),
     });
     if counted.becomes_batch {
@@ -95,8 +94,9 @@ pub(crate) fn count(
         counter::await_check(counted.entry, record());
     }
     let limit = subject.access(table).limits.of(operation);
-    if counted.rows > limit && counted.rows > counted.up_to && !is_data_owner(subject) {
-        let held = limit::exceeded(table, member, operation, counted.rows, limit);
+    let rows = counted.rows.max(within_window(table, member, operation));
+    if rows > limit && rows > counted.up_to && !is_data_owner(subject) {
+        let held = limit::exceeded(table, member, operation, rows, limit);
         counter::hold(counted.entry, held);
     }
 }
@@ -112,9 +112,15 @@ pub(crate) fn finish() {
     }
 }
 
-/// How many rows other transactions have written in the last seconds. Needs memory that sessions share.
-fn window_count(_of: &Key, _seconds: u32) -> Option<u64> {
-    None
+/// How many rows the member has written in the last seconds, this one included, whatever became of the transactions; 0
+/// where the table has no window, or the library is not preloaded.
+fn within_window(table: &Table, member: &Member, operation: Operation) -> u64 {
+    let seconds = table.rules.switches.batch_window;
+    if seconds == 0 {
+        return 0;
+    }
+    let rows = activity::window_add(member.id, table.target, operation.name(), 1, seconds.into());
+    rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)
 }
 
 pub(crate) fn on_transaction(event: Transaction) {

@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn every_row_has_one_seal() {
-        let life = |since, seals: &[&str]| Life {
+        let life = |since: i64, seals: &[&str]| Life {
             name: since.to_string(),
             since,
             seals: seals.iter().map(|s| Seal(snapshot(s))).collect(),

@@ -1,8 +1,10 @@
 //! Setting rules, switches and the preset of a table. Each takes effect with the next statement of every session.
 
 use super::load;
+use crate::activity;
 use crate::audit::{self, Event};
 use crate::errors::{Failure, bad_argument};
+use crate::ffi::raise;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::access::unreadable;
@@ -136,6 +138,11 @@ fn set_switch(target: Option<Oid>, switch: Option<&str>, value: Option<&str>, ro
             &mut |_| {},
         )
     });
+    if switch == "batch_window" && value != "0" && !activity::is_preloaded() {
+        raise::notice(
+            "batch_window counts nothing as long as the server does not preload the library (shared_preload_libraries)",
+        );
+    }
     settled(&editor, None);
     note(&editor, "set_switch", format!("{switch} {value} {role}").trim_end().to_owned());
 }

@@ -2,6 +2,7 @@
 
 mod counters;
 mod elsewhere;
+mod windows;
 
 use leadguard_tests::*;
 use std::sync::OnceLock;

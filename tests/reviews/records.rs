@@ -113,3 +113,13 @@ fn d29_contacts_stand_on_the_side_that_their_domain_says() {
         &["crm.lead, BUYER instead of SELLER", "crm.lead, SELLER instead of BUYER"],
     );
 }
+
+#[test]
+fn k31_a_window_that_cannot_be_counted_is_found() {
+    let db = lab("window");
+    assert_eq!(found(&db, "monthly", "window_not_counted"), [""; 0]);
+    accepted(&mut db.admin(), "SELECT leadguard.set_switch('crm.lead', 'batch_window', '60')");
+    assert_eq!(found(&db, "monthly", "window_not_counted"), ["crm.lead"]);
+    accepted(&mut db.admin(), "SELECT leadguard.reset_switch('crm.lead', 'batch_window')");
+    assert_eq!(found(&db, "monthly", "window_not_counted"), [""; 0]);
+}
