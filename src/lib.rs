@@ -99,7 +99,12 @@ extension_sql_file!("../sql/install/83_claims.sql", name = "claims_api", require
 extension_sql_file!("../sql/install/84_people.sql", name = "people_api", requires = ["claims_api"]);
 extension_sql_file!("../sql/install/84_people_changes.sql", name = "people_changes", requires = ["people_api"]);
 extension_sql_file!("../sql/install/84_people_leaving.sql", name = "people_leaving", requires = ["people_changes"]);
-extension_sql_file!("../sql/install/85_schema_changes.sql", name = "schema_changes_api", requires = ["people_leaving"]);
+extension_sql_file!("../sql/install/84_directory_audit.sql", name = "directory_audit", requires = ["people_leaving"]);
+extension_sql_file!(
+    "../sql/install/85_schema_changes.sql",
+    name = "schema_changes_api",
+    requires = ["directory_audit"]
+);
 extension_sql_file!(
     "../sql/install/85_schema_requests.sql",
     name = "schema_requests",

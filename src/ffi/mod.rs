@@ -67,5 +67,5 @@ pub(crate) mod sql;
 pub(crate) mod statistics;
 pub(crate) mod stream;
 pub(crate) mod trigger;
-pub(crate) mod whole;
 pub(crate) mod undone;
+pub(crate) mod whole;

@@ -39,7 +39,9 @@ fn d26_o19_the_east_region_is_reorganised() {
     let before = written(&mut admin);
     let agents = rows(
         &mut admin,
-        &format!("SELECT string_agg(quote_literal(sales_agent), ', ') FROM raw.sales_teams WHERE manager = '{LEAVES_THE_TEAM}'"),
+        &format!(
+            "SELECT string_agg(quote_literal(sales_agent), ', ') FROM raw.sales_teams WHERE manager = '{LEAVES_THE_TEAM}'"
+        ),
     );
     let reorganise = format!(
         "BEGIN;
@@ -65,7 +67,10 @@ fn d26_o19_the_east_region_is_reorganised() {
     assert_eq!(before, written(&mut admin), "a reorganisation wrote records");
 
     let mut ops = db.connect("ops");
-    let found = rows(&mut ops, "SELECT finding, severity, subject, evidence FROM leadguard.audit_run('quarterly') ORDER BY 1, 3");
+    let found = rows(
+        &mut ops,
+        "SELECT finding, severity, subject, evidence FROM leadguard.audit_run('quarterly') ORDER BY 1, 3",
+    );
     for row in &found {
         println!("review: {}", row.join(" | "));
     }
@@ -75,4 +80,11 @@ fn d26_o19_the_east_region_is_reorganised() {
         println!("audit: {}", row.join(" | "));
     }
     assert!(audit.iter().any(|row| row[0] == "review"), "{audit:?}");
+    let said = scalar(
+        &mut ops,
+        "SELECT string_agg(detail, ' / ' ORDER BY at, id) FROM leadguard.audit_log WHERE action = 'directory' AND member_key = 'ops'",
+    );
+    println!("audit: {said}");
+    assert!(said.contains(&format!("manager {LEAVES_THE_TEAM} -> {KEPT}")), "{said}");
+    assert!(said.contains(&format!("territory East: no longer member {LEAVES_THE_TEAM}")), "{said}");
 }

@@ -46,9 +46,8 @@ fn an_update_touches_nothing_but_the_extension() {
     let new = Db::new("upgrade_fresh");
     let (declared, shipped) = (catalog(&mut new.admin()), contents(&mut new.admin()));
     // Roles and switches are shipped, others are made.
-    let is_shipped = |line: &String| {
-        ["leadguard.role: ", "leadguard.access_switch: "].iter().any(|table| line.starts_with(table))
-    };
+    let is_shipped =
+        |line: &String| ["leadguard.role: ", "leadguard.access_switch: "].iter().any(|table| line.starts_with(table));
     for version in versions() {
         let db = old("upgrade_filled", version);
         let at_first = contents(&mut db.admin());
