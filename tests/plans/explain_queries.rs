@@ -143,6 +143,9 @@ fn writes_and_locks_find_their_rows_through_the_indexes() {
     let own = reached(&db, "rep1", "crm.lead");
     let mut rep = db.connect("rep1");
     may_delete(&db, "rep1");
+    for operation in ["update", "archive", "delete"] {
+        accepted(&mut db.admin(), &format!("SELECT leadguard.set_switch('crm.lead', 'batch_{operation}', 'none')"));
+    }
     let merge = "MERGE INTO crm.lead AS l USING (VALUES (1)) AS v (x) ON l.status >= v.x - 1
                  WHEN MATCHED THEN UPDATE SET name = 'merged'";
     let mut statements = vec![
