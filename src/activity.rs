@@ -2,6 +2,7 @@
 
 use crate::audit;
 use crate::errors::refused;
+use crate::ffi::runs;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::shared::{self, Slot};
 use crate::ffi::sql::{self, Param, Sees};
@@ -30,8 +31,8 @@ pub(crate) fn ran(mut relations: impl Iterator<Item = Oid>, ran: &Ran) {
         return;
     }
     let is_protected = relations.any(|relation| {
-        session::is_row_secured(relation)
-            && session::has_extension()
+        runs::is_row_secured(relation)
+            && runs::has_extension()
             && Option::as_ref(&visibility::statement().table(relation)).is_some()
     });
     if !is_protected {

@@ -56,7 +56,7 @@ pub(crate) mod probe;
 pub(crate) mod raise;
 pub(crate) mod row;
 pub(crate) mod rows;
-mod runs;
+pub(crate) mod runs;
 pub(crate) mod scan;
 pub(crate) mod session;
 pub(crate) mod setting;

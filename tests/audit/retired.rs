@@ -1,7 +1,7 @@
 //! Old months go, what the seals say of them stays.
 
 use crate::audited_by_months;
-use crate::seals::{holds, problems, seal};
+use crate::seals::{OPEN, holds, problems, seal, sealed};
 use leadguard_tests::*;
 
 #[allow(dead_code)]
@@ -118,4 +118,34 @@ fn k53_a_month_does_not_go_while_it_is_written() {
     accepted(&mut retiring, "SELECT * FROM leadguard.audit_retire('2020-02-01')");
     assert!(seal(&mut admin) > 0);
     holds(&mut admin);
+}
+
+// What may go from the audit later is no part of what is sealed.
+#[test]
+fn k53_purge_and_erasure_leave_the_seals_sound() {
+    let db = sealed("au_seal_purge");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "SELECT leadguard.set_archive('crm.lead');
+         INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'data_owner' FROM leadguard.member WHERE key = 'tina'",
+    );
+    accepted(&mut db.connect("admin"), "DELETE FROM crm.lead WHERE id = 2");
+    assert!(seal(&mut admin) > 0);
+    accepted(&mut db.connect("tina"), "SELECT leadguard.purge('crm.lead', '2', 'asked')");
+    holds(&mut admin);
+    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.audit_value WHERE record = '2'"), "0");
+    assert!(seal(&mut admin) > 0);
+    holds(&mut admin);
+    // Since a time: the chain whole, the rows of later seals.
+    assert_eq!(rows(&mut admin, "SELECT * FROM leadguard.verify_audit(now())"), Vec::<Vec<String>>::new());
+    accepted(
+        &mut admin,
+        &format!("{OPEN} SET row_security = off; DELETE FROM leadguard.audit_log_default WHERE record = '1'"),
+    );
+    assert_eq!(
+        rows(&mut admin, "SELECT * FROM leadguard.verify_audit(now() + interval '1 hour')"),
+        Vec::<Vec<String>>::new()
+    );
+    assert!(!problems(&mut admin).is_empty());
 }
