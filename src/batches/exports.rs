@@ -8,6 +8,7 @@ use crate::audit::{self, Event};
 use crate::errors::refused;
 use crate::ffi::copy;
 use crate::ffi::raise;
+use crate::ffi::runs;
 use crate::ffi::session;
 use crate::ffi::snapshot;
 use crate::visibility::{self, Subject, Table};
@@ -56,7 +57,7 @@ pub(crate) fn end(execution: usize) {
 /// A query whose rows go out names this relation.
 pub(crate) fn reads(relation: Oid) {
     // A preloaded library meets tables of databases where the extension is not.
-    if !session::is_row_secured(relation) || !session::has_extension() {
+    if !runs::is_row_secured(relation) || !runs::has_extension() {
         return;
     }
     let subject = visibility::statement();
