@@ -3756,6 +3756,9 @@ AS 'MODULE_PATHNAME', 'activity_reset_wrapper';
 COMMENT ON FUNCTION leadguard.activity_reset() IS
 'Sets the counters of member_activity in this database to 0. For superusers (42501).';
 
+-- Open sessions keep what they know of a table until something about the registration changes.
+UPDATE leadguard.hierarchy_revision SET revision = revision + 1 WHERE hierarchy = 'registration';
+
 SELECT leadguard.know_tables();
 
 -- The rights on all of it: as 90_rights.sql sets them, for what is new.
