@@ -31,6 +31,7 @@
 //! stream   rows of large queries of the extension
 //! statistics what the planner knows of columns and tables
 //! trigger  trigger calls, their rows and transition tables
+//! versions what the database knows of
 //! whole    all rows of a protected table, read without a query
 //! undone   work that is done and taken back
 
@@ -68,4 +69,5 @@ pub(crate) mod statistics;
 pub(crate) mod stream;
 pub(crate) mod trigger;
 pub(crate) mod undone;
+mod versions;
 pub(crate) mod whole;

@@ -1,6 +1,7 @@
 //! Users, transactions and the switch to the extension's owner.
 
 use super::compat;
+pub(crate) use super::versions::{is_governed, is_updated};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
@@ -57,16 +58,6 @@ pub(crate) fn next_value(sequence: pg_sys::Oid) -> Option<i64> {
 pub(crate) fn own_relation(name: &CStr) -> pg_sys::Oid {
     // SAFETY: catalog look-ups by terminated names.
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"leadguard".as_ptr(), false)) }
-}
-
-/// Whether the database has what 0.3.0 brought. The library serves databases too that are not updated yet.
-pub(crate) fn is_updated() -> bool {
-    own_relation(c"audit_log") != pg_sys::InvalidOid
-}
-
-/// Whether the database has what 0.5.0 brought.
-pub(crate) fn is_governed() -> bool {
-    own_relation(c"notification") != pg_sys::InvalidOid
 }
 
 /// Microseconds since 2000-01-01, now.

@@ -11,6 +11,7 @@ pub mod jsonb;
 pub mod keys;
 pub mod level;
 pub mod matrix;
+mod owner_change;
 pub mod path;
 pub mod rights;
 mod role;

@@ -2,6 +2,7 @@
 
 use super::batch::{self, Said};
 use super::level::Level;
+pub use super::owner_change::OwnerChange;
 use super::path::Path;
 use super::rights::Rights;
 use std::collections::HashMap;
@@ -175,17 +176,6 @@ impl Default for RoleSwitches {
     }
 }
 
-/// By what an owner changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnerChange {
-    /// By whoever may reassign the record.
-    Free,
-    /// By handoffs, and by data owners.
-    Handoff,
-    /// By data owners.
-    Admin,
-}
-
 /// The switches of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Switches {
@@ -316,11 +306,9 @@ impl Switches {
                 (_, Some(on)) => self.organization_view = Some(on),
                 _ => return false,
             },
-            "owner_change" => match value {
-                "free" => self.owner_change = OwnerChange::Free,
-                "handoff" => self.owner_change = OwnerChange::Handoff,
-                "admin" => self.owner_change = OwnerChange::Admin,
-                _ => return false,
+            "owner_change" => match OwnerChange::parse(value) {
+                Some(by) => self.owner_change = by,
+                None => return false,
             },
             "previous_owner_access" => match (value, Level::parse(value)) {
                 ("none", _) => self.previous_owner = None,
