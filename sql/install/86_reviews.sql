@@ -174,7 +174,7 @@ BEGIN
     LOOP
         IF NOT item.readable THEN
             PERFORM leadguard.review_note(review, org, 'record_without_owner', true, 'info', 'table ' || item.shown::text,
-                '{"result": "not measured", "why": "whoever held the review may not read the table"}', NULL);
+                '{"result": "not measured", "why": "its owner has changed what its protection relies on"}', NULL);
         ELSIF item.without + item.unknown > 0 THEN
             PERFORM leadguard.review_note(review, org, 'record_without_owner', true, 'medium', 'table ' || item.shown::text,
                 jsonb_build_object('table', item.shown::text, 'without', item.without, 'unknown', item.unknown,
@@ -187,7 +187,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION leadguard.review_note_owners(bigint, bigint, jsonb) IS 'Internal: findings about records without an owner, as the caller counted them.';
+COMMENT ON FUNCTION leadguard.review_note_owners(bigint, bigint, jsonb) IS 'Internal: findings about records without an owner.';
 
 CREATE FUNCTION leadguard.run_review(org bigint, kind text, about text, since timestamptz, owners jsonb)
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off

@@ -13,7 +13,7 @@ pub(crate) mod guard;
 mod owner;
 
 pub(crate) use erase::purge;
-pub(crate) use owner::strangers;
+pub(crate) use owner::{is_trusted, strangers};
 
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};

@@ -96,7 +96,7 @@ pub(crate) fn unarchived(table: &Counted, column: Option<&str>, named: &Named) -
 }
 
 /// The table itself, or the partitions that hold its rows.
-fn leaves(table: Oid, sees: Sees) -> Vec<Oid> {
+pub(crate) fn leaves(table: Oid, sees: Sees) -> Vec<Oid> {
     let mut found = Vec::new();
     sql::query(
         "SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' \

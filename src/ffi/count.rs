@@ -36,6 +36,14 @@ pub(crate) fn is_plain_table(relation: pg_sys::Oid) -> bool {
     kind as u8 == pg_sys::RELKIND_RELATION
 }
 
+/// Whether a relation still is a table: its owner can put a rule on it that makes a view of an empty one, up to
+/// PostgreSQL 15.
+pub(crate) fn is_table(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up; 0 where there is none.
+    let kind = unsafe { pg_sys::get_rel_relkind(relation) } as u8;
+    kind == pg_sys::RELKIND_RELATION || kind == pg_sys::RELKIND_PARTITIONED_TABLE
+}
+
 const LOCK: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 
 struct Leaf<'a> {

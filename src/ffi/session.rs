@@ -185,11 +185,14 @@ pub(crate) fn is_following_a_foreign_key() -> bool {
 
 /// The kind of a relation's column, if it is one that can be mapped.
 pub(crate) fn column_kind(relation: pg_sys::Oid, name: &str) -> Option<crate::model::value::Kind> {
-    let name = CString::new(name).ok()?;
-    // SAFETY: a catalog look-up by a terminated name; 0 where there is none.
-    let number = unsafe { pg_sys::get_attnum(relation, name.as_ptr()) };
+    super::call::kind_of(column_type(relation, name))
+}
+
+/// The type of a relation's column; InvalidOid where there is none.
+pub(crate) fn column_type(relation: pg_sys::Oid, name: &str) -> pg_sys::Oid {
+    let number = super::scan::attribute_number(relation, name);
     // SAFETY: a catalog look-up; InvalidOid where there is none.
-    super::call::kind_of(unsafe { pg_sys::get_atttype(relation, number) })
+    unsafe { pg_sys::get_atttype(relation, number) }
 }
 
 /// Microseconds since 2000-01-01 at the start of the client's statement.

@@ -1,21 +1,23 @@
 //! Reviews of who may do what, with findings that stay until they are solved.
 //!
 //! The questions are SQL over leadguard's own tables (sql/install/86_review_checks.sql). Only records without an owner
-//! are in tables of users: those are counted here, with the rights of whoever holds the review. Tests: tests/reviews.
+//! are in tables of users: those are counted here by reading the rows, without a query. No policy, rule, view or cast of
+//! a table's owner may run in the name of who holds a review. Tests: tests/reviews.
 
+use crate::directory;
+use crate::ffi::count;
 use crate::ffi::session::{self, as_extension};
+use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::names::{self, quote};
-use crate::questions::record::as_caller;
+use crate::ffi::whole;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-/// A protected table with an owner column, as the caller reads it.
+/// A protected table with an owner column.
 struct Owned {
     target: Oid,
-    shown: Oid,
     owner: String,
     owner_by_id: bool,
     archived_at: Option<String>,
@@ -64,10 +66,10 @@ fn without_owner(organization: i64) -> String {
         .iter()
         .map(|table| {
             let target = table.target.to_u32();
-            let Some(owners) = as_caller(|| owners(table)) else {
+            let Some(owners) = owners(table) else {
                 return format!("{{\"target\": {target}, \"without\": 0, \"unknown\": 0, \"readable\": false}}");
             };
-            let named: Vec<String> = owners.iter().filter_map(|(owner, _)| owner.clone()).collect();
+            let named: Vec<String> = owners.keys().flatten().cloned().collect();
             let active = active(&named, table.owner_by_id, organization);
             let (mut without, mut unknown) = (0, 0);
             for (owner, count) in owners {
@@ -84,13 +86,10 @@ fn without_owner(organization: i64) -> String {
 }
 
 fn owned(organization: i64) -> Vec<Owned> {
-    // Whom row security does not bind reads the table itself: the view in its place shows what a member may see.
-    let behind = session::bypasses_row_security(session::current_role());
     let mut found = Vec::new();
     as_extension(|| {
         sql::query(
-            "SELECT p.target::oid, CASE WHEN $2 THEN p.target ELSE coalesce(p.concealed_by, p.target) END::oid, \
-                    p.owner_column::text, o.atttypid IN (20, 21, 23), p.archived_at_column::text, \
+            "SELECT p.target::oid, p.owner_column::text, o.atttypid IN (20, 21, 23), p.archived_at_column::text, \
                     p.organization_column::text, \
                     CASE WHEN g.atttypid IN (20, 21, 23) THEN r.id::text ELSE r.key END \
              FROM leadguard.protected_table p \
@@ -98,18 +97,17 @@ fn owned(organization: i64) -> Vec<Owned> {
              JOIN pg_attribute o ON o.attrelid = p.target AND o.attname = p.owner_column AND NOT o.attisdropped \
              LEFT JOIN pg_attribute g ON g.attrelid = p.target AND g.attname = p.organization_column AND NOT g.attisdropped \
              WHERE p.organization_column IS NOT NULL OR p.org_id = $1 ORDER BY p.target::text",
-            &[Param::Int(Some(organization)), Param::Bool(behind)],
+            &[Param::Int(Some(organization))],
             Sees::Now,
             &mut |row| {
-                if let (Some(target), Some(shown), Some(owner)) = (row.oid(0), row.oid(1), row.text(2)) {
+                if let (Some(target), Some(owner)) = (row.oid(0), row.text(1)) {
                     found.push(Owned {
                         target,
-                        shown,
                         owner,
-                        owner_by_id: row.bool(3),
-                        archived_at: row.text(4),
-                        organization: row.text(5),
-                        own: row.text(6).unwrap_or_default(),
+                        owner_by_id: row.bool(2),
+                        archived_at: row.text(3),
+                        organization: row.text(4),
+                        own: row.text(5).unwrap_or_default(),
                     });
                 }
             },
@@ -118,31 +116,25 @@ fn owned(organization: i64) -> Vec<Owned> {
     found
 }
 
-fn is_readable(relation: Oid) -> bool {
-    let mut readable = false;
-    sql::query(
-        "SELECT has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE') \
-         FROM pg_class c WHERE c.oid = $1",
-        &[Param::Oid(relation)],
-        Sees::Now,
-        &mut |row| readable = row.bool(0),
-    );
-    readable
-}
-
-/// Owners with the number of their records, as the caller reads them; None for a table that he may not read.
-fn owners(table: &Owned) -> Option<Vec<(Option<String>, i64)>> {
-    let name = names::relation(table.shown).filter(|_| is_readable(table.shown))?;
-    let owner = quote(&table.owner);
-    let mut terms = vec!["$1::text IS NOT NULL".to_owned()];
-    terms.extend(table.archived_at.as_ref().map(|at| format!("t.{} IS NULL", quote(at))));
-    terms.extend(table.organization.as_ref().map(|column| format!("t.{}::text = $1", quote(column))));
-    let text = format!("SELECT t.{owner}::text, count(*) FROM {name} t WHERE {} GROUP BY 1", terms.join(" AND "));
-    let mut found = Vec::new();
-    sql::query_once(&text, &[Param::Text(Some(&table.own))], Sees::Now, &mut |row| {
-        found.push((row.text(0), row.int(1).unwrap_or_default()));
-    });
-    Some(found)
+/// Owners with the number of their records; None for a table whose owner changed what its protection relies on.
+fn owners(table: &Owned) -> Option<HashMap<Option<String>, i64>> {
+    let mapped = [Some(&table.owner), table.organization.as_ref()].into_iter().flatten();
+    if !count::is_table(table.target) || mapped.clone().any(|name| session::column_kind(table.target, name).is_none()) {
+        return None;
+    }
+    let archived = table.archived_at.clone();
+    let columns: Vec<String> = mapped.cloned().chain(archived.clone()).collect();
+    let mut found = HashMap::new();
+    let mut count = |row: &[Option<String>]| {
+        let of_organization = table.organization.is_none() || row[1].as_deref() == Some(&table.own);
+        let is_archived = archived.is_some() && row.last().is_some_and(Option::is_some);
+        if of_organization && !is_archived {
+            *found.entry(row[0].clone()).or_default() += 1;
+        }
+    };
+    let leaves = as_extension(|| directory::leaves(table.target, Sees::Now));
+    let read = snapshot::with_latest(|| leaves.iter().try_for_each(|leaf| whole::each(*leaf, &columns, &mut count)));
+    read.ok().map(|()| found)
 }
 
 /// Those of the names that are active members of the organization.
