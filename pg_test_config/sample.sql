@@ -96,7 +96,7 @@ CREATE INDEX lead_territory_id_idx ON crm.lead (territory_id);
 RESET ROLE;
 
 -- From here on the table obeys. The rows are not touched.
-SELECT * FROM leadguard.protect('crm.lead', id => 'id', owner => 'owner_id', territory => 'territory_id') \g /dev/null
+SELECT * FROM leadguard.protect('crm.lead', id => 'id', owner => 'owner_id', territory => 'territory_id', status => 'status') \g /dev/null
 
 -- Beyond the hierarchies: Samir helps Anna with one lead; Carlos's customer opens a branch in Paris.
 SELECT leadguard.team_add('crm.lead', '10', 'samir') \g /dev/null
