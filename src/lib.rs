@@ -142,6 +142,7 @@ extern "C-unwind" fn _PG_init() {
         approvals::on_transaction(event);
         imports::on_transaction(event);
         masks::through::on_transaction(event);
+        audit::seals::on_transaction(event);
     });
     ffi::copy::look_around();
     planner::watch_functions();

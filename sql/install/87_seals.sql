@@ -10,7 +10,7 @@ RETURNS TABLE (seal bigint, "rows" bigint)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'seal_audit_wrapper';
 COMMENT ON FUNCTION leadguard.seal_audit() IS
-'Seals the audit rows of all transactions that have ended and that no seal covers, of all organizations; returns the number of the seal and how many rows it has (of the caller''s organization, for superusers all), no row when there is nothing to seal. Waits for another sealer and for nobody else, and no writer waits. To be called by a scheduler. For members with the capability audit and superusers, others 42501. 55000: a transaction is prepared since before the chain began.';
+'Seals the audit rows of all transactions that have ended and that no seal covers, of all organizations; returns the number of the seal and how many rows it has (of the caller''s organization, for superusers all), no row when there is nothing to seal. Waits for nobody, and no writer waits. To be called by a scheduler. The line in the server''s log is written when the transaction commits; it cannot be prepared. For members with the capability audit, but not over logins of mode analyst, and superusers, others 42501. 55P03: another transaction seals. 55000: a transaction is prepared since before the chain began.';
 
 CREATE FUNCTION leadguard.verify_audit(since timestamptz DEFAULT '-infinity')
 RETURNS TABLE (problem text, seal bigint, audit_id bigint, at timestamptz, detail text)

@@ -72,21 +72,40 @@ pub(super) struct Present {
 }
 
 /// With a lock, only one session seals at a time.
-pub(super) fn present(locked: bool) -> Present {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    None,
+    /// 55P03 when another session has it.
+    Try,
+    Wait,
+}
+
+pub(super) fn present(lock: Lock) -> Present {
     let mut found = None;
     let mut take = |row: &sql::Row| {
         found =
             row.text(0).zip(row.int(1)).zip(row.int(2)).map(|((life, since), sealed)| Present { life, since, sealed });
     };
-    if locked {
-        let text = "SELECT life, since, sealed FROM leadguard.audit_life FOR UPDATE";
-        sql::query(text, &[], Sees::Now, &mut take);
-    } else {
-        let text = "SELECT life, since, sealed FROM leadguard.audit_life";
-        sql::query(text, &[], Sees::Statement, &mut take);
-    }
+    let plain = "SELECT life, since, sealed FROM leadguard.audit_life";
+    match lock {
+        Lock::None => sql::query(plain, &[], Sees::Statement, &mut take),
+        Lock::Try => {
+            let text = "SELECT life, since, sealed FROM leadguard.audit_life FOR UPDATE SKIP LOCKED";
+            sql::query(text, &[], Sees::Now, &mut take)
+        }
+        Lock::Wait => {
+            let text = "SELECT life, since, sealed FROM leadguard.audit_life FOR UPDATE";
+            sql::query(text, &[], Sees::Now, &mut take)
+        }
+    };
     match found {
         Some(present) => present,
+        None if lock == Lock::Try && sql::first_text(plain, &[], Sees::Now).is_some() => {
+            crate::errors::failure("55P03", "somebody else seals the audit")
+                .detail("Another transaction holds the chain of seals until it ends.")
+                .hint("What is not sealed comes into the next seal; try again later.")
+                .raise()
+        }
         None => crate::errors::failure("55000", "the audit has lost the row of leadguard.audit_life")
             .hint("INSERT INTO leadguard.audit_life DEFAULT VALUES begins a new life of the chain.")
             .raise(),

@@ -19,7 +19,7 @@ mod chain;
 pub(crate) mod denied;
 mod retire;
 mod sealed;
-mod seals;
+pub(crate) mod seals;
 mod verify;
 mod watched;
 mod writer;

@@ -81,7 +81,7 @@ fn audit_retire(before: Option<pgrx::datum::Date>) -> Gone {
     if partitions.is_empty() {
         return TableIterator::new(Vec::new());
     }
-    let (present, found) = as_extension(|| (chain::present(true), sealed::verification(i64::MIN, None)));
+    let (present, found) = as_extension(|| (chain::present(chain::Lock::Wait), sealed::verification(i64::MIN, None)));
     if !found.problems.is_empty() {
         failure("55000", "audit_retire refused: the audit is not sound")
             .detail(format!("verify_audit finds {} problems.", found.problems.len()))

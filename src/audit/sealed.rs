@@ -104,7 +104,7 @@ pub(super) fn verification(since: i64, organization: Option<i64>) -> Verificatio
 }
 
 fn verified(since: i64, organization: Option<i64>) -> Verification {
-    let present = chain::present(false);
+    let present = chain::present(chain::Lock::None);
     let lives = chain::lives(chain::load(false), &present);
     let next = sql::first_text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text", &[], Sees::Statement);
     let mut work = Work {

@@ -2,24 +2,35 @@
 //!
 //! Writers know nothing of it. Sealers take turns on the row of audit_life, and nobody else waits for them.
 
-use super::chain::{self, Passing, Present, Seal};
+use super::chain::{self, Lock, Passing, Present, Seal};
 use super::{verify, writer};
-use crate::errors::failure;
-use crate::ffi::session::{self, as_extension};
+use crate::errors::{self, NOT_YET, failure};
+use crate::ffi::session::{self, Transaction, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::trigger::Operation;
 use crate::ffi::{raise, snapshot, stream};
+use crate::identity::Mode;
 use crate::model::seal::{self, Covers, Life, Snapshot};
+use crate::visibility;
 use pgrx::iter::TableIterator;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// Seals what is not sealed. Members with the capability audit and superusers, else 42501; 55000 while a transaction
-/// that was prepared before the chain began is undecided.
+thread_local! {
+    /// Lines for the server's log, by subtransaction: what is rolled back has not sealed anything.
+    static SEALED: RefCell<Vec<(u32, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Seals what is not sealed. Members with the capability audit and superusers, no logins that only read, else 42501;
+/// 55000 while a transaction that was prepared before the chain began is undecided; 55P03 while somebody else seals.
 #[pgrx::pg_extern(sql = false)]
 fn seal_audit() -> TableIterator<'static, (pgrx::name!(seal, i64), pgrx::name!(rows, i64))> {
     let organization = verify::auditor("seal_audit");
+    if visibility::statement().mode == Some(Mode::Analyst) {
+        errors::read_only_login("seal_audit", "leadguard.audit_seal");
+    }
     let made = as_extension(|| {
-        let present = chain::present(true);
+        let present = chain::present(Lock::Try);
         // It has a number before the state is looked at: its own rows are for the next seal.
         let own = session::transaction();
         snapshot::with_latest(|| make(&present, own, organization)).inspect(|made| write(&made.seal))
@@ -178,5 +189,29 @@ fn write(seal: &Seal) {
     });
     // Where somebody who can write the tables cannot reach: the proof that the seal was there.
     let line = serde_json::json!({"seal": seal.number, "rows": seal.rows, "mac": seal.mac});
-    raise::log(&format!("leadguard: sealed {line}"));
+    let line = format!("leadguard: sealed {line}");
+    SEALED.with_borrow_mut(|sealed| sealed.push((session::subtransaction(), line)));
+}
+
+/// The last of all listeners: whatever may still refuse the commit comes before.
+pub(crate) fn on_transaction(event: Transaction) {
+    let held = |body: &dyn Fn(&mut Vec<(u32, String)>)| {
+        let _ = SEALED.with(|sealed| sealed.try_borrow_mut().map(|mut sealed| body(&mut sealed)));
+    };
+    match event {
+        Transaction::Committing => {
+            SEALED.with_borrow_mut(std::mem::take).iter().for_each(|(_, line)| raise::log(line));
+        }
+        // It would keep the chain locked without its session.
+        Transaction::Preparing => {
+            if SEALED.with_borrow(|sealed| !sealed.is_empty()) {
+                failure(NOT_YET, "cannot PREPARE a transaction that has sealed the audit").raise();
+            }
+        }
+        Transaction::Ended => held(&|sealed| sealed.clear()),
+        Transaction::SubCommitted { sub, parent } => {
+            held(&|sealed| sealed.iter_mut().filter(|(of, _)| *of == sub).for_each(|(of, _)| *of = parent));
+        }
+        Transaction::SubAborted { sub } => held(&|sealed| sealed.retain(|(of, _)| *of != sub)),
+    }
 }

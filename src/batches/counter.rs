@@ -111,6 +111,17 @@ pub(super) fn add(key: Key, batch_from: u64, of: impl FnOnce() -> Of) -> Counted
     })
 }
 
+/// Rows that count for the same limit under another name: inserts, and imports that nobody had to decide about.
+pub(super) fn beside(key: &Key) -> u64 {
+    let (operation, cover) = match (key.operation, key.cover) {
+        (Operation::Insert, None) => (Operation::Import, Some(Cover::default())),
+        (Operation::Import, Some(cover)) if cover == Cover::default() => (Operation::Insert, None),
+        _ => return 0,
+    };
+    let other = Key { operation, cover, ..*key };
+    ENTRIES.with_borrow(|entries| entries.iter().find(|entry| entry.key == other).map_or(0, |entry| entry.rows))
+}
+
 fn change(entry: usize, body: impl FnOnce(&mut Entry)) {
     ENTRIES.with_borrow_mut(|entries| entries.get_mut(entry).map(body));
 }

@@ -11,11 +11,19 @@ use crate::visibility::{Member, Table};
 
 /// What lets the member write this row and perhaps more. 42501 where only data owners may, LG004 where somebody
 /// must be asked.
-pub(super) fn exceeded(table: &Table, member: &Member, operation: Operation, rows: u64, limit: u64) -> Held {
+pub(super) fn exceeded(
+    table: &Table,
+    member: &Member,
+    operation: Operation,
+    rows: u64,
+    limit: u64,
+    seconds: Option<i64>,
+) -> Held {
     let (shown, what) = (table.shown(), operation.name());
+    let within = seconds.map_or_else(|| "in one transaction".to_owned(), |s| format!("within {s} seconds"));
     if operation.removes() {
         refused(format!(
-            "{what} of more than {limit} records of {shown} in one transaction refused for \"{}\"",
+            "{what} of more than {limit} records of {shown} {within} refused for \"{}\"",
             member.key
         ))
         .detail("Batches that take records away are for data owners.")
@@ -32,7 +40,7 @@ pub(super) fn exceeded(table: &Table, member: &Member, operation: Operation, row
     let literal = names::literal(&shown);
     failure(
         NEEDS_APPROVAL,
-        format!("{what} of more than {limit} rows of {shown} in one transaction needs an approval"),
+        format!("{what} of more than {limit} rows of {shown} {within} needs an approval"),
     )
     .detail(format!("This would be row {rows} for \"{}\".", member.key))
     .hint(format!(

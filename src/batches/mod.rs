@@ -37,19 +37,42 @@ pub(crate) struct Cover {
 }
 
 thread_local! {
-    static COVERED: Cell<Option<(Oid, Operation, Cover)>> = const { Cell::new(None) };
+    static COVERED: Cell<Option<Covered>> = const { Cell::new(None) };
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Covered {
+    target: Oid,
+    operation: Operation,
+    cover: Cover,
+    /// For so many more rows.
+    left: u64,
+}
+
+impl Cover {
+    /// Nobody has decided: the limit of the table is what it has to keep.
+    fn is_bare(&self) -> bool {
+        *self == Cover::default()
+    }
+}
+
+/// Uses up one row of what covers writes of this operation to the table.
+fn take_covered(target: Oid, operation: Operation) -> Option<Covered> {
+    let covered = COVERED.get().filter(|c| c.target == target && c.operation.covers(operation) && c.left > 0)?;
+    COVERED.set(Some(Covered { left: covered.left - 1, ..covered }));
+    Some(covered)
 }
 
 /// Runs `body`, whose writes of this operation to the table are one batch (an import, a reassignment) that is covered.
-/// What triggers write beside it counts as ever.
-pub(crate) fn covered<T>(target: Oid, operation: Operation, cover: Cover, body: impl FnOnce() -> T) -> T {
-    struct Restore(Option<(Oid, Operation, Cover)>);
+/// It covers so many rows and no more: whatever triggers write beside them counts as ever.
+pub(crate) fn covered<T>(target: Oid, operation: Operation, cover: Cover, rows: u64, body: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Covered>);
     impl Drop for Restore {
         fn drop(&mut self) {
             COVERED.set(self.0);
         }
     }
-    let _restore = Restore(COVERED.replace(Some((target, operation, cover))));
+    let _restore = Restore(COVERED.replace(Some(Covered { target, operation, cover, left: rows })));
     body()
 }
 
@@ -71,12 +94,12 @@ pub(crate) fn count(
     if !switches.governed {
         return;
     }
-    let covered = COVERED.get().filter(|(target, covering, _)| *target == table.target && covering.covers(operation));
+    let covered = take_covered(table.target, operation);
     let key = Key {
         member: member.map(|member| member.id),
         target: table.target,
-        operation: covered.map_or(operation, |(_, covering, _)| covering),
-        cover: covered.map(|(.., cover)| cover),
+        operation: covered.map_or(operation, |c| c.operation),
+        cover: covered.map(|c| c.cover),
     };
     let counted = counter::add(key, switches.batch_from, || counter::Of {
         member: member.map(|member| member.key.clone()),
@@ -84,19 +107,23 @@ pub(crate) fn count(
             Some(member) => Some(member.org_id),
             None => table.organization_column.is_none().then_some(table.org_id),
         },
-        self_approved: covered.map_or_else(|| is_data_owner(subject), |(.., cover)| cover.self_approved),
+        self_approved: covered.map_or_else(|| is_data_owner(subject), |c| c.cover.self_approved),
     });
     if counted.becomes_batch {
         counter::set_fingerprint(counted.entry, log::fingerprint());
     }
-    let Some(member) = member.filter(|_| covered.is_none()) else { return };
-    if operation.removes() {
+    // A cover that nobody has decided about lifts no limit: an import and what is inserted beside it are one.
+    let Some(member) = member.filter(|_| covered.is_none_or(|c| c.cover.is_bare())) else { return };
+    if operation.removes() && covered.is_none() {
         counter::await_check(counted.entry, record());
     }
     let limit = subject.access(table).limits.of(operation);
-    let rows = counted.rows.max(within_window(table, member, operation));
+    let rows = counted.rows + counter::beside(&key);
+    let recent = within_window(table, member, operation);
+    let by_window = (recent > rows).then_some(i64::from(switches.batch_window));
+    let rows = rows.max(recent);
     if rows > limit && rows > counted.up_to && !is_data_owner(subject) {
-        let held = limit::exceeded(table, member, operation, rows, limit);
+        let held = limit::exceeded(table, member, operation, rows, limit, by_window);
         counter::hold(counted.entry, held);
     }
 }

@@ -19,6 +19,9 @@ use pgrx::pg_sys::{self, Oid};
 
 const MOST_NAME: usize = 200;
 
+/// For how long a request may hold: 366 days, in microseconds.
+const LONGEST: i64 = 366 * 86_400_000_000;
+
 /// The table, for members of its organization; for others there is none.
 fn table_for(target: Option<Oid>, member: Option<&Member>) -> Table {
     let table = registered(target);
@@ -104,6 +107,9 @@ fn request_batch(
     let records = count(records);
     let justification = approvals::text(justification, "the justification");
     let Some(until) = in_future(until) else { bad_argument("until is missing").raise() };
+    if until > session::statement_time().saturating_add(LONGEST) {
+        bad_argument("the request would hold for too long").hint("until may be 366 days ahead at most.").raise();
+    }
     let made = as_extension(|| {
         sql::first_int(
             "INSERT INTO leadguard.approval (org_id, kind, target, operation, records, justification, requested_by, until) \

@@ -1,6 +1,8 @@
 //! What is wrong with loaded rows.
 
 use super::existing;
+use super::problems::keep;
+use super::secret::{self, Secrecy};
 use super::sessions::Session;
 use super::target::ImportTarget;
 use super::values;
@@ -110,8 +112,15 @@ struct Checking<'a> {
     allowed: HashMap<Vec<Option<String>>, bool>,
 }
 
+/// Who looks: a member who may be guessing, or the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    Check,
+    Commit,
+}
+
 /// Looks at all lines of an import.
-pub(super) fn run(session: &Session, target: &ImportTarget, subject: &Subject, member: &Member) -> Found {
+pub(super) fn run(session: &Session, target: &ImportTarget, subject: &Subject, member: &Member, whom: For) -> Found {
     let kinds = Part::ALL
         .into_iter()
         .filter(|part| *part != Part::Sensitive)
@@ -140,7 +149,7 @@ pub(super) fn run(session: &Session, target: &ImportTarget, subject: &Subject, m
         checking.chunk(&lines);
         progress.add(lines.len());
     }
-    checking.existing();
+    checking.existing(whom);
     checking.found
 }
 
@@ -305,61 +314,18 @@ impl Checking<'_> {
     }
 
     /// Duplicates of what is there.
-    fn existing(&mut self) {
-        for found in existing::find(self.target, self.member, &self.keyed) {
+    fn existing(&mut self, whom: For) {
+        let secrecy = secret::of_keys(self.target, self.member);
+        for (keyed, _) in self.keyed.iter_mut().zip(&secrecy).filter(|(_, of)| **of == Secrecy::Closed) {
+            if whom == For::Check {
+                keyed.clear();
+            }
+        }
+        for found in existing::find(self.target, self.member, &self.keyed, &secrecy) {
             let detail = found.record.map_or_else(String::new, |record| format!("record {record}"));
             self.found.add(found.line, &self.target.keys[found.key].name, found.problem, detail);
         }
     }
-}
-
-/// Writes problems down; those that are known stay.
-pub(super) fn keep(session: &Session, found: &Found, anew: bool) {
-    let import = Param::Int(Some(session.id));
-    let column = |text: fn(&Problem) -> &str| -> Vec<String> {
-        found.problems.iter().map(|problem| text(problem).to_owned()).collect()
-    };
-    let numbers: Vec<i64> = found.problems.iter().map(|problem| problem.line).collect();
-    let (fields, problems, details) = (column(|p| &p.field), column(|p| p.problem), column(|p| &p.detail));
-    as_extension(|| {
-        if anew {
-            sql::query(
-                "DELETE FROM leadguard.import_problem WHERE import_id = $1",
-                std::slice::from_ref(&import),
-                Sees::Now,
-                &mut |_| {},
-            );
-        }
-        sql::query(
-            "INSERT INTO leadguard.import_problem (import_id, line, field, problem, detail) \
-             SELECT $1, p.line, p.field, p.problem, nullif(p.detail, '') \
-             FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) p (line, field, problem, detail) \
-             ON CONFLICT ON CONSTRAINT import_problem_pkey DO NOTHING",
-            &[
-                import.clone(),
-                Param::Ints(&numbers),
-                Param::Texts(&fields),
-                Param::Texts(&problems),
-                Param::Texts(&details),
-            ],
-            Sees::Now,
-            &mut |_| {},
-        );
-    });
-}
-
-/// The lines of which a problem is written down.
-pub(super) fn known_bad(session: &Session) -> HashSet<i64> {
-    let mut found = HashSet::new();
-    as_extension(|| {
-        sql::query(
-            "SELECT DISTINCT line FROM leadguard.import_problem WHERE import_id = $1",
-            &[Param::Int(Some(session.id))],
-            Sees::Now,
-            &mut |row| found.extend(row.int(0)),
-        )
-    });
-    found
 }
 
 type Report = TableIterator<
@@ -373,9 +339,10 @@ fn import_check(import: Option<i64>) -> Report {
     let subject = visibility::now();
     let session = Session::own("import_check", import, &subject);
     session.require_open("import_check");
+    session.require_loaded("import_check");
     let target = ImportTarget::find(session.table());
     let Some(member) = subject.member.as_ref() else { crate::errors::bug("an import of nobody") };
-    let found = run(&session, &target, &subject, member);
+    let found = run(&session, &target, &subject, member, For::Check);
     keep(&session, &found, true);
     as_extension(|| {
         sql::query(

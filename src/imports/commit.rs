@@ -4,7 +4,8 @@
 //! Commits of one table wait for each other, so that of two imports of the same file the second finds what the first
 //! has inserted.
 
-use super::check::{self, Line, Progress};
+use super::check::{self, For, Line, Progress};
+use super::problems::{self, known_bad};
 use super::sessions::Session;
 use super::submit::{cover, digest, imported_so_far};
 use super::target::ImportTarget;
@@ -35,16 +36,26 @@ fn import_commit(import: Option<i64>) -> Outcome {
     let target = ImportTarget::find(session.table());
     let Some(member) = subject.member.as_ref() else { errors::bug("an import of nobody") };
     let cover = covered(&session, &target, &subject, member);
+    session.require_checked_rows();
     require_same_rows(&session);
-    let known = check::known_bad(&session);
-    let found = check::run(&session, &target, &subject, member);
-    check::keep(&session, &found, false);
+    let known = known_bad(&session);
+    let found = check::run(&session, &target, &subject, member, For::Commit);
+    problems::keep(&session, &found, false);
     let bad: HashSet<i64> = known.union(&found.bad).copied().collect();
-    // Before anything of the table runs: nothing that it does meets an import that is not over.
-    finish(&session, "state = 'committed', ended_at = clock_timestamp()", None);
     let wanted = found.lines - i64::try_from(bad.len()).unwrap_or_default();
-    let inserted = batches::covered(target.table.target, Operation::Import, cover, || insert(&session, &target, &bad));
-    finish(&session, "inserted = $2", Some(inserted));
+    // What covers the import was judged by the good rows of the check.
+    if wanted > session.good {
+        failure("55000", format!("{} has more good rows than when it was checked", session.shown()))
+            .hint("Cancel it, and import the file anew.")
+            .raise();
+    }
+    // Before anything of the table runs: nothing that it does meets an import that is not over. What another import
+    // within this one asks for is how many rows there are going to be.
+    finish(&session, "state = 'committed', ended_at = clock_timestamp(), inserted = $2", wanted);
+    let rows = u64::try_from(wanted).unwrap_or_default();
+    let inserted =
+        batches::covered(target.table.target, Operation::Import, cover, rows, || insert(&session, &target, &bad));
+    finish(&session, "inserted = $2", inserted);
     session.forget_rows();
     let duplicates = duplicates(&session);
     let invalid = i64::try_from(bad.len()).unwrap_or_default() - duplicates;
@@ -72,11 +83,10 @@ fn wait_for_others(target: Oid) {
     });
 }
 
-fn finish(session: &Session, set: &str, number: Option<i64>) {
+fn finish(session: &Session, set: &str, number: i64) {
     let text = format!("UPDATE leadguard.import_session SET {set} WHERE id = $1");
-    let params = [Param::Int(Some(session.id)), Param::Int(number)];
-    let used = if number.is_some() { &params[..] } else { &params[..1] };
-    as_extension(|| sql::query_once(&text, used, Sees::Now, &mut |_| {}));
+    let params = [Param::Int(Some(session.id)), Param::Int(Some(number))];
+    as_extension(|| sql::query_once(&text, &params, Sees::Now, &mut |_| {}));
 }
 
 /// What covers the import, used up. LG004 while it waits, 55000 in any other state but approved.

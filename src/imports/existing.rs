@@ -1,6 +1,7 @@
 //! Which loaded rows are there already: among all records of the organization, archived and disqualified ones too,
 //! whatever the member sees (K43). Which record it is, is told for those only that he reads.
 
+use super::secret::Secrecy;
 use super::target::ImportTarget;
 use crate::errors::failure;
 use crate::ffi::session::as_extension;
@@ -54,7 +55,12 @@ fn leaves(table: Oid) -> Vec<Oid> {
 }
 
 /// Compares the match keys of lines with all records of the member's organization, in the newest state.
-pub(super) fn find(target: &ImportTarget, member: &Member, keyed: &[HashMap<String, Vec<i64>>]) -> Vec<Existing> {
+pub(super) fn find(
+    target: &ImportTarget,
+    member: &Member,
+    keyed: &[HashMap<String, Vec<i64>>],
+    secrecy: &[Secrecy],
+) -> Vec<Existing> {
     if keyed.iter().all(HashMap::is_empty) {
         return Vec::new();
     }
@@ -118,8 +124,8 @@ pub(super) fn find(target: &ImportTarget, member: &Member, keyed: &[HashMap<Stri
         .map(|((line, key), (how, record))| Existing {
             line,
             key,
-            problem: how.name(),
-            record: Some(record).filter(|record| readable.contains(record)),
+            problem: if secrecy[key] == Secrecy::Closed { How::There.name() } else { how.name() },
+            record: Some(record).filter(|record| secrecy[key] == Secrecy::Open && readable.contains(record)),
         })
         .collect();
     found.sort_by_key(|existing| (existing.line, existing.key));

@@ -53,14 +53,14 @@ impl Loading {
         let mut found = None;
         as_extension(|| {
             sql::query(
-                "SELECT id, state FROM leadguard.import_session \
+                "SELECT id FROM leadguard.import_session \
                  WHERE member_id = $1 AND target = $2 AND state IN ('open', 'checked') FOR NO KEY UPDATE",
                 &[Param::Int(Some(member.id)), Param::Oid(target)],
                 Sees::Now,
-                &mut |row| found = row.int(0).zip(row.text(1)),
+                &mut |row| found = row.int(0),
             )
         });
-        let Some((import, state)) = found else {
+        let Some(import) = found else {
             failure("55000", format!("\"{}\" has no open import for {shown}", member.key))
                 .hint(format!(
                     "SELECT leadguard.import_begin({}) opens one.",
@@ -68,17 +68,6 @@ impl Loading {
                 ))
                 .raise()
         };
-        if state != "open" {
-            // What is loaded now was not checked.
-            as_extension(|| {
-                sql::query(
-                    "UPDATE leadguard.import_session SET state = 'open' WHERE id = $1",
-                    &[Param::Int(Some(import))],
-                    Sees::Now,
-                    &mut |_| {},
-                )
-            });
-        }
         Loading { import, columns: trigger.new_row().attributes() }
     }
 
@@ -160,7 +149,28 @@ fn write(rows: Vec<Loaded>) {
     }
 }
 
+/// Whether rows of an import wait to be written, by a statement that is still running.
+pub(super) fn is_loading(import: i64) -> bool {
+    LOADED.with_borrow(|rows| rows.iter().any(|row| row.import == import))
+}
+
+/// The import is not checked any more, whatever was said of it while the statement ran; and one that reads the rows
+/// under an older snapshot meets a session that has changed since (40001).
+fn reopen(import: i64) {
+    let open = sql::first_int(
+        "UPDATE leadguard.import_session SET state = 'open' WHERE id = $1 AND state IN ('open', 'checked') RETURNING id",
+        &[Param::Int(Some(import))],
+        Sees::Now,
+    );
+    if open.is_none() {
+        failure("55000", format!("import {import} takes no more rows"))
+            .detail("It was submitted, or has ended, while rows were loaded.")
+            .raise();
+    }
+}
+
 fn append_all(import: i64, rows: &[Loaded]) {
+    reopen(import);
     let mut line = sql::first_int(
         "SELECT max(line) FROM leadguard.import_row WHERE import_id = $1",
         &[Param::Int(Some(import))],

@@ -7,6 +7,8 @@
 //! check     what is wrong with loaded rows
 //! values    whether texts are values of a column
 //! existing  which of them are there already
+//! secret    what guessing must not find out
+//! problems  what was found, written down
 //! submit    whether an import needs an approval, and asking for it
 //! commit    inserting the good rows
 //!
@@ -20,6 +22,8 @@ mod commit;
 mod existing;
 mod loading;
 mod prepare;
+mod problems;
+mod secret;
 mod sessions;
 mod submit;
 mod target;

@@ -1,5 +1,6 @@
 //! prepare_imports: what a table says about imports, and the view that rows are loaded into.
 
+use super::secret;
 use super::target::{self, MatchKey};
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, failure};
@@ -30,7 +31,13 @@ fn prepare_imports(
     let table = &editor.table;
     let Some(pgrx::JsonB(keys)) = match_keys else { bad_argument("the match keys are missing").raise() };
     let fields = target::fields(table);
-    require_keys(&keys, &fields, &table.shown());
+    let keyed = require_keys(&keys, &fields, &table.shown());
+    for column in secret::secret_columns(table, keyed.iter()) {
+        raise::notice(&format!(
+            "match keys with \"{column}\" tell no ids of records: the column is masked, or closed to some; for those the \
+             check compares no such key"
+        ));
+    }
     let list = |given: Option<Vec<Option<String>>>| given.unwrap_or_default().into_iter().flatten().collect::<Vec<_>>();
     let (required, disqualified) = (list(required), list(disqualified));
     for column in &required {
@@ -91,19 +98,23 @@ fn require_column(column: &str, fields: &[target::Field], shown: &str) {
     }
 }
 
-fn require_keys(keys: &serde_json::Value, fields: &[target::Field], shown: &str) {
+/// The columns of the keys.
+fn require_keys(keys: &serde_json::Value, fields: &[target::Field], shown: &str) -> Vec<String> {
     let form = || -> ! {
         bad_argument("the match keys are no object of texts")
             .hint(r#"Give {"columns": "normalisation"}, for example {"email": "email", "company,city": "trim|lower"}."#)
             .raise()
     };
     let Some(keys) = keys.as_object() else { form() };
+    let mut columns = Vec::new();
     for (name, steps) in keys {
         let Some(steps) = steps.as_str() else { form() };
-        for column in &MatchKey::parse(name, steps).columns {
-            require_column(column, fields, shown);
-        }
+        columns.extend(MatchKey::parse(name, steps).columns);
     }
+    for column in &columns {
+        require_column(column, fields, shown);
+    }
+    columns
 }
 
 /// The staging view that the table has.

@@ -3,6 +3,7 @@
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::{as_extension, own_relation};
+use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
 use crate::model::level::Level;
@@ -12,6 +13,7 @@ use crate::visibility::{self, Member, Subject, Table};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::{IntoDatum, datum::Interval, pg_extern};
 
+use super::loading;
 use super::target::ImportTarget;
 
 const MOST_TEXT: usize = 10_000;
@@ -24,6 +26,8 @@ pub(super) struct Session {
     pub state: String,
     pub approval: Option<i64>,
     pub template: Option<i64>,
+    /// As many rows were looked at by the last check.
+    pub records: i64,
     pub good: i64,
 }
 
@@ -52,7 +56,7 @@ impl Session {
         let mut found = None;
         as_extension(|| {
             sql::query(
-                "SELECT id, target::oid, member_id, state, approval, template, good FROM leadguard.import_session \
+                "SELECT id, target::oid, member_id, state, approval, template, good, records FROM leadguard.import_session \
                  WHERE id = $1 AND org_id = $2 FOR UPDATE",
                 &[Param::Int(Some(id)), Param::Int(Some(member.org_id))],
                 Sees::Now,
@@ -66,6 +70,7 @@ impl Session {
                             approval: row.int(4),
                             template: row.int(5),
                             good: row.int(6).unwrap_or_default(),
+                            records: row.int(7).unwrap_or_default(),
                         });
                     }
                 },
@@ -94,6 +99,27 @@ impl Session {
         if !matches!(self.state.as_str(), "open" | "checked") {
             failure("55000", format!("{operation} refused: {} is {}", self.shown(), self.state))
                 .hint("What was submitted stays as it is; leadguard.import_cancel ends an import.")
+                .raise();
+        }
+    }
+
+    /// 55000 while a statement still loads rows.
+    pub(super) fn require_loaded(&self, operation: &str) {
+        if loading::is_loading(self.id) {
+            failure("55000", format!("{operation} refused: rows of {} are being loaded", self.shown()))
+                .hint("Call it when the statement that loads them is over.")
+                .raise();
+        }
+    }
+
+    /// 55000 unless the rows are as many as were checked, in the newest state.
+    pub(super) fn require_checked_rows(&self) {
+        let params = [Param::Int(Some(self.id))];
+        let text = "SELECT count(*) FROM leadguard.import_row WHERE import_id = $1";
+        let rows = as_extension(|| snapshot::with_latest(|| sql::first_int(text, &params, Sees::Statement)));
+        if rows != Some(self.records) {
+            failure("55000", format!("{} has rows that were not checked", self.shown()))
+                .hint(format!("SELECT * FROM leadguard.import_check({}) checks them all.", self.id))
                 .raise();
         }
     }
@@ -250,7 +276,7 @@ fn import_cleanup(older_than: Option<Interval>) -> i64 {
         sql::query(
             "SELECT id, target::oid FROM leadguard.import_session \
              WHERE state NOT IN ('committed', 'cancelled', 'refused') AND begun_at <= statement_timestamp() - $2 \
-             AND ($1::bigint IS NULL OR org_id = $1) ORDER BY id FOR UPDATE",
+             AND ($1::bigint IS NULL OR org_id = $1) ORDER BY id FOR UPDATE SKIP LOCKED",
             &[Param::Int(organization), Param::Typed(pg_sys::INTERVALOID, older_than.into_datum())],
             Sees::Now,
             &mut |row| found.extend(row.int(0).zip(row.oid(1))),

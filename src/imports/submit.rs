@@ -89,6 +89,8 @@ fn import_submit(import: Option<i64>, justification: Option<&str>) -> Option<i64
         "submitted" if is_expired(&session) => {}
         state => failure("55000", format!("{} is {state} already", session.shown())).raise(),
     }
+    session.require_loaded("import_submit");
+    session.require_checked_rows();
     if session.good == 0 {
         failure("55000", format!("{} has no row that could be inserted", session.shown()))
             .hint("leadguard.import_report tells why; leadguard.import_cancel ends the import.")

@@ -89,6 +89,12 @@ impl Matrix {
         self.cells.contains_key(column)
     }
 
+    /// Whether the column, or a key of it, is closed to some role.
+    pub fn closes(&self, column: &str) -> bool {
+        let cells = self.cells.get(column).into_iter().flat_map(BTreeMap::values).flatten();
+        cells.into_iter().any(|(_, access)| !access.reads())
+    }
+
     /// The keys of a jsonb column that have cells of their own.
     pub fn keys<'a>(&'a self, column: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         self.cells.get(column).into_iter().flat_map(BTreeMap::keys).map(String::as_str).filter(|key| !key.is_empty())

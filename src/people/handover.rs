@@ -84,7 +84,7 @@ pub(super) fn records(leaver: &Managed, new_owner: (i64, &str), reason: &str) ->
     }
     for (target, owned) in &found {
         let cover = Cover { self_approved: true, ..Cover::default() };
-        let moved = batches::covered(target.table.target, Operation::Reassign, cover, || {
+        let moved = batches::covered(target.table.target, Operation::Reassign, cover, owned.len() as u64, || {
             update(target, owned, leaver, new_owner, reason)
         });
         if moved != owned.len() as u64 {

@@ -7,6 +7,7 @@ mod partitions;
 mod retired;
 mod rows;
 mod seals;
+mod seals_held;
 mod seals_restored;
 mod transactions;
 mod values;

@@ -250,3 +250,13 @@ fn k31_a_savepoint_gives_the_approval_back_and_not_the_count() {
     accepted(&mut cleo, &update(90));
     assert_eq!(log(&db).len(), 1);
 }
+
+#[test]
+fn k31_a_request_does_not_hold_for_ever() {
+    let db = lab("for_ever");
+    let mut cleo = db.connect("cleo");
+    let ask = |until: &str| format!("SELECT leadguard.request_batch('crm.lead', 'update', 500, 'why', {until})");
+    refused(&mut cleo, &ask("'infinity'"), "22023");
+    refused(&mut cleo, &ask("now() + interval '367 days'"), "22023");
+    accepted(&mut cleo, &ask("now() + interval '365 days'"));
+}

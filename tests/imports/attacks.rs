@@ -121,3 +121,160 @@ fn k33_values_are_not_in_the_audit() {
     );
     assert_eq!(audit(&db).len(), 2);
 }
+
+/// A function of the member's own, which checks his import when it is asked for the name of one lead.
+const PEEKS: &str = "CREATE FUNCTION pg_temp.f(g integer, i bigint, at integer) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+    BEGIN
+        IF g = at THEN PERFORM * FROM leadguard.import_check(i); END IF;
+        RETURN 'lead ' || g;
+    END $$";
+
+#[test]
+fn k34_a_check_while_rows_are_loaded_is_refused_or_forgotten() {
+    let db = lab("peeks");
+    let mut cleo = db.connect("cleo");
+    let import = begin(&mut cleo);
+    accepted(&mut cleo, PEEKS);
+    let loading = |at: u32, rows: u32| {
+        format!("INSERT INTO crm.lead_import (name) SELECT pg_temp.f(g, {import}, {at}) FROM generate_series(1, {rows}) g")
+    };
+    refused(&mut cleo, &loading(2, 1500), "55000");
+    let in_one = format!(
+        "WITH ins AS (INSERT INTO crm.lead_import (name) SELECT 'lead ' || g FROM generate_series(1, 1500) g RETURNING name)
+         SELECT count(*) FROM ins, LATERAL (SELECT * FROM leadguard.import_check({import})) k"
+    );
+    refused(&mut cleo, &in_one, "55000");
+    // The first 2,000 are written when the check comes, the others come later.
+    accepted(&mut cleo, &loading(2001, 2100));
+    assert_eq!((state(&db, &import), staged(&db, &import)), ("open".to_owned(), "2100".to_owned()));
+    refused(&mut cleo, &submit(&import), "55000");
+    check(&mut cleo, &import);
+    assert_ne!(scalar(&mut cleo, &submit(&import)), "∅", "it needs an approval");
+    assert_eq!(count(&db), "3");
+}
+
+#[test]
+fn k34_rows_do_not_come_into_an_import_that_is_over() {
+    let db = lab("late_rows");
+    let mut cleo = db.connect("cleo");
+    let import = begin(&mut cleo);
+    accepted(
+        &mut cleo,
+        "CREATE FUNCTION pg_temp.f(g integer, i bigint, at integer) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+         BEGIN
+             IF g = at THEN PERFORM leadguard.import_cancel(i); END IF;
+             RETURN 'lead ' || g;
+         END $$",
+    );
+    let loading = |at: u32| {
+        format!("INSERT INTO crm.lead_import (name) SELECT pg_temp.f(g, {import}, {at}) FROM generate_series(1, 10) g")
+    };
+    refused(&mut cleo, &loading(5), "55000");
+    assert_eq!((state(&db, &import), staged(&db, &import)), ("open".to_owned(), "0".to_owned()));
+    accepted(&mut cleo, &loading(11));
+    assert_eq!(staged(&db, &import), "10");
+}
+
+#[test]
+fn k34_rows_that_a_check_does_not_see_are_not_committed() {
+    let db = lab("old_snapshot");
+    let (mut one, mut two) = (db.connect("cleo"), db.connect("cleo"));
+    let import = begin(&mut one);
+    load(&mut one, "name\nfirst\n");
+    let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM crm.lead";
+    accepted(&mut two, snapshot);
+    load(&mut one, &leads(300));
+    refused(&mut two, &format!("SELECT * FROM leadguard.import_check({import})"), "40001");
+    accepted(&mut two, "ROLLBACK");
+    accepted(&mut two, snapshot);
+    assert_eq!(check(&mut two, &import), Vec::<String>::new());
+    accepted(&mut two, "COMMIT");
+    assert_ne!(scalar(&mut one, &submit(&import)), "∅");
+    // Whatever the session says: rows that were not counted are not inserted.
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "UPDATE leadguard.import_session SET state = 'checked', good = 1, records = 1, approval = NULL WHERE id = {import}"
+        ),
+    );
+    refused(&mut one, &submit(&import), "55000");
+    assert_eq!(count(&db), "3");
+}
+
+/// A trigger that does what the session's settings say, once in each import.
+fn extra(db: &leadguard_tests::Db) {
+    accepted(
+        &mut db.admin(),
+        "CREATE FUNCTION crm.extra() RETURNS trigger LANGUAGE plpgsql AS $$
+         DECLARE other bigint;
+         BEGIN
+             IF pg_trigger_depth() = 1 THEN
+                 INSERT INTO crm.lead (name) SELECT 'extra ' || g
+                 FROM generate_series(1, nullif(current_setting('test.rows', true), '')::integer) g;
+                 PERFORM set_config('test.rows', '', false);
+                 other := nullif(current_setting('test.import', true), '')::bigint;
+                 PERFORM set_config('test.import', '', false);
+                 IF other IS NOT NULL THEN PERFORM leadguard.import_commit(other); END IF;
+             END IF;
+             RETURN new;
+         END $$;
+         CREATE TRIGGER extra BEFORE INSERT ON crm.lead FOR EACH ROW EXECUTE FUNCTION crm.extra()",
+    );
+}
+
+#[test]
+fn k31_what_triggers_insert_during_an_import_has_the_limits_of_the_table() {
+    let db = lab("extra_rows");
+    let mut cleo = db.connect("cleo");
+    let (import, _) = checked(&mut cleo, &leads(1));
+    accepted(&mut cleo, &submit(&import));
+    extra(&db);
+    accepted(&mut cleo, "SET test.rows = '1500'");
+    refused(&mut cleo, &commit(&import), "LG004");
+    assert_eq!(count(&db), "3");
+    accepted(&mut cleo, "SET test.rows = '99'");
+    assert_eq!(committed(&mut cleo, &import), "1 1 0 0 0");
+    assert_eq!(count(&db), "103");
+}
+
+#[test]
+fn k31_an_import_within_an_import_counts_with_it() {
+    let db = lab("nested");
+    let mut cleo = db.connect("cleo");
+    let mut made = |rows: usize, place: &str| {
+        let (import, problems) = checked(&mut cleo, &leads(rows).replace("@lead", &format!("@{place}")));
+        assert_eq!(problems.len(), 0);
+        assert_eq!(scalar(&mut cleo, &submit(&import)), "∅");
+        import
+    };
+    let (outer, inner, small) = (made(60, "outer"), made(60, "inner"), made(40, "small"));
+    extra(&db);
+    accepted(&mut cleo, &format!("SET test.import = '{inner}'"));
+    refused(&mut cleo, &commit(&outer), "LG004");
+    assert_eq!(count(&db), "3");
+    accepted(&mut cleo, &format!("SET test.import = '{small}'"));
+    assert_eq!(committed(&mut cleo, &outer), "60 60 0 0 0");
+    assert_eq!(count(&db), "103");
+    let inserted = format!("SELECT inserted FROM leadguard.import_session WHERE id IN ({outer}, {small}) ORDER BY id");
+    assert_eq!(rows(&mut db.admin(), &inserted), [["60"], ["40"]]);
+}
+
+#[test]
+fn k31_an_import_and_inserts_beside_it_are_one() {
+    let db = lab("beside");
+    let mut cleo = db.connect("cleo");
+    let (import, _) = checked(&mut cleo, &leads(60));
+    accepted(&mut cleo, &submit(&import));
+    let insert = |rows: u32| format!("INSERT INTO crm.lead (name) SELECT 'x' FROM generate_series(1, {rows})");
+    accepted(&mut cleo, "BEGIN");
+    assert_eq!(committed(&mut cleo, &import), "60 60 0 0 0");
+    refused(&mut cleo, &insert(41), "LG004");
+    accepted(&mut cleo, "ROLLBACK; BEGIN");
+    accepted(&mut cleo, &insert(41));
+    refused(&mut cleo, &commit(&import), "LG004");
+    accepted(&mut cleo, "ROLLBACK; BEGIN");
+    accepted(&mut cleo, &insert(40));
+    assert_eq!(committed(&mut cleo, &import), "60 60 0 0 0");
+    accepted(&mut cleo, "COMMIT");
+    assert_eq!(count(&db), "103");
+}

@@ -4,6 +4,7 @@ mod approving;
 mod attacks;
 mod checking;
 mod dump;
+mod guessing;
 mod lab;
 mod loading;
 mod olist;
