@@ -30,13 +30,13 @@ RETURNS TABLE (line bigint, field text, problem text, detail text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'import_check_wrapper';
 COMMENT ON FUNCTION leadguard.import_check(bigint) IS
-'Looks for what is wrong with the loaded rows and returns it: invalid, missing, not valid (lists of valid values), tag, closed (a column that the member does not write), refused (a row that he may not insert so), duplicate (of another line), exists, exists (archived), exists (disqualified). Existing rows are all of the organization, those too that the caller does not see: who they are is told only for those that he sees. Every check is audited. For whoever opened the import. Errors: 42501 no such import for the caller; 55000 it is submitted or over.';
+'Looks for what is wrong with the loaded rows and returns it: invalid, missing, not valid (lists of valid values), tag, closed (a column that the member does not write), refused (a row that he may not insert so), duplicate (of another line), exists, exists (archived), exists (disqualified). Existing rows are all of the organization, those too that the caller does not see: who they are is told only for those that he sees, and not for match keys with a column that is masked; keys with a column that is closed to him are compared by the commit only. Every check is audited. For whoever opened the import. Errors: 42501 no such import for the caller; 55000 it is submitted or over, or a statement is loading rows; 40001 others loaded rows since the snapshot of the transaction.';
 
 CREATE FUNCTION leadguard.import_submit(import bigint, justification text DEFAULT NULL)
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'import_submit_wrapper';
 COMMENT ON FUNCTION leadguard.import_submit(bigint, text) IS
-'Freezes a checked import. Where it has more good rows than the member may insert at once (switch batch_insert), no template covers it and the member has not the capability approve himself, it asks for an approval and returns its number; NULL when the import may be committed. For whoever opened it. Errors: 42501 no such import for the caller; 22023 no justification; 55000 not checked, no good row, submitted already or over.';
+'Freezes a checked import. Where it has more good rows than the member may insert at once (switch batch_insert), no template covers it and the member has not the capability approve himself, it asks for an approval and returns its number; NULL when the import may be committed. For whoever opened it. Errors: 42501 no such import for the caller; 22023 no justification; 55000 not checked, rows that were not checked, no good row, submitted already or over.';
 
 CREATE FUNCTION leadguard.import_commit(import bigint)
 RETURNS TABLE (records bigint, inserted bigint, duplicates bigint, invalid bigint, skipped bigint)
@@ -55,7 +55,7 @@ CREATE FUNCTION leadguard.import_cleanup(older_than interval DEFAULT '30 days')
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'import_cleanup_wrapper';
 COMMENT ON FUNCTION leadguard.import_cleanup(interval) IS
-'Cancels imports that were begun before that and are not over, with their rows; how many. For members with the capability administer or approve, in their organization, and superusers, in all (42501).';
+'Cancels imports that were begun before that and are not over, with their rows; how many. Leaves out what somebody is working on. For members with the capability administer or approve, in their organization, and superusers, in all (42501).';
 
 CREATE FUNCTION leadguard.reads_import(org_id bigint, member_id bigint, state text)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE

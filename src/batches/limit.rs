@@ -22,13 +22,10 @@ pub(super) fn exceeded(
     let (shown, what) = (table.shown(), operation.name());
     let within = seconds.map_or_else(|| "in one transaction".to_owned(), |s| format!("within {s} seconds"));
     if operation.removes() {
-        refused(format!(
-            "{what} of more than {limit} records of {shown} {within} refused for \"{}\"",
-            member.key
-        ))
-        .detail("Batches that take records away are for data owners.")
-        .hint("A person with the capability approve can do it.")
-        .raise();
+        refused(format!("{what} of more than {limit} records of {shown} {within} refused for \"{}\"", member.key))
+            .detail("Batches that take records away are for data owners.")
+            .hint("A person with the capability approve can do it.")
+            .raise();
     }
     let wanted = i64::try_from(rows).unwrap_or(i64::MAX);
     if let Some((template, records)) = template(table, member, operation.name(), wanted) {

@@ -18,7 +18,8 @@ pub(super) enum Secrecy {
 /// For each match key, for the member.
 pub(super) fn of_keys(target: &ImportTarget, member: &Member) -> Vec<Secrecy> {
     let rules = fields::rules(target.table.target);
-    let of = |key: &MatchKey| key.columns.iter().map(|column| of_column(&target.table, &rules, column, &member.roles)).max();
+    let of =
+        |key: &MatchKey| key.columns.iter().map(|column| of_column(&target.table, &rules, column, &member.roles)).max();
     target.keys.iter().map(|key| of(key).unwrap_or(Secrecy::Open)).collect()
 }
 

@@ -123,7 +123,8 @@ fn k33_values_are_not_in_the_audit() {
 }
 
 /// A function of the member's own, which checks his import when it is asked for the name of one lead.
-const PEEKS: &str = "CREATE FUNCTION pg_temp.f(g integer, i bigint, at integer) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+const PEEKS: &str =
+    "CREATE FUNCTION pg_temp.f(g integer, i bigint, at integer) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
     BEGIN
         IF g = at THEN PERFORM * FROM leadguard.import_check(i); END IF;
         RETURN 'lead ' || g;
@@ -136,7 +137,9 @@ fn k34_a_check_while_rows_are_loaded_is_refused_or_forgotten() {
     let import = begin(&mut cleo);
     accepted(&mut cleo, PEEKS);
     let loading = |at: u32, rows: u32| {
-        format!("INSERT INTO crm.lead_import (name) SELECT pg_temp.f(g, {import}, {at}) FROM generate_series(1, {rows}) g")
+        format!(
+            "INSERT INTO crm.lead_import (name) SELECT pg_temp.f(g, {import}, {at}) FROM generate_series(1, {rows}) g"
+        )
     };
     refused(&mut cleo, &loading(2, 1500), "55000");
     let in_one = format!(

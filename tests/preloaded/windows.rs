@@ -29,6 +29,8 @@ fn k31_rows_of_several_transactions_count_together_within_a_window() {
     accepted(&mut again, "ROLLBACK");
     assert_eq!(insert(&mut alice, 1), Err("LG004".into()));
     assert_eq!(insert(&mut again, 1), Err("LG004".into()));
+    let e = refused(&mut again, "INSERT INTO crm.deal (name) VALUES ('lead')", "LG004");
+    assert!(e.message().contains("within 3600 seconds"), "{}", e.message());
     assert_eq!(insert(&mut db.connect("bob"), 60), Ok(()), "others have a window of their own");
     accepted(&mut db.admin(), "SELECT leadguard.set_switch('crm.deal', 'batch_window', '0')");
     assert_eq!(insert(&mut alice, 60), Ok(()));
