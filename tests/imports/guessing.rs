@@ -31,7 +31,8 @@ fn k43_a_closed_column_is_not_compared_for_whom_it_is_closed() {
     assert_eq!(learns(&db, "cody"), ["1 email exists record 1"]);
     accepted(
         &mut db.admin(),
-        "SELECT leadguard.set_field('crm.lead', 'email', 'lead_creator', 'no access'),
+        "SELECT leadguard.conceal('crm.lead');
+         SELECT leadguard.set_field('crm.lead', 'email', 'lead_creator', 'no access'),
                 leadguard.set_field('crm.lead', 'email', 'data_owner', 'owner');
          SELECT leadguard.propose_fields('crm.lead', '{olga}')",
     );
