@@ -224,23 +224,43 @@ $$;
 COMMENT ON FUNCTION leadguard.member_card(text) IS
 'What a member is and has: active, login, manager, job function, roles, teams, territories; done: whether there is one. About oneself; for members with the capability administer or manage_members about those of their organization; superusers. 42501, 22023.';
 
+CREATE FUNCTION leadguard.member_rights_in(member text, target regclass)
+RETURNS TABLE (target_table regclass, path text, read text, update text, archive text, share text, reassign text, "create" text, hidden text)
+LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED ROWS 5
+AS 'MODULE_PATHNAME', 'member_rights_in_wrapper';
+COMMENT ON FUNCTION leadguard.member_rights_in(text, regclass) IS
+'leadguard.member_rights for one table. Who may ask and errors: as member_rights; 22023 for a table that is not protected.';
+
 CREATE FUNCTION leadguard.rights_in_words(member text)
 RETURNS TABLE (target regclass, gives text[])
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 5 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN QUERY
-    SELECT r.target, array_agg(DISTINCT v.action || CASE WHEN v.action = 'create' THEN '' ELSE ' (' || r.path || ')' END
+    IF leadguard.may_ask_about(rights_in_words.member) IS NOT TRUE THEN
+        -- The answer to those who may not ask.
+        PERFORM leadguard.member_rights(rights_in_words.member);
+    END IF;
+    FOR target IN SELECT p.target FROM leadguard.protected p ORDER BY p.target::text LOOP
+        BEGIN
+            SELECT array_agg(DISTINCT v.action || CASE WHEN v.action = 'create' THEN '' ELSE ' (' || r.path || ')' END
                                || CASE WHEN v.value = 'yes' THEN '' ELSE ': ' || v.value END)
-    FROM leadguard.member_rights(rights_in_words.member) r
-    CROSS JOIN LATERAL (VALUES ('read', r.read), ('update', r.update), ('archive', r.archive), ('share', r.share),
-                               ('reassign', r.reassign), ('create', r.create)) v (action, value)
-    WHERE v.value IS NOT NULL AND v.value NOT IN ('no', '')
-    GROUP BY r.target;
+            INTO gives
+            FROM leadguard.member_rights_in(rights_in_words.member, target) r
+            CROSS JOIN LATERAL (VALUES ('read', r.read), ('update', r.update), ('archive', r.archive), ('share', r.share),
+                                       ('reassign', r.reassign), ('create', r.create)) v (action, value)
+            WHERE v.value IS NOT NULL AND v.value NOT IN ('no', '');
+        EXCEPTION WHEN OTHERS THEN
+            -- Somebody broke this table, which is no matter of the others.
+            gives := '{not measured}';
+        END;
+        IF gives IS NOT NULL THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION leadguard.rights_in_words(text) IS
-'What a member may do in each protected table, from leadguard.member_rights: one text for each right and path. Who may ask and errors: as member_rights.';
+'What a member may do in each protected table, from leadguard.member_rights: one text for each right and path, or "not measured" for a table whose protection is broken. Who may ask and errors: as member_rights.';
 
 CREATE FUNCTION leadguard.may_ask_about(member text)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp

@@ -101,7 +101,7 @@ BEGIN
     SELECT d.step, d.target, d.detail, NULL::bigint FROM leadguard.rights_differ(before, later) d;
     IF leadguard.has_capability('administer') OR leadguard.has_capability('manage_members') OR leadguard.current_member() IS NULL THEN
         RETURN QUERY
-        SELECT 'owns', o.target, 'unarchived records', o.records FROM leadguard.owned_records(change_role.member) o;
+        SELECT 'owns', o.target, CASE WHEN o.records IS NULL THEN 'not measured' ELSE 'unarchived records' END, o.records FROM leadguard.owned_records(change_role.member) o;
     END IF;
 END
 $$;

@@ -8,6 +8,7 @@ use crate::directory;
 use crate::errors::{self, bad_argument, refused};
 use crate::ffi::session::{self, as_extension, own_relation};
 use crate::ffi::snapshot;
+use crate::ffi::undone;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::{self, writes};
 use crate::identity::{self, Mode};
@@ -142,12 +143,18 @@ fn owner_may_share(owner: i64, table: &Table, status: Option<&str>, level: Level
 
 fn give_all(delegation: i64, absent: &Person, level: Level, only: Option<Oid>) -> u64 {
     let mut given = 0;
-    for (table, _) in as_extension(|| directory::owned_tables(true)) {
+    for (table, _) in as_extension(|| directory::owned_tables(true, Some(absent.org_id))) {
         if only.is_some_and(|only| only != table.target) {
             continue;
         }
-        let target = Target::find(Some(table.target), Sees::Now);
-        let owned = reach::owned_by(&target, absent.id, &absent.key);
+        // One that somebody broke gives nothing, and keeps nothing of the others back.
+        let read = || {
+            let target = Target::find(Some(table.target), Sees::Now);
+            let owned = reach::owned_by(&target, absent.id, &absent.key);
+            (target, owned)
+        };
+        let found = if only.is_some() { Some(read()) } else { undone::attempted(read) };
+        let Some((target, owned)) = found else { continue };
         let mut records = Vec::new();
         let mut judged: Vec<(Option<String>, bool)> = Vec::new();
         for record in owned {

@@ -1,5 +1,6 @@
 //! Joining, changing, leaving, delegation, access requests.
 
+mod broken;
 mod delegation;
 mod guests;
 mod joining;
