@@ -73,6 +73,60 @@ COMMENT ON FUNCTION leadguard.resolve_member_function() IS 'Trigger BEFORE ROW o
 CREATE TRIGGER directory_30_resolve BEFORE INSERT OR UPDATE OF member_id ON leadguard.member_function
     FOR EACH ROW EXECUTE FUNCTION leadguard.resolve_member_function();
 
+-- Who manages members gives job functions to those who are not above him, and none to himself.
+CREATE FUNCTION leadguard.limit_member_function()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    follows boolean;
+    item bigint;
+BEGIN
+    IF leadguard.current_member() IS NULL OR leadguard.has_capability('administer') THEN
+        RETURN coalesce(new, old);
+    END IF;
+    -- A job function that was renamed or dropped, or a member who was deleted, takes this along.
+    follows := TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR (new.member_id = old.member_id AND new.org_id = old.org_id))
+        AND NOT EXISTS (SELECT FROM leadguard.job_function j JOIN leadguard.member m ON m.id = old.member_id
+                        WHERE j.org_id = old.org_id AND j.name = old.job_function);
+    FOREACH item IN ARRAY ARRAY[CASE WHEN TG_OP <> 'INSERT' THEN old.member_id END, CASE WHEN TG_OP <> 'DELETE' THEN new.member_id END] LOOP
+        IF NOT follows AND (item = leadguard.current_member() OR leadguard.outranks_me(item)) THEN
+            RAISE EXCEPTION 'the job function of oneself and of members of a higher rank is not yours to change'
+                USING ERRCODE = '42501', HINT = 'A member with the capability administer can.';
+        END IF;
+    END LOOP;
+    RETURN coalesce(new, old);
+END
+$$;
+COMMENT ON FUNCTION leadguard.limit_member_function() IS
+'Trigger BEFORE ROW of member_function: 42501 for who changes it for himself, or for a member of a higher rank, without the capability administer.';
+CREATE TRIGGER directory_20_limit BEFORE INSERT OR UPDATE OR DELETE ON leadguard.member_function
+    FOR EACH ROW EXECUTE FUNCTION leadguard.limit_member_function();
+
+CREATE FUNCTION leadguard.note_job_function()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(old) ELSE to_jsonb(new) END;
+    verb text := CASE TG_OP WHEN 'DELETE' THEN 'taken' WHEN 'INSERT' THEN 'given' ELSE 'changed' END;
+BEGIN
+    IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
+    END IF;
+    PERFORM leadguard.note_event('job_function', (item ->> 'org_id')::bigint, NULL, NULL, NULL, CASE TG_TABLE_NAME
+        WHEN 'job_function' THEN format('job function %s: role %s %s', item ->> 'name', item ->> 'role', verb)
+        ELSE format('member %s: job function %s %s',
+                    coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = (item ->> 'member_id')::bigint), 'deleted'),
+                    item ->> 'job_function', verb) END);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.note_job_function() IS
+'Trigger AFTER ROW of job_function and member_function: the audit, action job_function.';
+CREATE TRIGGER directory_80_note AFTER INSERT OR UPDATE OR DELETE ON leadguard.job_function
+    FOR EACH ROW EXECUTE FUNCTION leadguard.note_job_function();
+CREATE TRIGGER directory_80_note AFTER INSERT OR UPDATE OR DELETE ON leadguard.member_function
+    FOR EACH ROW EXECUTE FUNCTION leadguard.note_job_function();
+
 CREATE FUNCTION leadguard.forget_job_function()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -170,6 +224,33 @@ END
 $$;
 COMMENT ON FUNCTION leadguard.count_admins(bigint) IS
 'Internal: warns of, or refuses (23514), a third active holder of a role of rank 90 or more with the capability administer, as organization.third_admin says.';
+
+CREATE FUNCTION leadguard.follow_admins()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
+    END IF;
+    IF TG_TABLE_NAME = 'member' THEN
+        PERFORM leadguard.count_admins(new.org_id)
+        WHERE EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
+                      WHERE mr.member_id = new.id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities));
+    ELSE
+        PERFORM leadguard.count_admins(c.org_id) FROM (
+            SELECT DISTINCT m.org_id FROM leadguard.member_role mr JOIN leadguard.member m ON m.id = mr.member_id AND m.active
+            WHERE mr.role_id = new.id) c;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.follow_admins() IS
+'Trigger AFTER ROW of member and role: looks at the number of administrators when a member becomes active or comes, or a role becomes that of one (organization.third_admin: a warning, or 23514).';
+CREATE TRIGGER directory_80_admins AFTER UPDATE OF active, org_id ON leadguard.member
+    FOR EACH ROW WHEN (new.active AND (NOT old.active OR new.org_id <> old.org_id)) EXECUTE FUNCTION leadguard.follow_admins();
+CREATE TRIGGER directory_80_admins AFTER UPDATE OF rank, capabilities ON leadguard.role
+    FOR EACH ROW WHEN (new.rank >= 90 AND 'administer' = ANY (new.capabilities)
+                       AND NOT (old.rank >= 90 AND 'administer' = ANY (old.capabilities))) EXECUTE FUNCTION leadguard.follow_admins();
 
 CREATE TRIGGER directory_80_insert AFTER INSERT ON leadguard.member_role REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_roles();
@@ -325,12 +406,12 @@ BEGIN
                 USING ERRCODE = '22023', HINT = 'Job functions and their roles are in leadguard.job_function.';
         END IF;
     END IF;
-    SELECT string_agg(quote_literal(u.key), ', ') INTO missing FROM unnest(onboard.teams) u (key)
+    SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.teams) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.team t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'there is no team %', missing USING ERRCODE = '22023';
     END IF;
-    SELECT string_agg(quote_literal(u.key), ', ') INTO missing FROM unnest(onboard.territories) u (key)
+    SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.territories) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.territory t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'there is no territory %', missing USING ERRCODE = '22023';
@@ -389,9 +470,10 @@ RETURNS text LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL 
 AS $$
     SELECT j.role FROM leadguard.job_function j
     WHERE j.name = role_of_function.name AND j.org_id = coalesce(leadguard.current_organization(), 1) AND NOT leadguard.is_guest()
+      AND (leadguard.current_member() IS NOT NULL OR leadguard.is_unbound())
 $$;
 COMMENT ON FUNCTION leadguard.role_of_function(text) IS
-'The standard role of a job function of one''s own organization; NULL for guests. Anyone may call it.';
+'The standard role of a job function of one''s own organization; NULL for guests and for sessions that are no member. Anyone may call it.';
 
 CREATE FUNCTION leadguard.is_guest_member(member bigint)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp

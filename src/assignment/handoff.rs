@@ -114,7 +114,10 @@ fn demand(right: &Right, step: &Step) {
         }
         // Who works by the step gives away what is his own; the records of others only who may reassign them.
         Some(_) if right.record.owner == right.member && right.rights().has(Rights::UPDATE) => {}
-        _ => right.demand("handoff", Rights::REASSIGN),
+        _ => {
+            right.demand("handoff", Rights::REASSIGN);
+            right.demand_lasting("handoff", Rights::REASSIGN, None);
+        }
     }
 }
 

@@ -13,7 +13,9 @@ mod organizations;
 mod owners;
 
 pub(crate) use holders::keep as keep_holders;
-pub(crate) use owners::{Counting, Named, in_words, is_there, keep as keep_owners, tables as owned_tables, unarchived};
+pub(crate) use owners::{
+    Counting, Named, in_words, is_there, keep as keep_owners, owners_stay, tables as owned_tables, unarchived,
+};
 
 use crate::errors::bad_argument;
 

@@ -130,6 +130,11 @@ pub(crate) fn tables(all: bool, organization: Option<i64>) -> Vec<(Counted, Stri
     found
 }
 
+/// Whether records of the table are never without an owner: the switch owners_stay.
+pub(crate) fn owners_stay(table: Oid) -> bool {
+    as_extension(|| tables(false, None)).iter().any(|(held, _)| held.target == table)
+}
+
 /// AFTER STATEMENT of member.
 pub(crate) fn keep(call: &Call) -> Datum {
     let trigger = TriggerCall::fired(call, When::AfterStatement);

@@ -8,8 +8,8 @@ use crate::directory;
 use crate::errors::{self, bad_argument, refused};
 use crate::ffi::session::{self, as_extension, own_relation};
 use crate::ffi::snapshot;
-use crate::ffi::undone;
 use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::undone;
 use crate::grants::{self, writes};
 use crate::identity::{self, Mode};
 use crate::model::level::Level;
@@ -25,6 +25,9 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
 use std::cell::Cell;
+
+/// An absence ends: 366 days, in microseconds.
+const LONGEST: i64 = 366 * 24 * 60 * 60 * 1_000_000;
 
 struct Person {
     id: i64,
@@ -49,10 +52,17 @@ fn delegate(
     let until = until.map(pg_sys::TimestampTz::from).filter(|until| *until > session::statement_time());
     let until = until
         .unwrap_or_else(|| bad_argument("the delegation needs an end").hint("until must be in the future.").raise());
-    let delegate = person(required(to_member, "the delegate"), Some(absent.org_id)).filter(|d| d.id != absent.id);
+    if until - session::statement_time() > LONGEST {
+        bad_argument("the delegation would last too long").hint("until is 366 days away at most.").raise();
+    }
+    let delegate = person(required(to_member, "the delegate"), Some(absent.org_id))
+        .filter(|delegate| delegate.id != absent.id && !leaves(delegate.id));
     let Some(delegate) = delegate else {
-        bad_argument(format!("\"{}\" is no other active person of the organization", to_member.unwrap_or_default()))
-            .raise()
+        bad_argument(format!(
+            "\"{}\" is no other active person of the organization who stays",
+            to_member.unwrap_or_default()
+        ))
+        .raise()
     };
     let target = target.map(|target| Target::find(Some(target), Sees::Now).table.target);
     let params = [
@@ -133,6 +143,12 @@ fn person(key: &str, org_id: Option<i64>) -> Option<Person> {
         )
     });
     found
+}
+
+/// Whether the member has had his last day.
+fn leaves(member: i64) -> bool {
+    let text = "SELECT id FROM leadguard.offboarding WHERE member_id = $1 AND state = 'leaving'";
+    as_extension(|| sql::first_int(text, &[Param::Int(Some(member))], Sees::Now)).is_some()
 }
 
 /// Whether the owner of a record could share it at the level, as the rules of its table are.

@@ -9,8 +9,8 @@ use crate::audit::{self, Event};
 use crate::directory;
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{as_extension, own_relation};
-use crate::ffi::undone;
 use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::undone;
 use crate::names;
 use crate::questions::reach;
 use crate::questions::record::Target;
@@ -74,6 +74,7 @@ fn offboard_plan(
 
 /// A plan, new or changed; the day as text, None for today.
 fn plan(leaver: &Managed, last_day: Option<&str>, note: Option<&str>, role: Option<&str>) {
+    leaver.demand_active();
     let role = transition_role(leaver, role);
     let params = [
         Param::Int(Some(leaver.org_id)),

@@ -162,8 +162,7 @@ fn member_rights_in(member: Option<&str>, target: Option<Oid>) -> Rows {
     TableIterator::new(rights_in(member, &[table]))
 }
 
-type Line =
-    (Oid, String, String, String, String, String, String, String, Option<String>);
+type Line = (Oid, String, String, String, String, String, String, String, Option<String>);
 
 fn rights_in(member: Option<&str>, tables: &[Oid]) -> Vec<Line> {
     let asker = Asker::find();

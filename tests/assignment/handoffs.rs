@@ -297,3 +297,19 @@ fn k39_nobody_hands_a_record_to_himself() {
     accepted(&mut db.connect("dora"), mine);
     assert_eq!(owner(&db, 1), "sid");
 }
+
+#[test]
+fn k39_what_was_shared_since_stays_when_the_offer_is_refused() {
+    let db = steps("handoff_shared");
+    let mut sid = db.connect("sid");
+    accepted(&mut sid, "SELECT * FROM leadguard.handoff('crm.lead', '3', 'offer', 'alma')");
+    accepted(&mut sid, "SELECT leadguard.share('crm.lead', '3', 'alma', 'edit', 'to help')");
+    accepted(&mut db.connect("alma"), "SELECT leadguard.refuse_handoff(1, 'no time')");
+    assert_eq!(scalar(&mut db.connect("alma"), "SELECT count(*) FROM crm.lead WHERE id = 3"), "1");
+    // The offer itself goes.
+    accepted(&mut sid, "SELECT leadguard.unshare('crm.lead', '3', 'alma')");
+    accepted(&mut sid, "SELECT * FROM leadguard.handoff('crm.lead', '3', 'offer', 'alma')");
+    assert_eq!(scalar(&mut db.connect("alma"), "SELECT count(*) FROM crm.lead WHERE id = 3"), "1");
+    accepted(&mut db.connect("alma"), "SELECT leadguard.refuse_handoff(2, 'no time')");
+    assert_eq!(scalar(&mut db.connect("alma"), "SELECT count(*) FROM crm.lead WHERE id = 3"), "0");
+}
