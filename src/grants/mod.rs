@@ -173,20 +173,13 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
             .raise();
     }
     let operation = if grant.kind == "share" { "share" } else { "team_add" };
-    right.demand_lasting(operation, Rights::SHARE | Rights::of(grant.level), grant.until);
     let (text, member, team) = match holder {
         Holder::Member(key) => (TO_MEMBER, Some(right.active_member(key)), None),
         Holder::Team(key) => (TO_TEAM, None, Some(right.team(key))),
     };
-    if member.is_some() && member == right.member && !right.administers {
-        refused(format!(
-            "{operation} of record {} of {} refused: nobody gives to himself",
-            right.record.id,
-            shown(right)
-        ))
-        .hint("Somebody else who may share it, or leadguard.request_access.")
-        .raise();
-    }
+    // By a right that ends nobody gives to himself.
+    let until = grant.until.filter(|_| member.is_none() || member != right.member);
+    right.demand_lasting(operation, Rights::SHARE | Rights::of(grant.level), until);
     let params = [
         Param::Oid(right.target.table.target),
         Param::Text(Some(&right.record.id)),
