@@ -243,4 +243,4 @@ RETURNS TABLE (target regclass, records bigint)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 5
 AS 'MODULE_PATHNAME', 'owned_records_wrapper';
 COMMENT ON FUNCTION leadguard.owned_records(text) IS
-'How many unarchived records a member owns in each protected table, whether or not the caller sees them; tables without any are left out. For superusers, and about members of the own organization for members with administer or manage_members (42501). 22023: there is no such member.';
+'How many unarchived records a member owns in each protected table, whether or not the caller sees them; tables without any are left out, and NULL stands for one that lost a mapped column. For superusers, and about members of the own organization for members with administer or manage_members (42501). 22023: there is no such member.';

@@ -39,20 +39,20 @@ $$;
 COMMENT ON FUNCTION leadguard.notifications(boolean, integer) IS
 'The caller''s own notifications, newest first: the unread ones, or all; most: how many at most (10,000). No rows for nobody. Anyone may call it.';
 
-CREATE FUNCTION leadguard.mark_read(ids bigint[])
+CREATE FUNCTION leadguard.mark_read(ids bigint[] DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     marked bigint;
 BEGIN
     UPDATE leadguard.notification n SET read_at = clock_timestamp()
-    WHERE n.id = ANY (ids) AND n.read_at IS NULL AND n.member_id = leadguard.current_member() AND NOT leadguard.is_analyst();
+    WHERE (ids IS NULL OR n.id = ANY (ids)) AND n.read_at IS NULL AND n.member_id = leadguard.current_member() AND NOT leadguard.is_analyst();
     GET DIAGNOSTICS marked = ROW_COUNT;
     RETURN marked;
 END
 $$;
 COMMENT ON FUNCTION leadguard.mark_read(bigint[]) IS
-'Marks notifications of the caller as read; how many were not yet. Those of others are passed over like those that do not exist. Anyone may call it.';
+'Marks notifications of the caller as read, without ids all of them; how many were not yet. Those of others are passed over like those that do not exist. Anyone may call it.';
 
 CREATE FUNCTION leadguard.notification_cleanup(older_than interval)
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

@@ -5,11 +5,24 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET s
 AS $$
 DECLARE
     most CONSTANT integer := 50;
+    many CONSTANT integer := 1000;
+    changed bigint;
     organizations bigint[];
     said text[];
 BEGIN
     -- What a restore brings was done long ago.
     IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
+    END IF;
+    -- Of a load, how many: a plan that joins few rows would be kept for many.
+    IF TG_OP = 'DELETE' THEN
+        SELECT count(*) INTO changed FROM old_rows;
+    ELSE
+        SELECT count(*) INTO changed FROM new_rows;
+    END IF;
+    IF changed > many THEN
+        PERFORM leadguard.note_event('directory', leadguard.current_organization(), NULL, NULL, NULL,
+                                     format('%s of %s rows of %s', lower(TG_OP), changed, TG_TABLE_NAME));
         RETURN NULL;
     END IF;
     CASE TG_TABLE_NAME || ' ' || TG_OP

@@ -73,6 +73,60 @@ COMMENT ON FUNCTION leadguard.resolve_member_function() IS 'Trigger BEFORE ROW o
 CREATE TRIGGER directory_30_resolve BEFORE INSERT OR UPDATE OF member_id ON leadguard.member_function
     FOR EACH ROW EXECUTE FUNCTION leadguard.resolve_member_function();
 
+-- Who manages members gives job functions to those who are not above him, and none to himself.
+CREATE FUNCTION leadguard.limit_member_function()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    follows boolean;
+    item bigint;
+BEGIN
+    IF leadguard.current_member() IS NULL OR leadguard.has_capability('administer') THEN
+        RETURN coalesce(new, old);
+    END IF;
+    -- A job function that was renamed or dropped, or a member who was deleted, takes this along.
+    follows := TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR (new.member_id = old.member_id AND new.org_id = old.org_id))
+        AND NOT EXISTS (SELECT FROM leadguard.job_function j JOIN leadguard.member m ON m.id = old.member_id
+                        WHERE j.org_id = old.org_id AND j.name = old.job_function);
+    FOREACH item IN ARRAY ARRAY[CASE WHEN TG_OP <> 'INSERT' THEN old.member_id END, CASE WHEN TG_OP <> 'DELETE' THEN new.member_id END] LOOP
+        IF NOT follows AND (item = leadguard.current_member() OR leadguard.outranks_me(item)) THEN
+            RAISE EXCEPTION 'the job function of oneself and of members of a higher rank is not yours to change'
+                USING ERRCODE = '42501', HINT = 'A member with the capability administer can.';
+        END IF;
+    END LOOP;
+    RETURN coalesce(new, old);
+END
+$$;
+COMMENT ON FUNCTION leadguard.limit_member_function() IS
+'Trigger BEFORE ROW of member_function: 42501 for who changes it for himself, or for a member of a higher rank, without the capability administer.';
+CREATE TRIGGER directory_20_limit BEFORE INSERT OR UPDATE OR DELETE ON leadguard.member_function
+    FOR EACH ROW EXECUTE FUNCTION leadguard.limit_member_function();
+
+CREATE FUNCTION leadguard.note_job_function()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(old) ELSE to_jsonb(new) END;
+    verb text := CASE TG_OP WHEN 'DELETE' THEN 'taken' WHEN 'INSERT' THEN 'given' ELSE 'changed' END;
+BEGIN
+    IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
+    END IF;
+    PERFORM leadguard.note_event('job_function', (item ->> 'org_id')::bigint, NULL, NULL, NULL, CASE TG_TABLE_NAME
+        WHEN 'job_function' THEN format('job function %s: role %s %s', item ->> 'name', item ->> 'role', verb)
+        ELSE format('member %s: job function %s %s',
+                    coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = (item ->> 'member_id')::bigint), 'deleted'),
+                    item ->> 'job_function', verb) END);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.note_job_function() IS
+'Trigger AFTER ROW of job_function and member_function: the audit, action job_function.';
+CREATE TRIGGER directory_80_note AFTER INSERT OR UPDATE OR DELETE ON leadguard.job_function
+    FOR EACH ROW EXECUTE FUNCTION leadguard.note_job_function();
+CREATE TRIGGER directory_80_note AFTER INSERT OR UPDATE OR DELETE ON leadguard.member_function
+    FOR EACH ROW EXECUTE FUNCTION leadguard.note_job_function();
+
 CREATE FUNCTION leadguard.forget_job_function()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -171,6 +225,33 @@ $$;
 COMMENT ON FUNCTION leadguard.count_admins(bigint) IS
 'Internal: warns of, or refuses (23514), a third active holder of a role of rank 90 or more with the capability administer, as organization.third_admin says.';
 
+CREATE FUNCTION leadguard.follow_admins()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
+    END IF;
+    IF TG_TABLE_NAME = 'member' THEN
+        PERFORM leadguard.count_admins(new.org_id)
+        WHERE EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
+                      WHERE mr.member_id = new.id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities));
+    ELSE
+        PERFORM leadguard.count_admins(c.org_id) FROM (
+            SELECT DISTINCT m.org_id FROM leadguard.member_role mr JOIN leadguard.member m ON m.id = mr.member_id AND m.active
+            WHERE mr.role_id = new.id) c;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.follow_admins() IS
+'Trigger AFTER ROW of member and role: looks at the number of administrators when a member becomes active or comes, or a role becomes that of one (organization.third_admin: a warning, or 23514).';
+CREATE TRIGGER directory_80_admins AFTER UPDATE OF active, org_id ON leadguard.member
+    FOR EACH ROW WHEN (new.active AND (NOT old.active OR new.org_id <> old.org_id)) EXECUTE FUNCTION leadguard.follow_admins();
+CREATE TRIGGER directory_80_admins AFTER UPDATE OF rank, capabilities ON leadguard.role
+    FOR EACH ROW WHEN (new.rank >= 90 AND 'administer' = ANY (new.capabilities)
+                       AND NOT (old.rank >= 90 AND 'administer' = ANY (old.capabilities))) EXECUTE FUNCTION leadguard.follow_admins();
+
 CREATE TRIGGER directory_80_insert AFTER INSERT ON leadguard.member_role REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_roles();
 CREATE TRIGGER directory_80_delete AFTER DELETE ON leadguard.member_role REFERENCING OLD TABLE AS changed
@@ -224,23 +305,43 @@ $$;
 COMMENT ON FUNCTION leadguard.member_card(text) IS
 'What a member is and has: active, login, manager, job function, roles, teams, territories; done: whether there is one. About oneself; for members with the capability administer or manage_members about those of their organization; superusers. 42501, 22023.';
 
+CREATE FUNCTION leadguard.member_rights_in(member text, target regclass)
+RETURNS TABLE (target_table regclass, path text, read text, update text, archive text, share text, reassign text, "create" text, hidden text)
+LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED ROWS 5
+AS 'MODULE_PATHNAME', 'member_rights_in_wrapper';
+COMMENT ON FUNCTION leadguard.member_rights_in(text, regclass) IS
+'leadguard.member_rights for one table. Who may ask and errors: as member_rights; 22023 for a table that is not protected.';
+
 CREATE FUNCTION leadguard.rights_in_words(member text)
 RETURNS TABLE (target regclass, gives text[])
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 5 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN QUERY
-    SELECT r.target, array_agg(DISTINCT v.action || CASE WHEN v.action = 'create' THEN '' ELSE ' (' || r.path || ')' END
+    IF leadguard.may_ask_about(rights_in_words.member) IS NOT TRUE THEN
+        -- The answer to those who may not ask.
+        PERFORM leadguard.member_rights(rights_in_words.member);
+    END IF;
+    FOR target IN SELECT p.target FROM leadguard.protected p ORDER BY p.target::text LOOP
+        BEGIN
+            SELECT array_agg(DISTINCT v.action || CASE WHEN v.action = 'create' THEN '' ELSE ' (' || r.path || ')' END
                                || CASE WHEN v.value = 'yes' THEN '' ELSE ': ' || v.value END)
-    FROM leadguard.member_rights(rights_in_words.member) r
-    CROSS JOIN LATERAL (VALUES ('read', r.read), ('update', r.update), ('archive', r.archive), ('share', r.share),
-                               ('reassign', r.reassign), ('create', r.create)) v (action, value)
-    WHERE v.value IS NOT NULL AND v.value NOT IN ('no', '')
-    GROUP BY r.target;
+            INTO gives
+            FROM leadguard.member_rights_in(rights_in_words.member, target) r
+            CROSS JOIN LATERAL (VALUES ('read', r.read), ('update', r.update), ('archive', r.archive), ('share', r.share),
+                                       ('reassign', r.reassign), ('create', r.create)) v (action, value)
+            WHERE v.value IS NOT NULL AND v.value NOT IN ('no', '');
+        EXCEPTION WHEN OTHERS THEN
+            -- Somebody broke this table, which is no matter of the others.
+            gives := '{not measured}';
+        END;
+        IF gives IS NOT NULL THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION leadguard.rights_in_words(text) IS
-'What a member may do in each protected table, from leadguard.member_rights: one text for each right and path. Who may ask and errors: as member_rights.';
+'What a member may do in each protected table, from leadguard.member_rights: one text for each right and path, or "not measured" for a table whose protection is broken. Who may ask and errors: as member_rights.';
 
 CREATE FUNCTION leadguard.may_ask_about(member text)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
@@ -305,12 +406,12 @@ BEGIN
                 USING ERRCODE = '22023', HINT = 'Job functions and their roles are in leadguard.job_function.';
         END IF;
     END IF;
-    SELECT string_agg(quote_literal(u.key), ', ') INTO missing FROM unnest(onboard.teams) u (key)
+    SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.teams) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.team t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'there is no team %', missing USING ERRCODE = '22023';
     END IF;
-    SELECT string_agg(quote_literal(u.key), ', ') INTO missing FROM unnest(onboard.territories) u (key)
+    SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.territories) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.territory t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'there is no territory %', missing USING ERRCODE = '22023';
@@ -369,9 +470,10 @@ RETURNS text LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL 
 AS $$
     SELECT j.role FROM leadguard.job_function j
     WHERE j.name = role_of_function.name AND j.org_id = coalesce(leadguard.current_organization(), 1) AND NOT leadguard.is_guest()
+      AND (leadguard.current_member() IS NOT NULL OR leadguard.is_unbound())
 $$;
 COMMENT ON FUNCTION leadguard.role_of_function(text) IS
-'The standard role of a job function of one''s own organization; NULL for guests. Anyone may call it.';
+'The standard role of a job function of one''s own organization; NULL for guests and for sessions that are no member. Anyone may call it.';
 
 CREATE FUNCTION leadguard.is_guest_member(member bigint)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp

@@ -11,12 +11,19 @@ BEGIN
         FROM leadguard.member m
         WHERE m.key = note_change_of_role.member AND (m.org_id = leadguard.current_organization() OR leadguard.is_unbound())
           AND NOT EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = from_role)
-          AND (to_role IS NULL OR EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = to_role));
+          AND (to_role IS NULL OR EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = to_role))
+          -- What this transaction has changed: the triggers of member_role have just written it down.
+          AND EXISTS (SELECT FROM leadguard.audit_log a
+                      WHERE a.transaction = pg_current_xact_id() AND a.organization = m.org_id
+                        AND (a.detail LIKE '% roles' OR a.detail = CASE a.action
+                                 WHEN 'role_given' THEN format('member %s, role %s', m.key, to_role)
+                                 WHEN 'role_taken' THEN format('member %s, role %s', m.key, from_role) END)
+                        AND a.action IN ('role_given', 'role_taken'));
     END IF;
 END
 $$;
 COMMENT ON FUNCTION leadguard.note_change_of_role(text, text, text, text) IS
-'Internal: the reason of a change of role in the audit, about a member of the own organization who has the new role and not the old one. Does nothing for those who give no roles.';
+'Internal: the reason of a change of role in the audit, about a member of the own organization who has the new role and not the old one, since this transaction. Does nothing for those who give no roles.';
 
 CREATE FUNCTION leadguard.change_roles(members text[], from_role text, to_role text, reason text)
 RETURNS TABLE (member text, result text)
@@ -101,7 +108,7 @@ BEGIN
     SELECT d.step, d.target, d.detail, NULL::bigint FROM leadguard.rights_differ(before, later) d;
     IF leadguard.has_capability('administer') OR leadguard.has_capability('manage_members') OR leadguard.current_member() IS NULL THEN
         RETURN QUERY
-        SELECT 'owns', o.target, 'unarchived records', o.records FROM leadguard.owned_records(change_role.member) o;
+        SELECT 'owns', o.target, CASE WHEN o.records IS NULL THEN 'not measured' ELSE 'unarchived records' END, o.records FROM leadguard.owned_records(change_role.member) o;
     END IF;
 END
 $$;

@@ -55,6 +55,9 @@ BEGIN
         RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023';
     ELSIF m.id = leadguard.current_member() THEN
         RAISE EXCEPTION 'offboard_cancel of yourself refused' USING ERRCODE = '42501', HINT = 'Somebody else cancels it.';
+    ELSIF leadguard.outranks_me(m.id) AND NOT leadguard.is_unbound() AND NOT leadguard.has_capability('administer') THEN
+        RAISE EXCEPTION 'offboard_cancel of a member of a higher rank than your own refused' USING ERRCODE = '42501',
+            HINT = 'A member with the capability administer can.';
     END IF;
     UPDATE leadguard.offboarding o SET state = 'cancelled', note = concat_ws(E'\n', nullif(o.note, ''), offboard_cancel.note)
     WHERE o.member_id = m.id AND o.state IN ('planned', 'leaving') RETURNING o.* INTO held;
@@ -187,7 +190,7 @@ DECLARE
 BEGIN
     FOR item IN
         SELECT t.tgrelid::regclass AS relation, t.tgname FROM pg_catalog.pg_trigger t
-        WHERE t.tgname IN ('directory_80_insert', 'directory_80_update', 'directory_80_delete', 'directory_80_job')
+        WHERE t.tgname IN ('directory_80_insert', 'directory_80_update', 'directory_80_delete', 'directory_80_job', 'directory_80_admins')
            OR t.tgrelid IN ('leadguard.job_function'::regclass, 'leadguard.member_function'::regclass) AND NOT t.tgisinternal
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', item.relation, item.tgname);

@@ -89,7 +89,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON leadguard.job_function, leadguard.member
 GRANT SELECT ON leadguard.offboarding, leadguard.guest_review, leadguard.delegation TO PUBLIC;
 GRANT SELECT (third_admin), UPDATE (third_admin) ON leadguard.organization TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    leadguard.job_deviations(), leadguard.member_card(text), leadguard.rights_in_words(text), leadguard.may_ask_about(text),
+    leadguard.job_deviations(), leadguard.member_card(text), leadguard.rights_in_words(text), leadguard.member_rights_in(text, regclass), leadguard.may_ask_about(text),
     leadguard.checklist(text), leadguard.onboard(text, text, text, text, text, text[], text[], text, boolean),
     leadguard.role_of_function(text), leadguard.is_guest_member(bigint), leadguard.note_onboarding(bigint),
     leadguard.note_change_of_role(text, text, text, text), leadguard.change_roles(text[], text, text, text),

@@ -6,10 +6,13 @@ use crate::assignment;
 use crate::audit::{self, Event};
 use crate::children;
 use crate::contacts;
+use crate::directory;
 use crate::errors::{self, bad_argument, failure, refused};
-use crate::ffi::session::{as_extension, set_local};
+use crate::ffi::raise;
+use crate::ffi::session::{self, as_extension, set_local};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::Right;
+use crate::grants::reassign::{self, Change, Move};
 use crate::guard::{self, Purpose, Sanction};
 use crate::model::rights::Rights;
 use crate::names;
@@ -99,6 +102,36 @@ fn restore(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     if guard::sanction(sanction, || sql::query_once(&text, &[id], Sees::Now, &mut |_| {})) == 0 {
         errors::no_such_record(&names::shown(target.table.target), &right.record.id);
     }
+    adopt(&right, reason);
+}
+
+/// A restored record whose owner is gone becomes that of whoever restored it: nothing is without an owner, where owners
+/// stay. While it was archived nobody could hand it over.
+fn adopt(right: &Right, reason: Option<&str>) {
+    let record = &right.record;
+    if record.owner_text.is_none() || !session::is_governed() || !directory::owners_stay(right.target.table.target) {
+        return;
+    }
+    let text = "SELECT id FROM leadguard.member WHERE id = $1 AND active";
+    if as_extension(|| sql::first_int(text, &[Param::Int(record.owner)], Sees::Now)).is_some() {
+        return;
+    }
+    let table = names::shown(right.target.table.target);
+    let subject = visibility::now();
+    let Some(member) = &subject.member else {
+        raise::notice(&format!("the owner of record {} of {table} is no active member", record.id));
+        return;
+    };
+    let gone = || failure("55000", format!("the owner of record {} of {table} is no active member", record.id));
+    if right.guest {
+        gone().hint("A member who can own it restores it.").raise();
+    }
+    let owner = Move::checked(right.target.owner.as_ref(), "owner", member.id, &member.key);
+    let change = Change { owner: Some(&owner), territory: None, more: &[], reason };
+    if !reassign::update(right, &change) {
+        gone().hint("It changed meanwhile; try again.").raise();
+    }
+    raise::notice(&format!("record {} of {table} is yours now: its owner is no active member", record.id));
 }
 
 /// Deletes an archived record for good and leaves a tombstone. The capability hard_delete and level full on it, or a

@@ -78,16 +78,19 @@ impl Open {
     }
 
     fn end(&self, state: &'static str, answer: Option<&str>) {
-        let params = [Param::Int(Some(self.id)), Param::Text(Some(state)), Param::Text(answer), Param::Int(self.grant)];
+        let params = [Param::Int(Some(self.id)), Param::Text(Some(state)), Param::Text(answer)];
         as_extension(|| {
             sql::query(
                 "UPDATE leadguard.handoff SET state = $2, answer = $3, ended_at = clock_timestamp(), grant_id = NULL WHERE id = $1",
-                &params[..3],
+                &params,
                 Sees::Now,
                 &mut |_| {},
             );
-            let text = "DELETE FROM leadguard.record_grant WHERE id = $1 AND kind = 'share' AND NOT retained";
-            sql::query(text, &params[3..], Sees::Now, &mut |_| {});
+            // What was shared since by somebody is no part of the offer.
+            let text = "DELETE FROM leadguard.record_grant g USING leadguard.handoff h \
+                        WHERE g.id = $2 AND h.id = $1 AND g.kind = 'share' AND NOT g.retained \
+                        AND g.level = 'read' AND g.reason = 'offered by a handoff' AND g.granted_at <= h.at";
+            sql::query(text, &[Param::Int(Some(self.id)), Param::Int(self.grant)], Sees::Now, &mut |_| {});
         });
     }
 }

@@ -78,6 +78,7 @@ fn claim(target: Option<Oid>, record: Option<&str>, why: Option<&str>) -> i64 {
     if let Some(dispute) = dispute {
         if opened {
             about.note("dispute", None, format!("dispute {dispute}"));
+            about.tell_deciders(dispute, member);
         }
         about.tell_all(dispute, "dispute", None);
     }
@@ -102,6 +103,21 @@ impl About<'_> {
             detail: Some(detail),
         };
         audit::event_of(&event, self.organization);
+    }
+
+    /// Tells those who can decide a new dispute that there is one; claimants are told anyway.
+    fn tell_deciders(&self, dispute: i64, claimant: i64) {
+        let mut deciders = Vec::new();
+        let params = [Param::Int(self.organization), Param::Int(Some(dispute)), Param::Int(Some(claimant))];
+        as_extension(|| {
+            sql::query(include_str!("../../sql/query/dispute_deciders.sql"), &params, Sees::Now, &mut |row| {
+                deciders.extend(row.int(0));
+            })
+        });
+        let detail = serde_json::json!({ "dispute": dispute, "decide": true }).to_string();
+        for member in deciders {
+            tell(member, "dispute", Some(self.target), Some(self.record), Some(&detail));
+        }
     }
 
     /// Tells all who claim, or claimed, in a dispute.
@@ -195,7 +211,10 @@ fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reass
         let text = "SELECT id FROM leadguard.claim WHERE dispute_id = $1 AND member_id = $2 AND state = 'disputed'";
         as_extension(|| sql::first_int(text, &[Param::Int(Some(id)), Param::Int(Some(member))], Sees::Now))
     };
-    if claims(member.id).is_some() {
+    // Whoever has had a claim in it, released or not, does not decide.
+    let own = "SELECT id FROM leadguard.claim WHERE dispute_id = $1 AND member_id = $2";
+    let params = [Param::Int(Some(id)), Param::Int(Some(member.id))];
+    if as_extension(|| sql::first_int(own, &params, Sees::Now)).is_some() {
         refused(format!("dispute {id} is your own")).hint("Somebody else with the capability approve decides.").raise();
     }
     let winner_id = winner.map(|key| {

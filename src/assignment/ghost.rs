@@ -231,11 +231,12 @@ fn ghost_leads(target: Option<Oid>, within: Option<i32>) -> Ghosts {
     let keys = listed(&asker, &ids);
     let rows: Vec<_> = ghosts
         .into_iter()
-        .map(|Ghost { record, owner, others, last }| {
+        .filter_map(|Ghost { record, owner, others, last }| {
             let others: Vec<String> = others.iter().filter_map(|id| keys.get(id).cloned()).collect();
-            (record, owner.and_then(|id| keys.get(&id).cloned()), others, last.and_then(time))
+            // Names that the caller may not know are left out; that there is an owner is not.
+            let is_ghost = owner.is_none() || !others.is_empty();
+            is_ghost.then(|| (record, owner.and_then(|id| keys.get(&id).cloned()), others, last.and_then(time)))
         })
-        .filter(|(_, owner, others, _)| owner.is_none() || !others.is_empty())
         .collect();
     TableIterator::new(rows)
 }

@@ -67,6 +67,7 @@ fn give(target: Option<Oid>, record: Option<&str>, step: &str, to: &str, reason:
         demand(&right, &step);
         demand_stage(&right, &step);
         let receiver = receiver(&right, &step, to);
+        refuse_oneself(&right, &receiver);
         let rows = rows(&right, &step, &receiver);
         if step.needs_acceptance {
             offer(&right, &step, &receiver, organization, reason);
@@ -111,8 +112,12 @@ fn demand(right: &Right, step: &Step) {
                 .hint("Such a member, or one with the capability assign, takes it.")
                 .raise();
         }
-        Some(_) if right.rights().has(Rights::UPDATE) => {}
-        _ => right.demand("handoff", Rights::REASSIGN),
+        // Who works by the step gives away what is his own; the records of others only who may reassign them.
+        Some(_) if right.record.owner == right.member && right.rights().has(Rights::UPDATE) => {}
+        _ => {
+            right.demand("handoff", Rights::REASSIGN);
+            right.demand_lasting("handoff", Rights::REASSIGN, None);
+        }
     }
 }
 
@@ -149,6 +154,15 @@ pub(super) fn receiver(right: &Right, step: &Step, key: &str) -> Receiver {
         bad_argument("the receiver owns the record already").raise();
     }
     Receiver { id, key: key.to_owned() }
+}
+
+/// Nobody takes what is another one's by handing it to himself.
+fn refuse_oneself(right: &Right, receiver: &Receiver) {
+    if right.member == Some(receiver.id) && !visibility::now().has_capability("assign") {
+        refused("handoff refused: nobody hands a record to himself")
+            .hint("The owner, or a member with the capability assign, gives it; leadguard.claim asks for it.")
+            .raise();
+    }
 }
 
 fn has_role(member: i64, role: &str) -> bool {

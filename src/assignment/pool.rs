@@ -102,7 +102,8 @@ fn open(rule: i64, table: &Table, lock: bool) -> Option<Open> {
             "SELECT m.id, m.key, p.position::bigint, p.capacity FROM leadguard.assignment_pool p \
              JOIN leadguard.assignment_rule r ON r.id = p.rule_id \
              JOIN leadguard.member m ON m.id = p.member_id AND m.org_id = r.org_id \
-             WHERE p.rule_id = $1 AND m.active AND m.kind <> 'guest' ORDER BY p.position",
+             WHERE p.rule_id = $1 AND m.active AND m.kind <> 'guest' \
+             AND NOT EXISTS (SELECT FROM leadguard.offboarding o WHERE o.member_id = m.id AND o.state = 'leaving') ORDER BY p.position",
             &params,
             Sees::Now,
             &mut |row| {

@@ -62,6 +62,7 @@ pub(super) fn rules(target: &Table, organization: i64) -> Vec<Rule> {
             "SELECT r.id, r.name, r.condition::text, r.kind, m.id, m.key, t.id, t.key, r.territory_column \
              FROM leadguard.assignment_rule r \
              LEFT JOIN leadguard.member m ON m.id = r.owner_id AND m.active AND m.org_id = r.org_id AND m.kind <> 'guest' \
+             AND NOT EXISTS (SELECT FROM leadguard.offboarding o WHERE o.member_id = m.id AND o.state = 'leaving') \
              LEFT JOIN leadguard.territory t ON t.id = r.territory_id AND t.org_id = r.org_id \
              WHERE r.target = $1 AND r.org_id = $2 ORDER BY r.position, r.id",
             &[Param::Oid(target.target), Param::Int(Some(organization))],

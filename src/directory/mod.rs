@@ -14,7 +14,7 @@ mod owners;
 
 pub(crate) use holders::keep as keep_holders;
 pub(crate) use owners::{
-    Counting, Named, in_words, is_there, keep as keep_owners, leaves, tables as owned_tables, unarchived,
+    Counting, Named, in_words, is_there, keep as keep_owners, leaves, owners_stay, tables as owned_tables, unarchived,
 };
 
 use crate::errors::bad_argument;

@@ -68,12 +68,22 @@ pub(crate) fn is_there(table: &Table, id: &Value) -> bool {
 /// How many records of a table are not archived and name one of them in the column; all that are not archived without
 /// a column. In the newest state, whatever the caller sees.
 pub(crate) fn unarchived(table: &Counted, column: Option<&str>, named: &Named) -> i64 {
+    counted(table, column, named).unwrap_or_else(|Gone(column)| {
+        failure("55000", format!("the mapped column \"{column}\" of {} is gone", names::shown(table.shown)))
+            .detail("Its records cannot be counted.")
+            .hint("A superuser protects the table anew, after leadguard.unprotect.")
+            .raise()
+    })
+}
+
+/// As unarchived; an error where a mapped column is gone.
+fn counted(table: &Counted, column: Option<&str>, named: &Named) -> Result<i64, Gone> {
     let leaves = leaves(table.target, Sees::Now);
     let count = |having| {
         let of = |leaf: &Oid| count::unarchived(*leaf, table.archived_at.as_deref(), having);
         snapshot::with_latest(|| leaves.iter().map(of).sum::<Result<i64, Gone>>())
     };
-    let counted = match column {
+    match column {
         None => count(None),
         Some(column) => match session::column_kind(table.target, column) {
             None => Err(Gone(column.to_owned())),
@@ -86,13 +96,7 @@ pub(crate) fn unarchived(table: &Counted, column: Option<&str>, named: &Named) -
                 count(Some(Having { column, kind, values: &values }))
             }
         },
-    };
-    counted.unwrap_or_else(|Gone(column)| {
-        failure("55000", format!("the mapped column \"{column}\" of {} is gone", names::shown(table.shown)))
-            .detail("Its records cannot be counted.")
-            .hint("A superuser protects the table anew, after leadguard.unprotect.")
-            .raise()
-    })
+    }
 }
 
 /// The table itself, or the partitions that hold its rows.
@@ -113,15 +117,22 @@ pub(crate) fn in_words(count: i64, what: &str) -> String {
     format!("{count} {}", if count == 1 { what.to_owned() } else { what.replacen(' ', "s ", 1) })
 }
 
-/// Tables with an owner column; only those where owners stay, or all.
-pub(crate) fn tables(all: bool) -> Vec<(Counted, String)> {
+/// Tables with an owner column; only those where owners stay, or all. Of one organization, and those that several share:
+/// what others did to their tables is no matter of this one.
+pub(crate) fn tables(all: bool, organization: Option<i64>) -> Vec<(Counted, String)> {
     let mut found = Vec::new();
-    sql::query(include_str!("../../sql/query/owned_tables.sql"), &[Param::Bool(all)], Sees::Now, &mut |row| {
+    let params = [Param::Bool(all), Param::Int(organization)];
+    sql::query(include_str!("../../sql/query/owned_tables.sql"), &params, Sees::Now, &mut |row| {
         if let (Some(target), Some(shown), Some(owner)) = (row.oid(0), row.oid(1), row.text(2)) {
             found.push((Counted { target, shown, archived_at: row.text(3) }, owner));
         }
     });
     found
+}
+
+/// Whether records of the table are never without an owner: the switch owners_stay.
+pub(crate) fn owners_stay(table: Oid) -> bool {
+    as_extension(|| tables(false, None)).iter().any(|(held, _)| held.target == table)
 }
 
 /// AFTER STATEMENT of member.
@@ -147,7 +158,7 @@ pub(crate) fn keep(call: &Call) -> Datum {
 }
 
 fn refuse_owners(leaving: &Named) {
-    let counts: Vec<String> = tables(false)
+    let counts: Vec<String> = tables(false, None)
         .iter()
         .map(|(table, owner)| (unarchived(table, Some(owner), leaving), table.shown))
         .filter(|(count, _)| *count > 0)
@@ -169,9 +180,10 @@ fn refuse_owners(leaving: &Named) {
         .raise()
 }
 
-type Owned = TableIterator<'static, (name!(target, Oid), name!(records, i64))>;
+type Owned = TableIterator<'static, (name!(target, Oid), name!(records, Option<i64>))>;
 
-/// How many unarchived records a member owns in each protected table. Errors: 42501, 22023.
+/// How many unarchived records a member owns in each protected table; NULL for one that lost a mapped column. Errors:
+/// 42501, 22023.
 #[pg_extern(sql = false)]
 fn owned_records(member: Option<&str>) -> Owned {
     let superuser = identity::is_superuser();
@@ -183,17 +195,19 @@ fn owned_records(member: Option<&str>) -> Owned {
     let key = required(member, "the member");
     let organization = subject.member.as_ref().filter(|_| !superuser).map(|m| m.org_id);
     let rows = as_extension(|| {
-        let id = sql::first_int(
-            "SELECT id FROM leadguard.member WHERE key = $1 AND ($2::bigint IS NULL OR org_id = $2)",
+        let mut found = None;
+        sql::query(
+            "SELECT id, org_id FROM leadguard.member WHERE key = $1 AND ($2::bigint IS NULL OR org_id = $2)",
             &[Param::Text(Some(key)), Param::Int(organization)],
             Sees::Now,
+            &mut |row| found = row.int(0).zip(row.int(1)),
         );
-        let Some(id) = id else { bad_argument(format!("there is no member \"{key}\"")).raise() };
+        let Some((id, its)) = found else { bad_argument(format!("there is no member \"{key}\"")).raise() };
         let named = Named { ids: vec![id], keys: vec![key.to_owned()] };
-        tables(true)
+        tables(true, Some(its))
             .iter()
-            .map(|(table, owner)| (table.shown, unarchived(table, Some(owner), &named)))
-            .filter(|(_, count)| *count > 0)
+            .map(|(table, owner)| (table.shown, counted(table, Some(owner), &named).ok()))
+            .filter(|(_, count)| *count != Some(0))
             .collect::<Vec<_>>()
     });
     TableIterator::new(rows)

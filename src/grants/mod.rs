@@ -19,7 +19,7 @@ use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-pub(crate) use right::{Right, writes};
+pub(crate) use right::{Right, demand_lasting_owner, writes};
 
 const TO_MEMBER: &str = concat!(
     include_str!("../../sql/query/give_values.sql"),
@@ -172,10 +172,14 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
             .detail(format!("It is more than the giver has: {}.", right.rights().shown()))
             .raise();
     }
+    let operation = if grant.kind == "share" { "share" } else { "team_add" };
     let (text, member, team) = match holder {
         Holder::Member(key) => (TO_MEMBER, Some(right.active_member(key)), None),
         Holder::Team(key) => (TO_TEAM, None, Some(right.team(key))),
     };
+    // By a right that ends nobody gives to himself.
+    let until = grant.until.filter(|_| member.is_none() || member != right.member);
+    right.demand_lasting(operation, Rights::SHARE | Rights::of(grant.level), until);
     let params = [
         Param::Oid(right.target.table.target),
         Param::Text(Some(&right.record.id)),
@@ -201,8 +205,7 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
     if grant.retained {
         detail.push_str(", retained");
     }
-    let action = if grant.kind == "share" { "share" } else { "team_add" };
-    note(right, action, grant.reason, detail);
+    note(right, operation, grant.reason, detail);
 }
 
 /// What was given or taken back, in the audit.

@@ -74,6 +74,7 @@ fn reassign(
 ) {
     for _ in 0..ATTEMPTS {
         let right = Right::find("reassign", target, record, Rights::REASSIGN);
+        right.demand_lasting("reassign", Rights::REASSIGN, None);
         if owner.is_none() && territory.is_none() {
             bad_argument("either an owner or a territory must be named").raise();
         }

@@ -12,6 +12,7 @@ use crate::errors::{self, refused};
 use crate::ffi::session;
 use crate::ffi::snapshot::{self, Fingerprint};
 use crate::ffi::trigger::{Column, Row, TriggerCall};
+use crate::grants;
 use crate::model::batch::Operation;
 use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value};
@@ -21,6 +22,15 @@ use crate::visibility::member::named;
 use crate::visibility::{Mapped, Member, Part, Subject, Table};
 use pgrx::pg_sys::Datum;
 use std::cell::OnceCell;
+
+/// A record never ends without an owner, where owners stay.
+fn refuse_without_owner(table: &Table, record: &str) {
+    if session::is_governed() && directory::owners_stay(table.target) {
+        refused(format!("record {record} of {} would be without an owner", table.shown()))
+            .hint("leadguard.reassign names another one; the switch owners_stay lets records be without.")
+            .raise();
+    }
+}
 
 pub(super) struct Write<'a> {
     pub(super) trigger: &'a TriggerCall,
@@ -168,6 +178,13 @@ impl Write<'_> {
                 rules::update(self.subject, self.table, rights, changed, &self.columns.map(&new), may_hide)
         {
             failure.raise();
+        }
+        if self.before && changed.owner && purpose.is_none() {
+            let record = old.text(self.columns.id);
+            if self.columns.owner.is_some_and(|column| new.value(column) == Value::Null) {
+                refuse_without_owner(self.table, &record);
+            }
+            grants::demand_lasting_owner(self.table.target, &record);
         }
         // Handing a record over or archiving it is no way around the rules about its fields, for other triggers.
         let fields = self.columns.fields.as_ref();

@@ -9,6 +9,7 @@ use crate::errors::{self, bad_argument, refused};
 use crate::ffi::session::{self, as_extension, own_relation};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::undone;
 use crate::grants::{self, writes};
 use crate::identity::{self, Mode};
 use crate::model::level::Level;
@@ -24,6 +25,9 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
 use std::cell::Cell;
+
+/// An absence ends: 366 days, in microseconds.
+const LONGEST: i64 = 366 * 24 * 60 * 60 * 1_000_000;
 
 struct Person {
     id: i64,
@@ -48,10 +52,17 @@ fn delegate(
     let until = until.map(pg_sys::TimestampTz::from).filter(|until| *until > session::statement_time());
     let until = until
         .unwrap_or_else(|| bad_argument("the delegation needs an end").hint("until must be in the future.").raise());
-    let delegate = person(required(to_member, "the delegate"), Some(absent.org_id)).filter(|d| d.id != absent.id);
+    if until - session::statement_time() > LONGEST {
+        bad_argument("the delegation would last too long").hint("until is 366 days away at most.").raise();
+    }
+    let delegate = person(required(to_member, "the delegate"), Some(absent.org_id))
+        .filter(|delegate| delegate.id != absent.id && !leaves(delegate.id));
     let Some(delegate) = delegate else {
-        bad_argument(format!("\"{}\" is no other active person of the organization", to_member.unwrap_or_default()))
-            .raise()
+        bad_argument(format!(
+            "\"{}\" is no other active person of the organization who stays",
+            to_member.unwrap_or_default()
+        ))
+        .raise()
     };
     let target = target.map(|target| Target::find(Some(target), Sees::Now).table.target);
     let params = [
@@ -134,6 +145,12 @@ fn person(key: &str, org_id: Option<i64>) -> Option<Person> {
     found
 }
 
+/// Whether the member has had his last day.
+fn leaves(member: i64) -> bool {
+    let text = "SELECT id FROM leadguard.offboarding WHERE member_id = $1 AND state = 'leaving'";
+    as_extension(|| sql::first_int(text, &[Param::Int(Some(member))], Sees::Now)).is_some()
+}
+
 /// Whether the owner of a record could share it at the level, as the rules of its table are.
 fn owner_may_share(owner: i64, table: &Table, status: Option<&str>, level: Level) -> bool {
     let access = subject::other(owner, Mode::Person, false).access(table);
@@ -142,12 +159,18 @@ fn owner_may_share(owner: i64, table: &Table, status: Option<&str>, level: Level
 
 fn give_all(delegation: i64, absent: &Person, level: Level, only: Option<Oid>) -> u64 {
     let mut given = 0;
-    for (table, _) in as_extension(|| directory::owned_tables(true)) {
+    for (table, _) in as_extension(|| directory::owned_tables(true, Some(absent.org_id))) {
         if only.is_some_and(|only| only != table.target) {
             continue;
         }
-        let target = Target::find(Some(table.target), Sees::Now);
-        let owned = reach::owned_by(&target, absent.id, &absent.key);
+        // One that somebody broke gives nothing, and keeps nothing of the others back.
+        let read = || {
+            let target = Target::find(Some(table.target), Sees::Now);
+            let owned = reach::owned_by(&target, absent.id, &absent.key);
+            (target, owned)
+        };
+        let found = if only.is_some() { Some(read()) } else { undone::attempted(read) };
+        let Some((target, owned)) = found else { continue };
         let mut records = Vec::new();
         let mut judged: Vec<(Option<String>, bool)> = Vec::new();
         for record in owned {

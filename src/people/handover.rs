@@ -26,10 +26,10 @@ pub(super) struct Holding {
 }
 
 /// Whatever the caller sees of them.
-pub(super) fn holdings(member: i64, key: &str) -> Vec<Holding> {
+pub(super) fn holdings(member: i64, key: &str, organization: i64) -> Vec<Holding> {
     let named = Named { ids: vec![member], keys: vec![key.to_owned()] };
     as_extension(|| {
-        directory::owned_tables(true)
+        directory::owned_tables(true, Some(organization))
             .iter()
             .map(|(table, owner)| Holding {
                 target: table.target,
@@ -63,7 +63,7 @@ impl Owner<'_> {
 
 /// Hands over all records; how many in which table.
 pub(super) fn records(leaver: &Managed, new_owner: (i64, &str), reason: &str) -> Vec<Holding> {
-    let holdings = holdings(leaver.id, &leaver.key);
+    let holdings = holdings(leaver.id, &leaver.key, leaver.org_id);
     let mut found = Vec::new();
     let mut lacking = Vec::new();
     for holding in &holdings {
@@ -92,7 +92,7 @@ pub(super) fn records(leaver: &Managed, new_owner: (i64, &str), reason: &str) ->
         }
     }
     // What came in the meantime, or was moved on by a trigger of the table.
-    if let Some(holding) = self::holdings(leaver.id, &leaver.key).first() {
+    if let Some(holding) = self::holdings(leaver.id, &leaver.key, leaver.org_id).first() {
         changed_meanwhile(&Target::find(Some(holding.target), Sees::Now), &leaver.key);
     }
     holdings

@@ -10,6 +10,7 @@ use crate::directory;
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{as_extension, own_relation};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::undone;
 use crate::names;
 use crate::questions::reach;
 use crate::questions::record::Target;
@@ -48,9 +49,10 @@ fn offboard_plan(
     plan(&leaver, Some(&last_day.to_string()), note, transition_role);
     let mut suggestions = Suggestions::new(&leaver);
     let mut rows = Vec::new();
-    for holding in handover::holdings(leaver.id, &leaver.key) {
-        let target = Target::find(Some(holding.target), Sees::Now);
-        let owned = reach::owned_by(&target, leaver.id, &leaver.key);
+    for holding in handover::holdings(leaver.id, &leaver.key, leaver.org_id) {
+        // A table that somebody broke does not keep anybody from planning.
+        let read = || reach::owned_by(&Target::find(Some(holding.target), Sees::Now), leaver.id, &leaver.key);
+        let owned = undone::attempted(read).unwrap_or_default();
         let unread = holding.count - owned.len() as i64;
         for record in owned {
             let (who, why) = suggestions.find(record.territory.as_deref());
@@ -72,6 +74,7 @@ fn offboard_plan(
 
 /// A plan, new or changed; the day as text, None for today.
 fn plan(leaver: &Managed, last_day: Option<&str>, note: Option<&str>, role: Option<&str>) {
+    leaver.demand_active();
     let role = transition_role(leaver, role);
     let params = [
         Param::Int(Some(leaver.org_id)),
@@ -305,7 +308,7 @@ fn end(leaver: &Managed, reason: &str) -> Vec<Step> {
 
 /// What would be without an owner, or without anybody to answer for it.
 fn left_behind(leaver: &Managed) -> Vec<String> {
-    let mut left: Vec<String> = handover::holdings(leaver.id, &leaver.key)
+    let mut left: Vec<String> = handover::holdings(leaver.id, &leaver.key, leaver.org_id)
         .iter()
         .map(|held| directory::in_words(held.count, &format!("record of {}", names::shown(held.shown))))
         .collect();

@@ -1,6 +1,6 @@
 //! About whom it is, and who may manage him: members with the capability administer or manage_members, superusers.
 
-use crate::errors::{bad_argument, refused};
+use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::writes;
@@ -19,14 +19,25 @@ pub(super) struct Managed {
     /// The managing member; None for a superuser.
     pub by: Option<i64>,
     pub administers: bool,
+    pub active: bool,
+}
+
+impl Managed {
+    /// 55000 for one who is gone.
+    pub(super) fn demand_active(&self) {
+        if !self.active {
+            failure("55000", format!("member \"{}\" is gone already", self.key))
+                .hint("Who is not active does not leave; leadguard.owned_records says what is still his.")
+                .raise();
+        }
+    }
 }
 
 /// A text that says something.
 pub(super) fn said<'a>(value: Option<&'a str>, what: &str) -> &'a str {
-    let value = required(value, what);
-    if value.trim().is_empty() {
-        bad_argument(format!("{what} is empty")).raise();
-    }
+    let value = value.filter(|value| !value.trim().is_empty()).unwrap_or_else(|| {
+        bad_argument(format!("{what} is missing")).hint("A text that says something: reason => '...'.").raise()
+    });
     if value.len() > MOST_TEXT {
         bad_argument(format!("{what} is longer than {MOST_TEXT} bytes")).raise();
     }
@@ -48,16 +59,16 @@ pub(super) fn managed(operation: &str, key: Option<&str>) -> Managed {
     let key = required(key, "the member");
     let organization = subject.member.as_ref().map(|member| member.org_id);
     let mut found = None;
-    let mut outranks = false;
+    let (mut outranks, mut active) = (false, false);
     as_extension(|| {
         sql::query(
-            "SELECT id, org_id, leadguard.outranks_me(id) FROM leadguard.member \
+            "SELECT id, org_id, leadguard.outranks_me(id), active FROM leadguard.member \
              WHERE key = $1 AND ($2::bigint IS NULL OR org_id = $2)",
             &[Param::Text(Some(key)), Param::Int(organization)],
             Sees::Now,
             &mut |row| {
                 found = row.int(0).zip(row.int(1));
-                outranks = row.bool(2);
+                (outranks, active) = (row.bool(2), row.bool(3));
             },
         )
     });
@@ -71,7 +82,7 @@ pub(super) fn managed(operation: &str, key: Option<&str>) -> Managed {
             .hint("A member with the capability administer can.")
             .raise();
     }
-    Managed { id, key: key.to_owned(), org_id, by, administers }
+    Managed { id, key: key.to_owned(), org_id, by, administers, active }
 }
 
 /// Somebody who takes over: the member with the key, or the nearest active one above. 22023 when there is none.

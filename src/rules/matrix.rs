@@ -152,6 +152,19 @@ type Rows = TableIterator<
 /// What a member may do in every protected table. Who may ask and errors: as can.
 #[pg_extern(sql = false)]
 fn member_rights(member: Option<&str>) -> Rows {
+    TableIterator::new(rights_in(member, &protected()))
+}
+
+/// What a member may do in one protected table. Who may ask and errors: as can.
+#[pg_extern(sql = false)]
+fn member_rights_in(member: Option<&str>, target: Option<Oid>) -> Rows {
+    let table = Target::find(target, Sees::Statement).table.target;
+    TableIterator::new(rights_in(member, &[table]))
+}
+
+type Line = (Oid, String, String, String, String, String, String, String, Option<String>);
+
+fn rights_in(member: Option<&str>, tables: &[Oid]) -> Vec<Line> {
     let asker = Asker::find();
     let Some(about) = asker.about(member) else {
         bad_argument("the member is missing")
@@ -159,7 +172,7 @@ fn member_rights(member: Option<&str>) -> Rows {
             .raise()
     };
     let mut rows = Vec::new();
-    for table in protected() {
+    for &table in tables {
         let target = Target::find(Some(table), Sees::Statement);
         let is_elsewhere = target.table.organization_column.is_none() && target.table.org_id != about.org_id;
         if !about.active || is_elsewhere {
@@ -174,7 +187,7 @@ fn member_rights(member: Option<&str>) -> Rows {
                 .map(|(path, [a, b, c, d, e], create)| (shown, path.to_owned(), a, b, c, d, e, create, hidden.clone())),
         );
     }
-    TableIterator::new(rows)
+    rows
 }
 
 fn hidden(hidden: &Hidden, table: &Table) -> Option<String> {

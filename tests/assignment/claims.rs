@@ -184,3 +184,23 @@ fn k41_what_is_purged_is_claimed_by_nobody() {
         assert_eq!(scalar(&mut db.admin(), &format!("SELECT count(*) FROM leadguard.{table}")), "0");
     }
 }
+
+#[test]
+fn k41_who_claimed_and_let_go_does_not_decide_and_deciders_are_told() {
+    let db = claims_lab("claims_own");
+    join(&db, "dana", "person", "administrator", "default", "");
+    accepted(&mut db.admin(), "DELETE FROM leadguard.notification");
+    accepted(&mut db.connect("rita"), CLAIM);
+    accepted(&mut db.connect("dana"), CLAIM);
+    assert_eq!(told(&db, "dora"), "dispute 3");
+    accepted(
+        &mut db.connect("dana"),
+        "SELECT leadguard.release(id) FROM leadguard.claim WHERE member_id = leadguard.current_member()",
+    );
+    let close = "SELECT leadguard.close_dispute(1, NULL, 'nobody')";
+    refused(&mut db.connect("dana"), close, "42501");
+    accepted(&mut db.connect("dora"), close);
+    // Without numbers, all that is unread is read.
+    assert_eq!(scalar(&mut db.connect("dora"), "SELECT leadguard.mark_read() > 0"), "t");
+    assert_eq!(told(&db, "dora"), "");
+}

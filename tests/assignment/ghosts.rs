@@ -52,6 +52,9 @@ fn k54_ghost_leads_are_those_that_one_reads() {
     assert_eq!(rows(&mut db.connect("sid"), asked), [["3", "sid", "rita rob ron"]]);
     assert!(rows(&mut db.connect("alma"), asked).is_empty());
     assert!(rows(&mut db.connect("zed"), asked).is_empty());
+    // A guest, who may know no names, is not told that there is no owner.
+    accepted(&mut db.connect("dora"), "SELECT leadguard.share('crm.lead', '3', 'gus', 'read')");
+    assert!(rows(&mut db.connect("gus"), asked).iter().all(|row| row[0] != "3"));
     // A lead without an owner is one at once.
     accepted(&mut db.admin(), "UPDATE crm.lead SET owner_id = NULL WHERE id = 2");
     assert_eq!(

@@ -112,7 +112,10 @@ fn k39_who_hands_over() {
     for who in ["ivy", "gus", "vic", "zed"] {
         refused(&mut db.connect(who), &accept(1), "42501");
     }
+    // Who only edits what is another one's gives nothing away; the owner of the step's role does.
     accepted(&mut db.connect("dora"), "SELECT leadguard.share('crm.lead', '1', 'sid', 'edit')");
+    refused(&mut db.connect("sid"), &accept(1), "42501");
+    accepted(&mut db.connect("dora"), "SELECT leadguard.reassign('crm.lead', '1', 'sid')");
     accepted(&mut db.connect("sid"), &accept(1));
     accepted(&mut db.connect("dora"), &accept(3));
 }
@@ -278,4 +281,35 @@ fn k39_steps_that_cannot_work() {
         assert_eq!(scalar(&mut db.connect(who), "SELECT count(*) FROM leadguard.handoff_step"), "0", "{who}");
     }
     assert_eq!(scalar(&mut dora, "SELECT leadguard.drop_handoff_step('crm.lead', 's')"), "t");
+}
+
+#[test]
+fn k39_nobody_hands_a_record_to_himself() {
+    let db = steps("handoff_self");
+    let mine = "SELECT * FROM leadguard.handoff('crm.lead', '1', 'qualify', 'sid')";
+    let mut sid = db.connect("sid");
+    accepted(&mut db.connect("dora"), "SELECT leadguard.share('crm.lead', '1', 'sid', 'edit')");
+    refused(&mut sid, mine, "42501");
+    // Not with the right to reassign either, which leadguard.reassign carries out.
+    accepted(&mut db.connect("dora"), "SELECT leadguard.share('crm.lead', '1', 'sid', 'full')");
+    refused(&mut sid, mine, "42501");
+    assert_eq!(owner(&db, 1), "rita");
+    accepted(&mut db.connect("dora"), mine);
+    assert_eq!(owner(&db, 1), "sid");
+}
+
+#[test]
+fn k39_what_was_shared_since_stays_when_the_offer_is_refused() {
+    let db = steps("handoff_shared");
+    let mut sid = db.connect("sid");
+    accepted(&mut sid, "SELECT * FROM leadguard.handoff('crm.lead', '3', 'offer', 'alma')");
+    accepted(&mut sid, "SELECT leadguard.share('crm.lead', '3', 'alma', 'edit', 'to help')");
+    accepted(&mut db.connect("alma"), "SELECT leadguard.refuse_handoff(1, 'no time')");
+    assert_eq!(scalar(&mut db.connect("alma"), "SELECT count(*) FROM crm.lead WHERE id = 3"), "1");
+    // The offer itself goes.
+    accepted(&mut sid, "SELECT leadguard.unshare('crm.lead', '3', 'alma')");
+    accepted(&mut sid, "SELECT * FROM leadguard.handoff('crm.lead', '3', 'offer', 'alma')");
+    assert_eq!(scalar(&mut db.connect("alma"), "SELECT count(*) FROM crm.lead WHERE id = 3"), "1");
+    accepted(&mut db.connect("alma"), "SELECT leadguard.refuse_handoff(2, 'no time')");
+    assert_eq!(scalar(&mut db.connect("alma"), "SELECT count(*) FROM crm.lead WHERE id = 3"), "0");
 }

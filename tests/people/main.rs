@@ -1,5 +1,6 @@
 //! Joining, changing, leaving, delegation, access requests.
 
+mod broken;
 mod delegation;
 mod guests;
 mod joining;
@@ -8,6 +9,7 @@ mod kept;
 #[path = "../presets/lab.rs"]
 mod lab;
 mod leaving;
+mod limits;
 #[allow(dead_code)]
 #[path = "../real_data/load.rs"]
 mod load;
