@@ -3,6 +3,7 @@
 //! The questions are SQL over leadguard's own tables (sql/install/86_review_checks.sql). Only records without an owner
 //! are in tables of users: those are counted here, with the rights of whoever holds the review. Tests: tests/reviews.
 
+use crate::ffi::attempt::attempt_of_others;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names::{self, quote};
@@ -64,9 +65,13 @@ fn without_owner(organization: i64) -> String {
         .iter()
         .map(|table| {
             let target = table.target.to_u32();
-            let Some(owners) = as_caller(|| owners(table)) else {
-                return format!("{{\"target\": {target}, \"without\": 0, \"unknown\": 0, \"readable\": false}}");
+            // A policy of the table's owner may raise an error: that must not keep everybody from reviewing.
+            let tried = attempt_of_others(|| as_caller(|| owners(table)));
+            let unread = |why| {
+                format!("{{\"target\": {target}, \"without\": 0, \"unknown\": 0, \"unread\": \"{why}\"}}")
             };
+            let Some(owners) = tried else { return unread("the table cannot be read") };
+            let Some(owners) = owners else { return unread("whoever held the review may not read the table") };
             let named: Vec<String> = owners.iter().filter_map(|(owner, _)| owner.clone()).collect();
             let active = active(&named, table.owner_by_id, organization);
             let (mut without, mut unknown) = (0, 0);
@@ -77,7 +82,7 @@ fn without_owner(organization: i64) -> String {
                     Some(_) => {}
                 }
             }
-            format!("{{\"target\": {target}, \"without\": {without}, \"unknown\": {unknown}, \"readable\": true}}")
+            format!("{{\"target\": {target}, \"without\": {without}, \"unknown\": {unknown}}}")
         })
         .collect();
     format!("[{}]", counts.join(", "))
