@@ -188,7 +188,9 @@ AS $$
                                       WHEN 'change' THEN f.verb = 'change' AND f.columns && c.columns
                                                AND leadguard.without_types(f.was) = leadguard.without_types(f."is")
                                       ELSE false END
-                     WHEN c.kind = 'partition' THEN f.relation = c.relation AND f.kind <> 'partition' AND f.verb = c.verb
+                     WHEN c.kind = 'partition' THEN f.relation = c.relation AND f.kind <> 'partition'
+                          -- Of one whose DETACH .. CONCURRENTLY has begun Postgres keeps the bound as a constraint.
+                          AND CASE WHEN c.verb = 'change' THEN f.kind = 'constraint' AND f.verb = 'add' ELSE f.verb = c.verb END
                      ELSE false END
         GROUP BY f.number
     )

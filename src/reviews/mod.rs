@@ -67,9 +67,8 @@ fn without_owner(organization: i64) -> String {
             let target = table.target.to_u32();
             // A policy of the table's owner may raise an error: that must not keep everybody from reviewing.
             let tried = attempt_of_others(|| as_caller(|| owners(table)));
-            let unread = |why| {
-                format!("{{\"target\": {target}, \"without\": 0, \"unknown\": 0, \"unread\": \"{why}\"}}")
-            };
+            let unread =
+                |why| format!("{{\"target\": {target}, \"without\": 0, \"unknown\": 0, \"unread\": \"{why}\"}}");
             let Some(owners) = tried else { return unread("the table cannot be read") };
             let Some(owners) = owners else { return unread("whoever held the review may not read the table") };
             let named: Vec<String> = owners.iter().filter_map(|(owner, _)| owner.clone()).collect();

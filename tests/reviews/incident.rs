@@ -34,8 +34,10 @@ fn d34_one_call_shows_everything_that_a_member_has() {
         assert!(section(name).contains(what), "{name}: {}", section(name));
     }
     assert!(!format!("{found:?}").contains("secret value"), "no value of a record");
-    let id =
-        scalar(&mut olga, "SELECT id FROM leadguard.findings() WHERE finding = 'incident' AND subject LIKE 'member rep,%'");
+    let id = scalar(
+        &mut olga,
+        "SELECT id FROM leadguard.findings() WHERE finding = 'incident' AND subject LIKE 'member rep,%'",
+    );
     crate::lab::found(&db, "quarterly", "incident");
     assert_eq!(scalar(&mut olga, &format!("SELECT status FROM leadguard.finding WHERE id = {id}")), "open", "it stays");
     accepted(

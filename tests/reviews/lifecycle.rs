@@ -48,8 +48,7 @@ fn k48_findings_are_resolved_and_accepted_with_a_reason() {
     let db = lab("resolving");
     give(&db, "rep", "data_owner");
     found(&db, "quarterly", "too_many_admins");
-    let id =
-        scalar(&mut db.connect("olga"), "SELECT id FROM leadguard.findings() WHERE finding = 'too_many_admins'");
+    let id = scalar(&mut db.connect("olga"), "SELECT id FROM leadguard.findings() WHERE finding = 'too_many_admins'");
     accepted(
         &mut db.admin(),
         "INSERT INTO leadguard.role (name, org_id, capabilities) VALUES ('auditor', 1, '{audit}')",

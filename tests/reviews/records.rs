@@ -49,8 +49,7 @@ fn k54_a_review_counts_what_its_holder_may_read() {
         "who does not look everywhere does not close it"
     );
     accepted(&mut db.admin(), &format!("REVOKE SELECT ON crm.lead FROM \"{}\"", db.role("olga")));
-    let again =
-        "SELECT severity || ' ' || coalesce(evidence ->> 'result', '') FROM leadguard.audit_run('monthly') WHERE finding = 'record_without_owner'";
+    let again = "SELECT severity || ' ' || coalesce(evidence ->> 'result', '') FROM leadguard.audit_run('monthly') WHERE finding = 'record_without_owner'";
     assert_eq!(scalar(&mut db.connect("olga"), again), "medium ", "what was measured before stays");
     accepted(&mut db.admin(), "DELETE FROM leadguard.finding WHERE finding = 'record_without_owner'");
     assert_eq!(scalar(&mut db.connect("olga"), again), "info not measured");
