@@ -207,6 +207,10 @@ BEGIN
 END
 $$;
 
+-- fix-D: the comment of an existing function.
+COMMENT ON FUNCTION leadguard.owned_records(text) IS
+'How many unarchived records a member owns in each protected table, whether or not the caller sees them; tables without any are left out, and NULL stands for one that lost a mapped column. For superusers, and about members of the own organization for members with administer or manage_members (42501). 22023: there is no such member.';
+
 -- Slice E. New switch:
 INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, default_value, meaning) VALUES
     ('schema_changes', 'K49', false, '{record,refuse}', 'record',
@@ -683,7 +687,7 @@ COMMENT ON TABLE leadguard.schema_change IS
 'The changelog of protected tables. approved: an approval of kind schema covered the change; violation: none did; accepted: a violation that a data owner accepted afterwards. Members with the capability audit read that of their organization, the owner of a table what concerns it.';
 COMMENT ON COLUMN leadguard.schema_change.org_id IS 'NULL for a table that several organizations share.';
 COMMENT ON COLUMN leadguard.schema_change.kind IS
-'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; row security, owner, rename table, drop table, attach partition, detach partition; tag namespace, attribute, valid value.';
+'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value.';
 COMMENT ON COLUMN leadguard.schema_change.object IS 'The column, constraint, policy, trigger, partition, namespace or value; empty for what concerns the whole table.';
 COMMENT ON COLUMN leadguard.schema_change.detail IS 'How it was and is by definition; also: what the same command changed with it. unnoticed: event triggers were off when it happened.';
 COMMENT ON COLUMN leadguard.schema_change.session_role IS 'The login; NULL for a change that was only found later.';
@@ -708,7 +712,7 @@ CREATE TABLE leadguard.schema_shape (
 );
 CREATE INDEX schema_shape_relation_idx ON leadguard.schema_shape (relation);
 COMMENT ON TABLE leadguard.schema_shape IS
-'What a protected table and its partitions consist of, by the catalogs: columns, defaults, constraints, policies, triggers, rules, row security, owner, name, partitions.';
+'What a protected table and its partitions consist of, by the catalogs: columns, defaults, constraints, policies, triggers, rules, row security, owner, name, the type that it is of, partitions; of those what is not as on the table.';
 COMMENT ON COLUMN leadguard.schema_shape.digest IS
 'Of what Postgres stores, which a rename elsewhere does not change. An item has changed where both digest and definition differ.';
 
@@ -792,6 +796,7 @@ CREATE TABLE leadguard.finding (
     resolved_by bigint CONSTRAINT finding_resolver_exists REFERENCES leadguard.member ON DELETE SET NULL DEFERRABLE,
     resolved_at timestamptz,
     history     jsonb NOT NULL DEFAULT '[]',
+    concerns    bigint[] NOT NULL DEFAULT '{}',
     CONSTRAINT finding_unique UNIQUE (org_id, finding, subject),
     CONSTRAINT finding_resolution CHECK ((status = 'open') = (resolution IS NULL) AND (status = 'open') = (resolved_at IS NULL))
 );
@@ -800,6 +805,8 @@ COMMENT ON TABLE leadguard.finding IS
 'What reviews found. A finding stays open until somebody resolves or accepts it, or a later review of a kind that asks the same finds that it is over; one that comes back is open again. Members with the capability audit read those of their organization.';
 COMMENT ON COLUMN leadguard.finding.evidence IS 'Names members by key and records by id, never a value of a record.';
 COMMENT ON COLUMN leadguard.finding.suggestion IS 'SQL that solves it, for somebody with the rights.';
+COMMENT ON COLUMN leadguard.finding.concerns IS
+'The numbers of the members whom it is about, whatever their keys are now: they do not resolve it. A number of a member who is gone stays.';
 COMMENT ON COLUMN leadguard.finding.history IS 'Earlier resolutions: status, at, by, resolution.';
 
 SELECT pg_catalog.pg_extension_config_dump('leadguard.review', '');
@@ -907,20 +914,20 @@ $$;
 COMMENT ON FUNCTION leadguard.notifications(boolean, integer) IS
 'The caller''s own notifications, newest first: the unread ones, or all; most: how many at most (10,000). No rows for nobody. Anyone may call it.';
 
-CREATE FUNCTION leadguard.mark_read(ids bigint[])
+CREATE FUNCTION leadguard.mark_read(ids bigint[] DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     marked bigint;
 BEGIN
     UPDATE leadguard.notification n SET read_at = clock_timestamp()
-    WHERE n.id = ANY (ids) AND n.read_at IS NULL AND n.member_id = leadguard.current_member() AND NOT leadguard.is_analyst();
+    WHERE (ids IS NULL OR n.id = ANY (ids)) AND n.read_at IS NULL AND n.member_id = leadguard.current_member() AND NOT leadguard.is_analyst();
     GET DIAGNOSTICS marked = ROW_COUNT;
     RETURN marked;
 END
 $$;
 COMMENT ON FUNCTION leadguard.mark_read(bigint[]) IS
-'Marks notifications of the caller as read; how many were not yet. Those of others are passed over like those that do not exist. Anyone may call it.';
+'Marks notifications of the caller as read, without ids all of them; how many were not yet. Those of others are passed over like those that do not exist. Anyone may call it.';
 
 CREATE FUNCTION leadguard.notification_cleanup(older_than interval)
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -1038,13 +1045,13 @@ RETURNS TABLE (line bigint, field text, problem text, detail text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'import_check_wrapper';
 COMMENT ON FUNCTION leadguard.import_check(bigint) IS
-'Looks for what is wrong with the loaded rows and returns it: invalid, missing, not valid (lists of valid values), tag, closed (a column that the member does not write), refused (a row that he may not insert so), duplicate (of another line), exists, exists (archived), exists (disqualified). Existing rows are all of the organization, those too that the caller does not see: who they are is told only for those that he sees. Every check is audited. For whoever opened the import. Errors: 42501 no such import for the caller; 55000 it is submitted or over.';
+'Looks for what is wrong with the loaded rows and returns it: invalid, missing, not valid (lists of valid values), tag, closed (a column that the member does not write), refused (a row that he may not insert so), duplicate (of another line), exists, exists (archived), exists (disqualified). Existing rows are all of the organization, those too that the caller does not see: who they are is told only for those that he sees, and not for match keys with a column that is masked; keys with a column that is closed to him are compared by the commit only. Every check is audited. For whoever opened the import. Errors: 42501 no such import for the caller; 55000 it is submitted or over, or a statement is loading rows; 40001 others loaded rows since the snapshot of the transaction.';
 
 CREATE FUNCTION leadguard.import_submit(import bigint, justification text DEFAULT NULL)
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'import_submit_wrapper';
 COMMENT ON FUNCTION leadguard.import_submit(bigint, text) IS
-'Freezes a checked import. Where it has more good rows than the member may insert at once (switch batch_insert), no template covers it and the member has not the capability approve himself, it asks for an approval and returns its number; NULL when the import may be committed. For whoever opened it. Errors: 42501 no such import for the caller; 22023 no justification; 55000 not checked, no good row, submitted already or over.';
+'Freezes a checked import. Where it has more good rows than the member may insert at once (switch batch_insert), no template covers it and the member has not the capability approve himself, it asks for an approval and returns its number; NULL when the import may be committed. For whoever opened it. Errors: 42501 no such import for the caller; 22023 no justification; 55000 not checked, rows that were not checked, no good row, submitted already or over.';
 
 CREATE FUNCTION leadguard.import_commit(import bigint)
 RETURNS TABLE (records bigint, inserted bigint, duplicates bigint, invalid bigint, skipped bigint)
@@ -1063,7 +1070,7 @@ CREATE FUNCTION leadguard.import_cleanup(older_than interval DEFAULT '30 days')
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'import_cleanup_wrapper';
 COMMENT ON FUNCTION leadguard.import_cleanup(interval) IS
-'Cancels imports that were begun before that and are not over, with their rows; how many. For members with the capability administer or approve, in their organization, and superusers, in all (42501).';
+'Cancels imports that were begun before that and are not over, with their rows; how many. Leaves out what somebody is working on. For members with the capability administer or approve, in their organization, and superusers, in all (42501).';
 
 CREATE FUNCTION leadguard.reads_import(org_id bigint, member_id bigint, state text)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
@@ -1378,6 +1385,60 @@ COMMENT ON FUNCTION leadguard.resolve_member_function() IS 'Trigger BEFORE ROW o
 CREATE TRIGGER directory_30_resolve BEFORE INSERT OR UPDATE OF member_id ON leadguard.member_function
     FOR EACH ROW EXECUTE FUNCTION leadguard.resolve_member_function();
 
+-- Who manages members gives job functions to those who are not above him, and none to himself.
+CREATE FUNCTION leadguard.limit_member_function()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    follows boolean;
+    item bigint;
+BEGIN
+    IF leadguard.current_member() IS NULL OR leadguard.has_capability('administer') THEN
+        RETURN coalesce(new, old);
+    END IF;
+    -- A job function that was renamed or dropped, or a member who was deleted, takes this along.
+    follows := TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR (new.member_id = old.member_id AND new.org_id = old.org_id))
+        AND NOT EXISTS (SELECT FROM leadguard.job_function j JOIN leadguard.member m ON m.id = old.member_id
+                        WHERE j.org_id = old.org_id AND j.name = old.job_function);
+    FOREACH item IN ARRAY ARRAY[CASE WHEN TG_OP <> 'INSERT' THEN old.member_id END, CASE WHEN TG_OP <> 'DELETE' THEN new.member_id END] LOOP
+        IF NOT follows AND (item = leadguard.current_member() OR leadguard.outranks_me(item)) THEN
+            RAISE EXCEPTION 'the job function of oneself and of members of a higher rank is not yours to change'
+                USING ERRCODE = '42501', HINT = 'A member with the capability administer can.';
+        END IF;
+    END LOOP;
+    RETURN coalesce(new, old);
+END
+$$;
+COMMENT ON FUNCTION leadguard.limit_member_function() IS
+'Trigger BEFORE ROW of member_function: 42501 for who changes it for himself, or for a member of a higher rank, without the capability administer.';
+CREATE TRIGGER directory_20_limit BEFORE INSERT OR UPDATE OR DELETE ON leadguard.member_function
+    FOR EACH ROW EXECUTE FUNCTION leadguard.limit_member_function();
+
+CREATE FUNCTION leadguard.note_job_function()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(old) ELSE to_jsonb(new) END;
+    verb text := CASE TG_OP WHEN 'DELETE' THEN 'taken' WHEN 'INSERT' THEN 'given' ELSE 'changed' END;
+BEGIN
+    IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
+    END IF;
+    PERFORM leadguard.note_event('job_function', (item ->> 'org_id')::bigint, NULL, NULL, NULL, CASE TG_TABLE_NAME
+        WHEN 'job_function' THEN format('job function %s: role %s %s', item ->> 'name', item ->> 'role', verb)
+        ELSE format('member %s: job function %s %s',
+                    coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = (item ->> 'member_id')::bigint), 'deleted'),
+                    item ->> 'job_function', verb) END);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.note_job_function() IS
+'Trigger AFTER ROW of job_function and member_function: the audit, action job_function.';
+CREATE TRIGGER directory_80_note AFTER INSERT OR UPDATE OR DELETE ON leadguard.job_function
+    FOR EACH ROW EXECUTE FUNCTION leadguard.note_job_function();
+CREATE TRIGGER directory_80_note AFTER INSERT OR UPDATE OR DELETE ON leadguard.member_function
+    FOR EACH ROW EXECUTE FUNCTION leadguard.note_job_function();
+
 CREATE FUNCTION leadguard.forget_job_function()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1476,6 +1537,33 @@ $$;
 COMMENT ON FUNCTION leadguard.count_admins(bigint) IS
 'Internal: warns of, or refuses (23514), a third active holder of a role of rank 90 or more with the capability administer, as organization.third_admin says.';
 
+CREATE FUNCTION leadguard.follow_admins()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
+    END IF;
+    IF TG_TABLE_NAME = 'member' THEN
+        PERFORM leadguard.count_admins(new.org_id)
+        WHERE EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
+                      WHERE mr.member_id = new.id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities));
+    ELSE
+        PERFORM leadguard.count_admins(c.org_id) FROM (
+            SELECT DISTINCT m.org_id FROM leadguard.member_role mr JOIN leadguard.member m ON m.id = mr.member_id AND m.active
+            WHERE mr.role_id = new.id) c;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.follow_admins() IS
+'Trigger AFTER ROW of member and role: looks at the number of administrators when a member becomes active or comes, or a role becomes that of one (organization.third_admin: a warning, or 23514).';
+CREATE TRIGGER directory_80_admins AFTER UPDATE OF active, org_id ON leadguard.member
+    FOR EACH ROW WHEN (new.active AND (NOT old.active OR new.org_id <> old.org_id)) EXECUTE FUNCTION leadguard.follow_admins();
+CREATE TRIGGER directory_80_admins AFTER UPDATE OF rank, capabilities ON leadguard.role
+    FOR EACH ROW WHEN (new.rank >= 90 AND 'administer' = ANY (new.capabilities)
+                       AND NOT (old.rank >= 90 AND 'administer' = ANY (old.capabilities))) EXECUTE FUNCTION leadguard.follow_admins();
+
 CREATE TRIGGER directory_80_insert AFTER INSERT ON leadguard.member_role REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_roles();
 CREATE TRIGGER directory_80_delete AFTER DELETE ON leadguard.member_role REFERENCING OLD TABLE AS changed
@@ -1529,23 +1617,43 @@ $$;
 COMMENT ON FUNCTION leadguard.member_card(text) IS
 'What a member is and has: active, login, manager, job function, roles, teams, territories; done: whether there is one. About oneself; for members with the capability administer or manage_members about those of their organization; superusers. 42501, 22023.';
 
+CREATE FUNCTION leadguard.member_rights_in(member text, target regclass)
+RETURNS TABLE (target_table regclass, path text, read text, update text, archive text, share text, reassign text, "create" text, hidden text)
+LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED ROWS 5
+AS 'MODULE_PATHNAME', 'member_rights_in_wrapper';
+COMMENT ON FUNCTION leadguard.member_rights_in(text, regclass) IS
+'leadguard.member_rights for one table. Who may ask and errors: as member_rights; 22023 for a table that is not protected.';
+
 CREATE FUNCTION leadguard.rights_in_words(member text)
 RETURNS TABLE (target regclass, gives text[])
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 5 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN QUERY
-    SELECT r.target, array_agg(DISTINCT v.action || CASE WHEN v.action = 'create' THEN '' ELSE ' (' || r.path || ')' END
+    IF leadguard.may_ask_about(rights_in_words.member) IS NOT TRUE THEN
+        -- The answer to those who may not ask.
+        PERFORM leadguard.member_rights(rights_in_words.member);
+    END IF;
+    FOR target IN SELECT p.target FROM leadguard.protected p ORDER BY p.target::text LOOP
+        BEGIN
+            SELECT array_agg(DISTINCT v.action || CASE WHEN v.action = 'create' THEN '' ELSE ' (' || r.path || ')' END
                                || CASE WHEN v.value = 'yes' THEN '' ELSE ': ' || v.value END)
-    FROM leadguard.member_rights(rights_in_words.member) r
-    CROSS JOIN LATERAL (VALUES ('read', r.read), ('update', r.update), ('archive', r.archive), ('share', r.share),
-                               ('reassign', r.reassign), ('create', r.create)) v (action, value)
-    WHERE v.value IS NOT NULL AND v.value NOT IN ('no', '')
-    GROUP BY r.target;
+            INTO gives
+            FROM leadguard.member_rights_in(rights_in_words.member, target) r
+            CROSS JOIN LATERAL (VALUES ('read', r.read), ('update', r.update), ('archive', r.archive), ('share', r.share),
+                                       ('reassign', r.reassign), ('create', r.create)) v (action, value)
+            WHERE v.value IS NOT NULL AND v.value NOT IN ('no', '');
+        EXCEPTION WHEN OTHERS THEN
+            -- Somebody broke this table, which is no matter of the others.
+            gives := '{not measured}';
+        END;
+        IF gives IS NOT NULL THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION leadguard.rights_in_words(text) IS
-'What a member may do in each protected table, from leadguard.member_rights: one text for each right and path. Who may ask and errors: as member_rights.';
+'What a member may do in each protected table, from leadguard.member_rights: one text for each right and path, or "not measured" for a table whose protection is broken. Who may ask and errors: as member_rights.';
 
 CREATE FUNCTION leadguard.may_ask_about(member text)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
@@ -1610,12 +1718,12 @@ BEGIN
                 USING ERRCODE = '22023', HINT = 'Job functions and their roles are in leadguard.job_function.';
         END IF;
     END IF;
-    SELECT string_agg(quote_literal(u.key), ', ') INTO missing FROM unnest(onboard.teams) u (key)
+    SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.teams) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.team t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'there is no team %', missing USING ERRCODE = '22023';
     END IF;
-    SELECT string_agg(quote_literal(u.key), ', ') INTO missing FROM unnest(onboard.territories) u (key)
+    SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.territories) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.territory t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'there is no territory %', missing USING ERRCODE = '22023';
@@ -1674,9 +1782,10 @@ RETURNS text LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL 
 AS $$
     SELECT j.role FROM leadguard.job_function j
     WHERE j.name = role_of_function.name AND j.org_id = coalesce(leadguard.current_organization(), 1) AND NOT leadguard.is_guest()
+      AND (leadguard.current_member() IS NOT NULL OR leadguard.is_unbound())
 $$;
 COMMENT ON FUNCTION leadguard.role_of_function(text) IS
-'The standard role of a job function of one''s own organization; NULL for guests. Anyone may call it.';
+'The standard role of a job function of one''s own organization; NULL for guests and for sessions that are no member. Anyone may call it.';
 
 CREATE FUNCTION leadguard.is_guest_member(member bigint)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
@@ -1714,12 +1823,19 @@ BEGIN
         FROM leadguard.member m
         WHERE m.key = note_change_of_role.member AND (m.org_id = leadguard.current_organization() OR leadguard.is_unbound())
           AND NOT EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = from_role)
-          AND (to_role IS NULL OR EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = to_role));
+          AND (to_role IS NULL OR EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = to_role))
+          -- What this transaction has changed: the triggers of member_role have just written it down.
+          AND EXISTS (SELECT FROM leadguard.audit_log a
+                      WHERE a.transaction = pg_current_xact_id() AND a.organization = m.org_id
+                        AND (a.detail LIKE '% roles' OR a.detail = CASE a.action
+                                 WHEN 'role_given' THEN format('member %s, role %s', m.key, to_role)
+                                 WHEN 'role_taken' THEN format('member %s, role %s', m.key, from_role) END)
+                        AND a.action IN ('role_given', 'role_taken'));
     END IF;
 END
 $$;
 COMMENT ON FUNCTION leadguard.note_change_of_role(text, text, text, text) IS
-'Internal: the reason of a change of role in the audit, about a member of the own organization who has the new role and not the old one. Does nothing for those who give no roles.';
+'Internal: the reason of a change of role in the audit, about a member of the own organization who has the new role and not the old one, since this transaction. Does nothing for those who give no roles.';
 
 CREATE FUNCTION leadguard.change_roles(members text[], from_role text, to_role text, reason text)
 RETURNS TABLE (member text, result text)
@@ -1804,7 +1920,7 @@ BEGIN
     SELECT d.step, d.target, d.detail, NULL::bigint FROM leadguard.rights_differ(before, later) d;
     IF leadguard.has_capability('administer') OR leadguard.has_capability('manage_members') OR leadguard.current_member() IS NULL THEN
         RETURN QUERY
-        SELECT 'owns', o.target, 'unarchived records', o.records FROM leadguard.owned_records(change_role.member) o;
+        SELECT 'owns', o.target, CASE WHEN o.records IS NULL THEN 'not measured' ELSE 'unarchived records' END, o.records FROM leadguard.owned_records(change_role.member) o;
     END IF;
 END
 $$;
@@ -2015,6 +2131,9 @@ BEGIN
         RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023';
     ELSIF m.id = leadguard.current_member() THEN
         RAISE EXCEPTION 'offboard_cancel of yourself refused' USING ERRCODE = '42501', HINT = 'Somebody else cancels it.';
+    ELSIF leadguard.outranks_me(m.id) AND NOT leadguard.is_unbound() AND NOT leadguard.has_capability('administer') THEN
+        RAISE EXCEPTION 'offboard_cancel of a member of a higher rank than your own refused' USING ERRCODE = '42501',
+            HINT = 'A member with the capability administer can.';
     END IF;
     UPDATE leadguard.offboarding o SET state = 'cancelled', note = concat_ws(E'\n', nullif(o.note, ''), offboard_cancel.note)
     WHERE o.member_id = m.id AND o.state IN ('planned', 'leaving') RETURNING o.* INTO held;
@@ -2147,7 +2266,7 @@ DECLARE
 BEGIN
     FOR item IN
         SELECT t.tgrelid::regclass AS relation, t.tgname FROM pg_catalog.pg_trigger t
-        WHERE t.tgname IN ('directory_80_insert', 'directory_80_update', 'directory_80_delete', 'directory_80_job')
+        WHERE t.tgname IN ('directory_80_insert', 'directory_80_update', 'directory_80_delete', 'directory_80_job', 'directory_80_admins')
            OR t.tgrelid IN ('leadguard.job_function'::regclass, 'leadguard.member_function'::regclass) AND NOT t.tgisinternal
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', item.relation, item.tgname);
@@ -2162,11 +2281,24 @@ RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET s
 AS $$
 DECLARE
     most CONSTANT integer := 50;
+    many CONSTANT integer := 1000;
+    changed bigint;
     organizations bigint[];
     said text[];
 BEGIN
     -- What a restore brings was done long ago.
     IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
+    END IF;
+    -- Of a load, how many: a plan that joins few rows would be kept for many.
+    IF TG_OP = 'DELETE' THEN
+        SELECT count(*) INTO changed FROM old_rows;
+    ELSE
+        SELECT count(*) INTO changed FROM new_rows;
+    END IF;
+    IF changed > many THEN
+        PERFORM leadguard.note_event('directory', leadguard.current_organization(), NULL, NULL, NULL,
+                                     format('%s of %s rows of %s', lower(TG_OP), changed, TG_TABLE_NAME));
         RETURN NULL;
     END IF;
     CASE TG_TABLE_NAME || ' ' || TG_OP
@@ -2261,10 +2393,18 @@ CREATE FUNCTION leadguard.table_shape(target regclass)
 RETURNS TABLE (relation regclass, kind text, identity text, name text, columns smallint[], digest text, definition text)
 LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH tree AS MATERIALIZED (
-        SELECT c.oid, c.oid = $1 AS is_root, c.relname, c.relnamespace, c.relowner, c.relrowsecurity, c.relforcerowsecurity
-        FROM pg_class c
-        WHERE c.oid IN (SELECT $1::oid UNION ALL SELECT p.relid FROM pg_partition_tree($1) p)
+    -- pg_partition_tree leaves out partitions whose DETACH .. CONCURRENTLY has begun.
+    WITH RECURSIVE below AS (
+        SELECT $1::oid AS oid
+        UNION
+        SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+    ), tree AS MATERIALIZED (
+        SELECT c.oid, c.oid = $1 AS is_root, c.relname, c.relnamespace, c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.reloftype
+        FROM pg_class c JOIN below b ON b.oid = c.oid
+    ), root_column AS MATERIALIZED (
+        SELECT a.attname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid) AS "default"
+        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
     )
     SELECT t.oid::regclass, 'column', a.attnum::text, a.attname::text, ARRAY[a.attnum],
            concat_ws(' ', a.atttypid, a.atttypmod, a.attcollation, a.attidentity, a.attgenerated),
@@ -2276,18 +2416,25 @@ AS $$
     UNION ALL
     SELECT t.oid::regclass, 'not null', a.attnum::text, a.attname::text, ARRAY[a.attnum], 'NOT NULL', 'NOT NULL'
     FROM tree t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE t.is_root AND a.attnotnull
+    WHERE a.attnotnull AND (t.is_root OR NOT EXISTS (SELECT FROM root_column r WHERE r.attname = a.attname AND r.attnotnull))
     UNION ALL
     SELECT t.oid::regclass, 'default', a.attnum::text, a.attname::text, ARRAY[a.attnum], md5(d.adbin::text), pg_get_expr(d.adbin, d.adrelid)
     FROM tree t JOIN pg_attrdef d ON d.adrelid = t.oid JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.adnum
     WHERE t.is_root
+    UNION ALL
+    -- Of partitions what is not as on the root.
+    SELECT t.oid::regclass, 'default', a.attnum::text, a.attname::text, ARRAY[a.attnum], e.expression, e.expression
+    FROM tree t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN root_column r ON r.attname = a.attname
+    LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+    CROSS JOIN LATERAL (SELECT coalesce(pg_get_expr(d.adbin, d.adrelid), 'none') AS expression) e
+    WHERE NOT t.is_root AND e.expression <> coalesce(r."default", 'none')
     UNION ALL
     SELECT t.oid::regclass, 'constraint', o.conname::text, o.conname::text, coalesce(o.conkey, '{}'),
            md5(concat_ws(' ', o.contype, o.conkey, o.confrelid, o.confkey, o.confupdtype, o.confdeltype, o.confmatchtype, o.conbin, o.conexclop,
                          o.convalidated, o.condeferrable, o.condeferred)),
            pg_get_constraintdef(o.oid)
     FROM tree t JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype NOT IN ('t', 'n')
-    WHERE t.is_root
+    WHERE t.is_root OR o.coninhcount = 0
     UNION ALL
     SELECT t.oid::regclass, 'policy', p.polname::text, p.polname::text, '{}',
            md5(concat_ws(' ', p.polcmd, p.polpermissive, p.polroles, 'using', p.polqual, 'check', p.polwithcheck)),
@@ -2309,13 +2456,18 @@ AS $$
     FROM tree t CROSS JOIN LATERAL (
         SELECT CASE WHEN NOT t.relrowsecurity THEN 'off' WHEN t.relforcerowsecurity THEN 'on, forced' ELSE 'on, not forced' END AS definition) s
     UNION ALL
-    SELECT t.oid::regclass, 'owner', '', '', '{}', t.relowner::text, t.relowner::regrole::text FROM tree t WHERE t.is_root
+    SELECT t.oid::regclass, 'owner', '', '', '{}', t.relowner::text, t.relowner::regrole::text FROM tree t
     UNION ALL
     SELECT t.oid::regclass, 'table', '', '', '{}', s.definition, s.definition
     FROM tree t JOIN pg_namespace n ON n.oid = t.relnamespace CROSS JOIN LATERAL (SELECT format('%I.%I', n.nspname, t.relname) AS definition) s
-    WHERE t.is_root
     UNION ALL
-    SELECT t.oid::regclass, 'partition', '', format('%I.%I', n.nspname, t.relname), '{}', i.inhparent::text, i.inhparent::regclass::text
+    SELECT t.oid::regclass, 'of type', '', '', '{}', t.reloftype::text, format_type(t.reloftype, NULL)
+    FROM tree t WHERE t.is_root AND t.reloftype <> 0
+    UNION ALL
+    -- Postgres 13 has no inhdetachpending.
+    SELECT t.oid::regclass, 'partition', '', format('%I.%I', n.nspname, t.relname), '{}',
+           concat_ws(' ', i.inhparent, CASE WHEN to_jsonb(i) ->> 'inhdetachpending' = 'true' THEN 'pending' END),
+           concat_ws(', ', i.inhparent::regclass, CASE WHEN to_jsonb(i) ->> 'inhdetachpending' = 'true' THEN 'detach pending' END)
     FROM tree t JOIN pg_namespace n ON n.oid = t.relnamespace JOIN pg_inherits i ON i.inhrelid = t.oid
     WHERE NOT t.is_root
 $$;
@@ -2369,6 +2521,19 @@ COMMENT ON FUNCTION leadguard.forget_shape() IS 'Trigger AFTER DELETE of the reg
 CREATE TRIGGER schema_90_forget AFTER DELETE ON leadguard.protected_table FOR EACH ROW EXECUTE FUNCTION leadguard.forget_shape();
 CREATE TRIGGER schema_90_forget AFTER DELETE ON leadguard.protected_child FOR EACH ROW EXECUTE FUNCTION leadguard.forget_shape();
 
+CREATE FUNCTION leadguard.without_types(expression text)
+RETURNS text LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- First the casts, then the parentheses and quotes around single names and numbers that came with them.
+    SELECT regexp_replace(
+               regexp_replace(
+                   regexp_replace($1, '::(character varying|bit varying|double precision|time(stamp)?(\(\d+\))? with(out)? time zone|"[^"]+"|[a-z0-9_.]+)(\(\d+(, ?\d+)?\))?(\[\])*', '', 'g'),
+                   '(^|[^\w"])\((\w+|"[^"]+"|''[^'']*''|-?\d+(\.\d+)?)\)', '\1\2', 'g'),
+               '''(-?\d+(\.\d+)?)''', '\1', 'g')
+$$;
+COMMENT ON FUNCTION leadguard.without_types(text) IS
+'Internal: a default or constraint without the casts that a change of a column''s type puts into it.';
+
 CREATE FUNCTION leadguard.shape_changes(target regclass)
 RETURNS TABLE (kind text, object text, detail jsonb)
 LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -2396,20 +2561,24 @@ AS $$
                                                AND f.columns <@ (SELECT array_agg(a.columns[1]) FROM changed a WHERE a.kind = 'column' AND a.verb = 'add')
                                                AND c.columns && f.columns
                                       WHEN 'drop' THEN f.verb = 'drop' AND f.columns && c.columns
+                                      -- Whose meaning is the same; what else the command made of them is a change by itself.
                                       WHEN 'change' THEN f.verb = 'change' AND f.columns && c.columns
+                                               AND leadguard.without_types(f.was) = leadguard.without_types(f."is")
                                       ELSE false END
-                     WHEN c.kind = 'partition' THEN f.relation = c.relation AND f.kind <> 'partition' AND f.verb = c.verb
+                     WHEN c.kind = 'partition' THEN f.relation = c.relation AND f.kind <> 'partition'
+                          -- Of one whose DETACH .. CONCURRENTLY has begun Postgres keeps the bound as a constraint.
+                          AND CASE WHEN c.verb = 'change' THEN f.kind = 'constraint' AND f.verb = 'add' ELSE f.verb = c.verb END
                      ELSE false END
         GROUP BY f.number
     )
     SELECT CASE c.kind WHEN 'column' THEN CASE c.verb WHEN 'change' THEN 'change type' ELSE c.verb || ' column' END
                        WHEN 'default' THEN 'change default' WHEN 'not null' THEN 'change not null'
-                       WHEN 'row security' THEN 'row security' WHEN 'owner' THEN 'owner' WHEN 'table' THEN 'rename table'
-                       WHEN 'partition' THEN CASE c.verb WHEN 'add' THEN 'attach' WHEN 'drop' THEN 'detach' ELSE 'change' END || ' partition'
+                       WHEN 'row security' THEN 'row security' WHEN 'owner' THEN 'owner' WHEN 'table' THEN 'rename table' WHEN 'of type' THEN 'of type'
+                       WHEN 'partition' THEN CASE c.verb WHEN 'add' THEN 'attach' ELSE 'detach' END || ' partition'
                        WHEN 'trigger' THEN CASE WHEN c.verb = 'change' AND starts_with(c."is", 'disabled:') AND NOT starts_with(c.was, 'disabled:')
                                                 THEN 'disable' ELSE c.verb END || ' trigger'
                        ELSE c.verb || ' ' || c.kind END,
-           CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN '' ELSE concat_ws('.', c.relation::text, nullif(coalesce(c.old_name, c.new_name), '')) END
+           CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN '' WHEN c.kind = 'table' AND c.was IS NOT NULL THEN c.was ELSE concat_ws('.', c.relation::text, nullif(coalesce(c.old_name, c.new_name), '')) END
                || CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN coalesce(c.old_name, c.new_name) ELSE '' END,
            jsonb_strip_nulls(jsonb_build_object('was', left(c.was, 2000), 'is', left(c."is", 2000),
                'renamed_to', CASE c.verb WHEN 'rename' THEN c.new_name END,
@@ -2444,6 +2613,8 @@ BEGIN
     FROM leadguard.approval a
     WHERE a.kind = 'schema' AND a.target = root AND a.granted AND a.until > clock_timestamp()
       AND (of.organization_column IS NOT NULL OR a.org_id = of.org_id)
+      -- One for a table of notes or tags names it.
+      AND (a.detail ->> 'table') IS NOT DISTINCT FROM CASE WHEN $1 <> root THEN $2 END
       AND a.detail -> 'changes' @> jsonb_build_array(jsonb_build_object('kind', note_change.kind, 'object', note_change.object))
       AND (a.used_at IS NULL OR EXISTS (SELECT FROM leadguard.schema_change c WHERE c.approval = a.id AND c.transaction = pg_current_xact_id()))
       AND NOT EXISTS (SELECT FROM leadguard.schema_change c
@@ -2483,12 +2654,19 @@ DECLARE
     item record;
     found_changes integer := 0;
 BEGIN
-    -- Of two sessions the second finds only what the first has not seen.
-    PERFORM FROM leadguard.schema_known k WHERE k.target = $1 FOR UPDATE;
-    IF NOT FOUND THEN
+    IF NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = $1) THEN
         PERFORM leadguard.keep_shape($1, true);
         RETURN 0;
+    ELSIF NOT EXISTS (
+        SELECT FROM (SELECT s.* FROM leadguard.schema_shape s WHERE s.target = $1) o
+        FULL JOIN leadguard.table_shape($1) n USING (relation, kind, identity)
+        WHERE (o.name, o.columns, o.digest, o.definition) IS DISTINCT FROM (n.name, n.columns, n.digest, n.definition)
+    ) THEN
+        -- Locks nothing: who only looks must not let those wait who change the table.
+        RETURN 0;
     END IF;
+    -- Of two sessions the second finds only what the first has not seen.
+    PERFORM FROM leadguard.schema_known k WHERE k.target = $1 FOR UPDATE;
     FOR item IN SELECT c.* FROM leadguard.shape_changes($1) c LOOP
         PERFORM leadguard.note_change($1,
             coalesce((SELECT s.definition FROM leadguard.schema_shape s WHERE s.target = $1 AND s.relation = $1 AND s.kind = 'table'), $1::text),
@@ -2533,7 +2711,8 @@ BEGIN
         SELECT DISTINCT k.target
         FROM (SELECT d.classid, d.objid,
                      CASE d.classid
-                         WHEN 'pg_class'::regclass THEN d.objid
+                         -- The name of an index may be that of a constraint.
+                         WHEN 'pg_class'::regclass THEN coalesce((SELECT x.indrelid FROM pg_index x WHERE x.indexrelid = d.objid), d.objid)
                          WHEN 'pg_policy'::regclass THEN (SELECT o.polrelid FROM pg_policy o WHERE o.oid = d.objid)
                          WHEN 'pg_trigger'::regclass THEN (SELECT o.tgrelid FROM pg_trigger o WHERE o.oid = d.objid)
                          WHEN 'pg_constraint'::regclass THEN (SELECT o.conrelid FROM pg_constraint o WHERE o.oid = d.objid)
@@ -2541,6 +2720,9 @@ BEGIN
                          WHEN 'pg_rewrite'::regclass THEN (SELECT o.ev_class FROM pg_rewrite o WHERE o.oid = d.objid) END AS relation
               FROM pg_event_trigger_ddl_commands() d) c
         JOIN leadguard.schema_known k ON k.target = c.relation OR k.target = pg_partition_root(c.relation)
+            OR (c.classid IN ('pg_class'::regclass, 'pg_type'::regclass)
+                AND k.target IN (SELECT t.oid FROM pg_class t
+                                 WHERE t.reloftype <> 0 AND t.reloftype IN (c.objid, (SELECT y.reltype FROM pg_class y WHERE y.oid = c.objid AND y.relkind = 'c'))))
             OR (c.classid = 'pg_namespace'::regclass AND k.target IN (SELECT t.oid FROM pg_class t WHERE t.relnamespace = c.objid))
     LOOP
         IF leadguard.is_at_work() THEN
@@ -2601,7 +2783,7 @@ RETURNS text[] LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET 
 AS $$
     SELECT CASE WHEN $1
         THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,attach partition,detach partition,tag namespace,attribute,valid value}'::text[]
-        ELSE '{row security,owner,rename table,drop table}'::text[] END
+        ELSE '{row security,owner,rename table,drop table,of type}'::text[] END
 $$;
 COMMENT ON FUNCTION leadguard.schema_kinds(boolean) IS 'Internal: the kinds of changes that name an object, or those that concern the whole table.';
 
@@ -2622,7 +2804,9 @@ BEGIN
         IF object LIKE '"%"' AND length(object) > 2 THEN
             object := replace(substr(object, 2, length(object) - 2), '""', '"');
         END IF;
-        IF known IS NULL OR (object <> '') <> (known = ANY (leadguard.schema_kinds(true))) OR length(object) > 200 THEN
+        -- What concerns a whole partition names it.
+        IF known IS NULL OR (object = '' AND known = ANY (leadguard.schema_kinds(true))) OR (object <> '' AND known IN ('drop table', 'of type'))
+           OR length(object) > 200 THEN
             RAISE EXCEPTION '"%" names no change', left(part, 100)
                 USING ERRCODE = '22023',
                       HINT = format('Write a kind and what it concerns, as in ''add column score''. Kinds are %s; alone stand %s.',
@@ -2645,6 +2829,7 @@ AS $$
 DECLARE
     asking leadguard.member;
     of leadguard.protected_table;
+    child regclass := (SELECT c.target FROM leadguard.protected_child c WHERE c.target = request_schema_change.target);
     part record;
     made bigint;
 BEGIN
@@ -2655,9 +2840,9 @@ BEGIN
             USING ERRCODE = '42501', HINT = 'Members ask who may write; guests, analysts and view-only roles do not.';
     END IF;
     SELECT p.* INTO of FROM leadguard.protected_table p
-    WHERE request_schema_change.target IN (p.target, p.concealed_by)
+    WHERE coalesce((SELECT c.parent FROM leadguard.protected_child c WHERE c.target = child), request_schema_change.target) IN (p.target, p.concealed_by)
       AND (p.organization_column IS NOT NULL OR p.org_id = asking.org_id)
-      AND has_table_privilege(session_user, coalesce(p.concealed_by, p.target), 'SELECT');
+      AND has_table_privilege(session_user, coalesce(child, p.concealed_by, p.target), 'SELECT');
     IF of.target IS NULL THEN
         RAISE EXCEPTION 'there is no protected table of yours that it could be about'
             USING ERRCODE = '22023', HINT = 'leadguard.protected lists the protected tables.';
@@ -2674,14 +2859,17 @@ BEGIN
     END IF;
     INSERT INTO leadguard.approval (org_id, kind, target, justification, requested_by, until, detail)
     VALUES (asking.org_id, 'schema', of.target, rationale, asking.id, until,
-            jsonb_build_object('changes', leadguard.parse_changes(change), 'requesting_team', requesting_team, 'expected_usage', expected_usage))
+            jsonb_build_object('changes', leadguard.parse_changes(change), 'requesting_team', requesting_team, 'expected_usage', expected_usage)
+            || CASE WHEN child IS NULL THEN '{}'
+                    ELSE (SELECT jsonb_build_object('table', format('%I.%I', n.nspname, c.relname))
+                          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = child) END)
     RETURNING id INTO made;
     PERFORM leadguard.note_event('request_approval', asking.org_id, of.target, NULL, NULL, 'schema: ' || change);
     RETURN made;
 END
 $$;
 COMMENT ON FUNCTION leadguard.request_schema_change(regclass, text, text, text, text, timestamptz) IS
-'Asks for a change of a protected table; returns the number of the request, which a data owner decides with leadguard.decide_approval. change: a kind and what it concerns, several separated by commas: ''add column score'', ''add column score, add policy by_score'', ''drop table''; kinds as in leadguard.schema_change. Once granted whoever owns the table makes the change, once, until the given time. For members of the table''s organization who may write and whose login may read the table; 42501, 22023.';
+'Asks for a change of a protected table, or of a table of notes or tags; returns the number of the request, which a data owner decides with leadguard.decide_approval. change: a kind and what it concerns, several separated by commas: ''add column score'', ''add column score, add policy by_score'', ''drop table''; kinds as in leadguard.schema_change. Once granted whoever owns the table makes the change, once, until the given time. For members of the table''s organization who may write and whose login may read the table; 42501, 22023.';
 
 CREATE FUNCTION leadguard.accept_schema_change(id bigint, resolution text)
 RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -2704,6 +2892,11 @@ BEGIN
     ELSIF of.member_id = deciding.id OR of.session_role = deciding.db_role THEN
         RAISE EXCEPTION 'schema change % is your own', id
             USING ERRCODE = '42501', HINT = 'Somebody else with the capability approve accepts it.';
+    ELSIF of.session_role IS NULL AND NOT free
+          AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = of.target), 'USAGE') THEN
+        RAISE EXCEPTION 'schema change % may be your own', id
+            USING ERRCODE = '42501', DETAIL = 'Nobody knows who made it, and your login may change the table.',
+                  HINT = 'Somebody else with the capability approve accepts it.';
     ELSIF of.state <> 'violation' THEN
         RAISE EXCEPTION 'schema change % is no violation', id USING ERRCODE = '55000';
     ELSIF resolution IS NULL OR btrim(resolution) = '' OR length(resolution) > 10000 THEN
@@ -2717,7 +2910,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.accept_schema_change(bigint, text) IS
-'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, and superusers; 42501, 22023, 55000 where it is no violation.';
+'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, nor, where nobody knows who did, hold the rights of the table''s owner, and superusers; 42501, 22023, 55000 where it is no violation.';
 
 CREATE FUNCTION leadguard.check_schema(target regclass DEFAULT NULL)
 RETURNS TABLE (id bigint, target_name text, kind text, object text, detail jsonb)
@@ -2881,7 +3074,8 @@ RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'medium', format('member %s, role %s, %s', a.key, a.role, to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
-           jsonb_build_object('member', a.key, 'role', a.role, 'at', min(l.at), 'by', coalesce(min(l.member_key), min(l.session_role))),
+           jsonb_build_object('member', a.key, 'role', a.role, 'at', min(l.at), 'by', coalesce(min(l.member_key), min(l.session_role)),
+                              'concerns', jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL)),
            leadguard.review_takes_role(a.key, a.role)
     FROM leadguard.audit_log l
     JOIN leadguard.review_admins($1) a ON l.detail = format('member %s, role %s', a.key, a.role)
@@ -3247,17 +3441,18 @@ RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'high', format('transaction %s, %s of %s', w.transaction, w.action, w.target_name),
-           jsonb_build_object('table', w.target_name, 'action', w.action, 'records', w.records, 'at', w.at, 'login', w.session_role, 'member', w.member_key),
+           jsonb_build_object('table', w.target_name, 'action', w.action, 'records', w.records, 'at', w.at, 'login', w.session_role, 'member', w.member_key,
+                              'concerns', w.concerns),
            format('SELECT * FROM leadguard.audit_log WHERE transaction = %L AND target_name = %L ORDER BY id;', w.transaction::text, w.target_name)
     FROM (SELECT l.transaction, l.target, min(l.target_name) AS target_name, l.action, count(*) AS records, min(l.at) AS at,
-                 min(l.session_role) AS session_role, min(l.member_key) AS member_key
+                 min(l.session_role) AS session_role, min(l.member_key) AS member_key,
+                 jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL) AS concerns
           FROM leadguard.audit_log l
           WHERE l.at >= $2 AND l.organization = $1 AND l.record IS NOT NULL AND l.action IN ('create', 'update', 'archive', 'delete', 'reassign')
           GROUP BY l.transaction, l.target, l.action) w
     WHERE w.records >= leadguard.review_switch(w.target, 'batch_from', '10')::bigint
       AND NOT EXISTS (SELECT FROM leadguard.audit_log b WHERE b.transaction = w.transaction AND b.target = w.target AND b.action = 'batch' AND b.at >= w.at - interval '1 day')
     ORDER BY w.at DESC
-    LIMIT 200
 $$;
 COMMENT ON FUNCTION leadguard.review_unlogged_batch(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -3272,7 +3467,8 @@ AS $$
     )
     SELECT 'high', format('transaction %s, %s of %s', b.transaction, b.d ->> 'operation', b.target_name),
            jsonb_build_object('table', b.target_name, 'operation', b.d ->> 'operation', 'records', (b.d ->> 'records')::bigint, 'limit', b.most::bigint,
-                              'at', b.at, 'login', b.session_role, 'member', b.member_key),
+                              'at', b.at, 'login', b.session_role, 'member', b.member_key,
+                              'concerns', CASE WHEN b.member_id IS NOT NULL THEN jsonb_build_array(b.member_id) END),
            format('SELECT * FROM leadguard.audit_log WHERE transaction = %L AND target_name = %L ORDER BY id;', b.transaction::text, b.target_name)
     FROM (SELECT l.*, l.detail::jsonb AS d, leadguard.review_switch(l.target, 'batch_' || (l.detail::jsonb ->> 'operation'), '100') AS most
           FROM batch l) b
@@ -3280,7 +3476,6 @@ AS $$
       AND b.d ->> 'operation' IN ('insert', 'update', 'archive', 'delete', 'reassign', 'import')
       AND CASE WHEN b.most ~ '^[0-9]{1,18}$' THEN (b.d ->> 'records')::bigint > b.most::bigint ELSE false END
     ORDER BY b.at DESC
-    LIMIT 200
 $$;
 COMMENT ON FUNCTION leadguard.review_unapproved_batch(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -3291,12 +3486,13 @@ AS $$
     SELECT CASE WHEN c.kind IN ('row security', 'drop policy', 'change policy', 'disable trigger', 'drop trigger', 'drop table', 'add policy') THEN 'high' ELSE 'medium' END,
            'schema change ' || c.id,
            jsonb_strip_nulls(jsonb_build_object('table', c.target_name, 'kind', c.kind, 'object', nullif(c.object, ''), 'at', c.at, 'login', c.session_role,
-                             'member', (SELECT m.key FROM leadguard.member m WHERE m.id = c.member_id AND m.org_id = $1))),
+                             'member', (SELECT m.key FROM leadguard.member m WHERE m.id = c.member_id AND m.org_id = $1),
+                             'concerns', CASE WHEN c.member_id IS NOT NULL THEN jsonb_build_array(c.member_id) END)),
            format('SELECT leadguard.accept_schema_change(%s, ''looked at and kept'');', c.id)
     FROM leadguard.schema_change c
     WHERE coalesce(c.org_id, $1) = $1 AND c.state = 'violation'
+    -- All of them: what is not met is taken for solved.
     ORDER BY c.id DESC
-    LIMIT 500
 $$;
 COMMENT ON FUNCTION leadguard.review_unapproved_schema_change(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -3311,12 +3507,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION leadguard.review_watch_disabled(bigint, timestamptz) IS 'Internal: see review_check.';
 
+CREATE FUNCTION leadguard.review_preload()
+RETURNS text LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- With what the server preloads already.
+    SELECT format('ALTER SYSTEM SET shared_preload_libraries = %s; -- a superuser, then restart',
+                  string_agg(quote_literal(l.name), ', ' ORDER BY l.place))
+    FROM (SELECT btrim(n.name, ' "') AS name, n.place
+          FROM unnest(string_to_array(current_setting('shared_preload_libraries'), ',')) WITH ORDINALITY n (name, place)
+          WHERE btrim(n.name, ' "') NOT IN ('', 'leadguard')
+          UNION ALL SELECT 'leadguard', 1000) l
+$$;
+COMMENT ON FUNCTION leadguard.review_preload() IS 'Internal: a statement that lets the server preload the library, after those that it preloads.';
+
 CREATE FUNCTION leadguard.review_window_not_counted(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'medium', s.target::text, jsonb_build_object('batch_window', s.value),
-           '-- in postgresql.conf, then restart: shared_preload_libraries = ''leadguard'''
+           leadguard.review_preload()
     FROM leadguard.table_switch s
     JOIN leadguard.protected_table p ON p.target = s.target
     WHERE s.switch = 'batch_window' AND s.value <> '0' AND NOT leadguard.is_preloaded()
@@ -3337,7 +3546,7 @@ BEGIN
     END IF;
     IF NOT measured THEN
         RETURN QUERY SELECT 'info', 'member_activity', '{"result": "not measured", "why": "the server does not preload the library"}'::jsonb,
-                            'ALTER SYSTEM SET shared_preload_libraries = ''leadguard'';';
+                            leadguard.review_preload();
         RETURN;
     END IF;
     RETURN QUERY EXECUTE $q$
@@ -3419,6 +3628,9 @@ BEGIN
         SELECT array_agg(m.org_id) INTO asked FROM leadguard.member m WHERE m.key = review_organizations.subject AND m.org_id = ANY (asked);
         IF asked IS NULL THEN
             RAISE EXCEPTION 'there is no member %', quote_nullable(subject) USING ERRCODE = '22023';
+        ELSIF subject = (SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member()) THEN
+            RAISE EXCEPTION 'the incident is about you'
+                USING ERRCODE = '42501', HINT = 'Somebody else with the capability audit looks into it.';
         END IF;
     END IF;
     RETURN QUERY SELECT unnest(asked);
@@ -3507,13 +3719,38 @@ END
 $$;
 COMMENT ON FUNCTION leadguard.review_delegations(text) IS 'Internal: delegations that a member gave or has.';
 
+CREATE FUNCTION leadguard.review_concerns(org bigint, evidence jsonb)
+RETURNS bigint[] LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH named AS MATERIALIZED (
+        SELECT n.key #>> '{}' AS key
+        FROM jsonb_path_query($2, '$.member') n (key)
+        UNION SELECT n.key #>> '{}' FROM jsonb_path_query($2, '$.by') n (key)
+        UNION SELECT n.key #>> '{}' FROM jsonb_path_query($2, '$.login') n (key)
+        UNION SELECT n.key #>> '{}' FROM jsonb_path_query($2, '$.administrators[*]') n (key)
+        UNION SELECT n.key #>> '{}' FROM jsonb_path_query($2, '$.owners[*]') n (key)
+    )
+    SELECT coalesce(array_agg(DISTINCT c.id ORDER BY c.id), '{}')
+    FROM (SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.key IN (SELECT n.key FROM named n)
+          UNION ALL
+          SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.db_role IN (SELECT n.key FROM named n)
+          UNION ALL
+          -- Keys as they were when it happened.
+          SELECT (e.id #>> '{}')::bigint FROM jsonb_path_query($2, '$.concerns[*]') e (id)) c
+    WHERE c.id IS NOT NULL
+$$;
+COMMENT ON FUNCTION leadguard.review_concerns(bigint, jsonb) IS
+'Internal: whom a finding is about: members whom its evidence names by key or login, and those whose numbers stand in its concerns.';
+
 CREATE FUNCTION leadguard.review_note(review bigint, org bigint, finding text, lasting boolean, severity text, subject text, evidence jsonb, suggestion text)
 RETURNS void LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    INSERT INTO leadguard.finding AS f (org_id, finding, severity, subject, evidence, suggestion, first_seen, last_seen, first_review, last_review)
-    VALUES ($2, $3, $5, left($6, 500), $7, $8, clock_timestamp(), clock_timestamp(), $1, $1)
+    INSERT INTO leadguard.finding AS f (org_id, finding, severity, subject, evidence, suggestion, first_seen, last_seen, first_review, last_review, concerns)
+    VALUES ($2, $3, $5, left($6, 500), $7 - 'concerns', $8, clock_timestamp(), clock_timestamp(), $1, $1, leadguard.review_concerns($2, $7))
     ON CONFLICT ON CONSTRAINT finding_unique DO UPDATE
-    SET severity = excluded.severity, evidence = excluded.evidence, suggestion = excluded.suggestion, last_seen = excluded.last_seen, last_review = $1,
+    SET concerns = excluded.concerns || CASE WHEN f.status = 'resolved' AND $4 THEN '{}'
+                                             ELSE (SELECT coalesce(array_agg(c), '{}') FROM unnest(f.concerns) c WHERE c <> ALL (excluded.concerns)) END,
+        severity = excluded.severity, evidence = excluded.evidence, suggestion = excluded.suggestion, last_seen = excluded.last_seen, last_review = $1,
         history = f.history || CASE WHEN f.status = 'resolved' AND $4
             THEN jsonb_build_array(jsonb_build_object('status', f.status, 'at', f.resolved_at, 'resolution', f.resolution,
                                                       'by', (SELECT m.key FROM leadguard.member m WHERE m.id = f.resolved_by))) ELSE '[]' END,
@@ -3535,15 +3772,22 @@ DECLARE
 BEGIN
     FOR item IN
         SELECT p.*, CASE WHEN leadguard.review_is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
-               coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.readable,
+               coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.unread,
                (SELECT y.typcategory = 'N' FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
                 WHERE a.attrelid = p.target AND a.attname = p.owner_column AND NOT a.attisdropped) AS by_id
-        FROM jsonb_to_recordset(owners) o (target oid, without bigint, unknown bigint, readable boolean)
+        FROM jsonb_to_recordset(owners) o (target oid, without bigint, unknown bigint, unread text)
         JOIN leadguard.protected_table p ON p.target = o.target
     LOOP
-        IF NOT item.readable THEN
+        -- What cannot be read is not known better than an earlier review knew it.
+        UPDATE leadguard.finding f SET last_seen = clock_timestamp(), last_review = review
+        WHERE f.org_id = org AND f.finding = 'record_without_owner' AND f.subject = 'table ' || item.shown::text AND f.status <> 'resolved'
+          AND f.evidence ? 'without'
+          AND item.unread IS NOT NULL;
+        IF FOUND THEN
+            CONTINUE;
+        ELSIF item.unread IS NOT NULL THEN
             PERFORM leadguard.review_note(review, org, 'record_without_owner', true, 'info', 'table ' || item.shown::text,
-                '{"result": "not measured", "why": "whoever held the review may not read the table"}', NULL);
+                jsonb_build_object('result', 'not measured', 'why', item.unread), NULL);
         ELSIF item.without + item.unknown > 0 THEN
             PERFORM leadguard.review_note(review, org, 'record_without_owner', true, 'medium', 'table ' || item.shown::text,
                 jsonb_build_object('table', item.shown::text, 'without', item.without, 'unknown', item.unknown,
@@ -3556,7 +3800,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION leadguard.review_note_owners(bigint, bigint, jsonb) IS 'Internal: findings about records without an owner, as the caller counted them.';
+COMMENT ON FUNCTION leadguard.review_note_owners(bigint, bigint, jsonb) IS 'Internal: findings about records without an owner.';
 
 CREATE FUNCTION leadguard.run_review(org bigint, kind text, about text, since timestamptz, owners jsonb)
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
@@ -3566,7 +3810,6 @@ DECLARE
     question leadguard.review_check;
     item record;
     runner bigint := (SELECT m.id FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = org);
-    sees_all boolean := runner IS NULL OR leadguard.has_capability('all_records');
     start timestamptz := coalesce(since, now() - CASE kind WHEN 'monthly' THEN interval '1 month' ELSE interval '3 months' END);
     still_open integer;
     watched regclass;
@@ -3577,10 +3820,11 @@ BEGIN
     VALUES (org, kind, runner, jsonb_strip_nulls(jsonb_build_object('since', start, 'subject', about)))
     RETURNING id INTO made;
     IF kind = 'incident' THEN
-        PERFORM leadguard.review_note(made, org, 'incident', true, 'high', 'member ' || about,
+        -- One finding for each: what an earlier one saw stays as it was.
+        PERFORM leadguard.review_note(made, org, 'incident', true, 'high', format('member %s, review %s', about, made),
             jsonb_set(leadguard.review_incident(org, about, start), '{delegations,is}', leadguard.review_delegations(about)),
             format('SELECT leadguard.resolve_finding(f.id, ''resolved'', ''what was learnt'') FROM leadguard.finding f WHERE f.finding = ''incident'' AND f.subject = %L AND f.status = ''open'';',
-                   'member ' || about));
+                   format('member %s, review %s', about, made)));
     ELSE
         -- What changed while nothing watched is looked for first.
         FOR watched IN
@@ -3607,9 +3851,7 @@ BEGIN
                                                           'by', (SELECT m.key FROM leadguard.member m WHERE m.id = f.resolved_by))) ELSE '[]' END
         FROM leadguard.review_check c
         WHERE c.finding = f.finding AND c.lasting AND run_review.kind = ANY (c.kinds)
-          AND f.org_id = org AND f.status <> 'resolved' AND f.last_review <> made
-          -- Somebody who does not see all records has not looked everywhere.
-          AND (f.finding <> 'record_without_owner' OR sees_all);
+          AND f.org_id = org AND f.status <> 'resolved' AND f.last_review <> made;
     END IF;
     SELECT count(*) INTO still_open FROM leadguard.finding f WHERE f.org_id = org AND f.last_review = made AND f.status = 'open';
     UPDATE leadguard.review r SET findings = still_open WHERE r.id = made;
@@ -3688,7 +3930,7 @@ BEGIN
         RAISE EXCEPTION 'status % is unknown', quote_nullable(status) USING ERRCODE = '22023', HINT = 'It is one of open, resolved, accepted.';
     ELSIF resolution IS NULL OR btrim(resolution) = '' OR length(resolution) > 10000 THEN
         RAISE EXCEPTION 'the resolution is missing or too long' USING ERRCODE = '22023', HINT = 'Say what was done about it.';
-    ELSIF of.evidence ->> 'member' = own.key THEN
+    ELSIF own.id = ANY (of.concerns) THEN
         RAISE EXCEPTION 'finding % is about you', id USING ERRCODE = '42501', HINT = 'Somebody else with the capability audit resolves it.';
     ELSIF of.status = status THEN
         RAISE EXCEPTION 'finding % is % already', id, status USING ERRCODE = '55000';
@@ -3720,7 +3962,7 @@ RETURNS TABLE (seal bigint, "rows" bigint)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'seal_audit_wrapper';
 COMMENT ON FUNCTION leadguard.seal_audit() IS
-'Seals the audit rows of all transactions that have ended and that no seal covers, of all organizations; returns the number of the seal and how many rows it has (of the caller''s organization, for superusers all), no row when there is nothing to seal. Waits for another sealer and for nobody else, and no writer waits. To be called by a scheduler. For members with the capability audit and superusers, others 42501. 55000: a transaction is prepared since before the chain began.';
+'Seals the audit rows of all transactions that have ended and that no seal covers, of all organizations; returns the number of the seal and how many rows it has (of the caller''s organization, for superusers all), no row when there is nothing to seal. Waits for nobody, and no writer waits. To be called by a scheduler. The line in the server''s log is written when the transaction commits; it cannot be prepared. For members with the capability audit, but not over logins of mode analyst, and superusers, others 42501. 55P03: another transaction seals. 55000: a transaction is prepared since before the chain began.';
 
 CREATE FUNCTION leadguard.verify_audit(since timestamptz DEFAULT '-infinity')
 RETURNS TABLE (problem text, seal bigint, audit_id bigint, at timestamptz, detail text)
@@ -3777,22 +4019,23 @@ DECLARE
         'accept_handoff', 'accept_schema_change', 'access_requests', 'activity_reset', 'add_to_team', 'audit_retire',
         'audit_run', 'batch_log', 'change_role', 'change_roles', 'check_schema', 'checklist', 'claim',
         'close_dispute', 'count_admins', 'delegate', 'drop_assignment_rule', 'drop_batch_template',
-        'drop_handoff_step', 'end_dispute', 'findings', 'follow_roles', 'follow_teams', 'forget_job_function',
-        'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel',
-        'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows', 'import_stage',
-        'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound',
-        'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'managed_member', 'mark_read', 'may_ask_about',
-        'member_activity', 'member_card', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory',
-        'note_event', 'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work', 'notification_cleanup',
-        'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan',
-        'onboard', 'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import',
-        'refuse_handoff', 'release', 'remove_departed', 'request_access', 'request_batch', 'request_role',
-        'request_schema_change', 'resolve_finding', 'resolve_job_function', 'resolve_member_function',
-        'review_admins', 'review_contact_outside_rules', 'review_delegations', 'review_everyone_admin',
-        'review_expired_grants', 'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning',
-        'review_guest', 'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark',
-        'review_incident', 'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners',
-        'review_organizations', 'review_permission_creep', 'review_record_without_side', 'review_refuse',
+        'drop_handoff_step', 'end_dispute', 'findings', 'follow_admins', 'follow_roles', 'follow_teams',
+        'forget_job_function', 'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin',
+        'import_cancel', 'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows',
+        'import_stage', 'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded',
+        'is_unbound', 'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'limit_member_function',
+        'managed_member', 'mark_read', 'may_ask_about', 'member_activity', 'member_card', 'member_rights_in',
+        'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory', 'note_event', 'note_job_function',
+        'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work', 'notification_cleanup', 'notifications',
+        'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan', 'onboard',
+        'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import', 'refuse_handoff',
+        'release', 'remove_departed', 'request_access', 'request_batch', 'request_role', 'request_schema_change',
+        'resolve_finding', 'resolve_job_function', 'resolve_member_function', 'review_admins', 'review_concerns',
+        'review_contact_outside_rules', 'review_delegations', 'review_everyone_admin', 'review_expired_grants',
+        'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
+        'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
+        'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners', 'review_organizations',
+        'review_permission_creep', 'review_preload', 'review_record_without_side', 'review_refuse',
         'review_review_overdue', 'review_rights_beyond_role', 'review_roles_deviate', 'review_switch',
         'review_takes_role', 'review_team_owner_manages_nobody', 'review_team_owners', 'review_too_many_admins',
         'review_unapproved_batch', 'review_unapproved_schema_change', 'review_unlogged_batch', 'review_unused_role',
@@ -3800,7 +4043,7 @@ DECLARE
         'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit',
         'set_assignment_rule', 'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes',
         'table_shape', 'tell', 'undelegate', 'verify_audit', 'watch_attributes', 'watch_schema', 'watch_schema_drop',
-        'watch_vocabulary', 'worked_on']::text[];
+        'watch_vocabulary', 'without_types', 'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN
@@ -3941,7 +4184,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON leadguard.job_function, leadguard.member
 GRANT SELECT ON leadguard.offboarding, leadguard.guest_review, leadguard.delegation TO PUBLIC;
 GRANT SELECT (third_admin), UPDATE (third_admin) ON leadguard.organization TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    leadguard.job_deviations(), leadguard.member_card(text), leadguard.rights_in_words(text), leadguard.may_ask_about(text),
+    leadguard.job_deviations(), leadguard.member_card(text), leadguard.rights_in_words(text), leadguard.member_rights_in(text, regclass), leadguard.may_ask_about(text),
     leadguard.checklist(text), leadguard.onboard(text, text, text, text, text, text[], text[], text, boolean),
     leadguard.role_of_function(text), leadguard.is_guest_member(bigint), leadguard.note_onboarding(bigint),
     leadguard.note_change_of_role(text, text, text, text), leadguard.change_roles(text[], text, text, text),

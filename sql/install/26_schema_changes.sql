@@ -28,7 +28,7 @@ COMMENT ON TABLE leadguard.schema_change IS
 'The changelog of protected tables. approved: an approval of kind schema covered the change; violation: none did; accepted: a violation that a data owner accepted afterwards. Members with the capability audit read that of their organization, the owner of a table what concerns it.';
 COMMENT ON COLUMN leadguard.schema_change.org_id IS 'NULL for a table that several organizations share.';
 COMMENT ON COLUMN leadguard.schema_change.kind IS
-'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; row security, owner, rename table, drop table, attach partition, detach partition; tag namespace, attribute, valid value.';
+'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value.';
 COMMENT ON COLUMN leadguard.schema_change.object IS 'The column, constraint, policy, trigger, partition, namespace or value; empty for what concerns the whole table.';
 COMMENT ON COLUMN leadguard.schema_change.detail IS 'How it was and is by definition; also: what the same command changed with it. unnoticed: event triggers were off when it happened.';
 COMMENT ON COLUMN leadguard.schema_change.session_role IS 'The login; NULL for a change that was only found later.';
@@ -53,7 +53,7 @@ CREATE TABLE leadguard.schema_shape (
 );
 CREATE INDEX schema_shape_relation_idx ON leadguard.schema_shape (relation);
 COMMENT ON TABLE leadguard.schema_shape IS
-'What a protected table and its partitions consist of, by the catalogs: columns, defaults, constraints, policies, triggers, rules, row security, owner, name, partitions.';
+'What a protected table and its partitions consist of, by the catalogs: columns, defaults, constraints, policies, triggers, rules, row security, owner, name, the type that it is of, partitions; of those what is not as on the table.';
 COMMENT ON COLUMN leadguard.schema_shape.digest IS
 'Of what Postgres stores, which a rename elsewhere does not change. An item has changed where both digest and definition differ.';
 

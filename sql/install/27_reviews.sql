@@ -75,6 +75,7 @@ CREATE TABLE leadguard.finding (
     resolved_by bigint CONSTRAINT finding_resolver_exists REFERENCES leadguard.member ON DELETE SET NULL DEFERRABLE,
     resolved_at timestamptz,
     history     jsonb NOT NULL DEFAULT '[]',
+    concerns    bigint[] NOT NULL DEFAULT '{}',
     CONSTRAINT finding_unique UNIQUE (org_id, finding, subject),
     CONSTRAINT finding_resolution CHECK ((status = 'open') = (resolution IS NULL) AND (status = 'open') = (resolved_at IS NULL))
 );
@@ -83,6 +84,8 @@ COMMENT ON TABLE leadguard.finding IS
 'What reviews found. A finding stays open until somebody resolves or accepts it, or a later review of a kind that asks the same finds that it is over; one that comes back is open again. Members with the capability audit read those of their organization.';
 COMMENT ON COLUMN leadguard.finding.evidence IS 'Names members by key and records by id, never a value of a record.';
 COMMENT ON COLUMN leadguard.finding.suggestion IS 'SQL that solves it, for somebody with the rights.';
+COMMENT ON COLUMN leadguard.finding.concerns IS
+'The numbers of the members whom it is about, whatever their keys are now: they do not resolve it. A number of a member who is gone stays.';
 COMMENT ON COLUMN leadguard.finding.history IS 'Earlier resolutions: status, at, by, resolution.';
 
 SELECT pg_catalog.pg_extension_config_dump('leadguard.review', '');

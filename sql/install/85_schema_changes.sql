@@ -16,10 +16,18 @@ CREATE FUNCTION leadguard.table_shape(target regclass)
 RETURNS TABLE (relation regclass, kind text, identity text, name text, columns smallint[], digest text, definition text)
 LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH tree AS MATERIALIZED (
-        SELECT c.oid, c.oid = $1 AS is_root, c.relname, c.relnamespace, c.relowner, c.relrowsecurity, c.relforcerowsecurity
-        FROM pg_class c
-        WHERE c.oid IN (SELECT $1::oid UNION ALL SELECT p.relid FROM pg_partition_tree($1) p)
+    -- pg_partition_tree leaves out partitions whose DETACH .. CONCURRENTLY has begun.
+    WITH RECURSIVE below AS (
+        SELECT $1::oid AS oid
+        UNION
+        SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+    ), tree AS MATERIALIZED (
+        SELECT c.oid, c.oid = $1 AS is_root, c.relname, c.relnamespace, c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.reloftype
+        FROM pg_class c JOIN below b ON b.oid = c.oid
+    ), root_column AS MATERIALIZED (
+        SELECT a.attname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid) AS "default"
+        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
     )
     SELECT t.oid::regclass, 'column', a.attnum::text, a.attname::text, ARRAY[a.attnum],
            concat_ws(' ', a.atttypid, a.atttypmod, a.attcollation, a.attidentity, a.attgenerated),
@@ -31,18 +39,25 @@ AS $$
     UNION ALL
     SELECT t.oid::regclass, 'not null', a.attnum::text, a.attname::text, ARRAY[a.attnum], 'NOT NULL', 'NOT NULL'
     FROM tree t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE t.is_root AND a.attnotnull
+    WHERE a.attnotnull AND (t.is_root OR NOT EXISTS (SELECT FROM root_column r WHERE r.attname = a.attname AND r.attnotnull))
     UNION ALL
     SELECT t.oid::regclass, 'default', a.attnum::text, a.attname::text, ARRAY[a.attnum], md5(d.adbin::text), pg_get_expr(d.adbin, d.adrelid)
     FROM tree t JOIN pg_attrdef d ON d.adrelid = t.oid JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.adnum
     WHERE t.is_root
+    UNION ALL
+    -- Of partitions what is not as on the root.
+    SELECT t.oid::regclass, 'default', a.attnum::text, a.attname::text, ARRAY[a.attnum], e.expression, e.expression
+    FROM tree t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN root_column r ON r.attname = a.attname
+    LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+    CROSS JOIN LATERAL (SELECT coalesce(pg_get_expr(d.adbin, d.adrelid), 'none') AS expression) e
+    WHERE NOT t.is_root AND e.expression <> coalesce(r."default", 'none')
     UNION ALL
     SELECT t.oid::regclass, 'constraint', o.conname::text, o.conname::text, coalesce(o.conkey, '{}'),
            md5(concat_ws(' ', o.contype, o.conkey, o.confrelid, o.confkey, o.confupdtype, o.confdeltype, o.confmatchtype, o.conbin, o.conexclop,
                          o.convalidated, o.condeferrable, o.condeferred)),
            pg_get_constraintdef(o.oid)
     FROM tree t JOIN pg_constraint o ON o.conrelid = t.oid AND o.contype NOT IN ('t', 'n')
-    WHERE t.is_root
+    WHERE t.is_root OR o.coninhcount = 0
     UNION ALL
     SELECT t.oid::regclass, 'policy', p.polname::text, p.polname::text, '{}',
            md5(concat_ws(' ', p.polcmd, p.polpermissive, p.polroles, 'using', p.polqual, 'check', p.polwithcheck)),
@@ -64,13 +79,18 @@ AS $$
     FROM tree t CROSS JOIN LATERAL (
         SELECT CASE WHEN NOT t.relrowsecurity THEN 'off' WHEN t.relforcerowsecurity THEN 'on, forced' ELSE 'on, not forced' END AS definition) s
     UNION ALL
-    SELECT t.oid::regclass, 'owner', '', '', '{}', t.relowner::text, t.relowner::regrole::text FROM tree t WHERE t.is_root
+    SELECT t.oid::regclass, 'owner', '', '', '{}', t.relowner::text, t.relowner::regrole::text FROM tree t
     UNION ALL
     SELECT t.oid::regclass, 'table', '', '', '{}', s.definition, s.definition
     FROM tree t JOIN pg_namespace n ON n.oid = t.relnamespace CROSS JOIN LATERAL (SELECT format('%I.%I', n.nspname, t.relname) AS definition) s
-    WHERE t.is_root
     UNION ALL
-    SELECT t.oid::regclass, 'partition', '', format('%I.%I', n.nspname, t.relname), '{}', i.inhparent::text, i.inhparent::regclass::text
+    SELECT t.oid::regclass, 'of type', '', '', '{}', t.reloftype::text, format_type(t.reloftype, NULL)
+    FROM tree t WHERE t.is_root AND t.reloftype <> 0
+    UNION ALL
+    -- Postgres 13 has no inhdetachpending.
+    SELECT t.oid::regclass, 'partition', '', format('%I.%I', n.nspname, t.relname), '{}',
+           concat_ws(' ', i.inhparent, CASE WHEN to_jsonb(i) ->> 'inhdetachpending' = 'true' THEN 'pending' END),
+           concat_ws(', ', i.inhparent::regclass, CASE WHEN to_jsonb(i) ->> 'inhdetachpending' = 'true' THEN 'detach pending' END)
     FROM tree t JOIN pg_namespace n ON n.oid = t.relnamespace JOIN pg_inherits i ON i.inhrelid = t.oid
     WHERE NOT t.is_root
 $$;
@@ -124,6 +144,19 @@ COMMENT ON FUNCTION leadguard.forget_shape() IS 'Trigger AFTER DELETE of the reg
 CREATE TRIGGER schema_90_forget AFTER DELETE ON leadguard.protected_table FOR EACH ROW EXECUTE FUNCTION leadguard.forget_shape();
 CREATE TRIGGER schema_90_forget AFTER DELETE ON leadguard.protected_child FOR EACH ROW EXECUTE FUNCTION leadguard.forget_shape();
 
+CREATE FUNCTION leadguard.without_types(expression text)
+RETURNS text LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- First the casts, then the parentheses and quotes around single names and numbers that came with them.
+    SELECT regexp_replace(
+               regexp_replace(
+                   regexp_replace($1, '::(character varying|bit varying|double precision|time(stamp)?(\(\d+\))? with(out)? time zone|"[^"]+"|[a-z0-9_.]+)(\(\d+(, ?\d+)?\))?(\[\])*', '', 'g'),
+                   '(^|[^\w"])\((\w+|"[^"]+"|''[^'']*''|-?\d+(\.\d+)?)\)', '\1\2', 'g'),
+               '''(-?\d+(\.\d+)?)''', '\1', 'g')
+$$;
+COMMENT ON FUNCTION leadguard.without_types(text) IS
+'Internal: a default or constraint without the casts that a change of a column''s type puts into it.';
+
 CREATE FUNCTION leadguard.shape_changes(target regclass)
 RETURNS TABLE (kind text, object text, detail jsonb)
 LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -151,20 +184,24 @@ AS $$
                                                AND f.columns <@ (SELECT array_agg(a.columns[1]) FROM changed a WHERE a.kind = 'column' AND a.verb = 'add')
                                                AND c.columns && f.columns
                                       WHEN 'drop' THEN f.verb = 'drop' AND f.columns && c.columns
+                                      -- Whose meaning is the same; what else the command made of them is a change by itself.
                                       WHEN 'change' THEN f.verb = 'change' AND f.columns && c.columns
+                                               AND leadguard.without_types(f.was) = leadguard.without_types(f."is")
                                       ELSE false END
-                     WHEN c.kind = 'partition' THEN f.relation = c.relation AND f.kind <> 'partition' AND f.verb = c.verb
+                     WHEN c.kind = 'partition' THEN f.relation = c.relation AND f.kind <> 'partition'
+                          -- Of one whose DETACH .. CONCURRENTLY has begun Postgres keeps the bound as a constraint.
+                          AND CASE WHEN c.verb = 'change' THEN f.kind = 'constraint' AND f.verb = 'add' ELSE f.verb = c.verb END
                      ELSE false END
         GROUP BY f.number
     )
     SELECT CASE c.kind WHEN 'column' THEN CASE c.verb WHEN 'change' THEN 'change type' ELSE c.verb || ' column' END
                        WHEN 'default' THEN 'change default' WHEN 'not null' THEN 'change not null'
-                       WHEN 'row security' THEN 'row security' WHEN 'owner' THEN 'owner' WHEN 'table' THEN 'rename table'
-                       WHEN 'partition' THEN CASE c.verb WHEN 'add' THEN 'attach' WHEN 'drop' THEN 'detach' ELSE 'change' END || ' partition'
+                       WHEN 'row security' THEN 'row security' WHEN 'owner' THEN 'owner' WHEN 'table' THEN 'rename table' WHEN 'of type' THEN 'of type'
+                       WHEN 'partition' THEN CASE c.verb WHEN 'add' THEN 'attach' ELSE 'detach' END || ' partition'
                        WHEN 'trigger' THEN CASE WHEN c.verb = 'change' AND starts_with(c."is", 'disabled:') AND NOT starts_with(c.was, 'disabled:')
                                                 THEN 'disable' ELSE c.verb END || ' trigger'
                        ELSE c.verb || ' ' || c.kind END,
-           CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN '' ELSE concat_ws('.', c.relation::text, nullif(coalesce(c.old_name, c.new_name), '')) END
+           CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN '' WHEN c.kind = 'table' AND c.was IS NOT NULL THEN c.was ELSE concat_ws('.', c.relation::text, nullif(coalesce(c.old_name, c.new_name), '')) END
                || CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN coalesce(c.old_name, c.new_name) ELSE '' END,
            jsonb_strip_nulls(jsonb_build_object('was', left(c.was, 2000), 'is', left(c."is", 2000),
                'renamed_to', CASE c.verb WHEN 'rename' THEN c.new_name END,
@@ -199,6 +236,8 @@ BEGIN
     FROM leadguard.approval a
     WHERE a.kind = 'schema' AND a.target = root AND a.granted AND a.until > clock_timestamp()
       AND (of.organization_column IS NOT NULL OR a.org_id = of.org_id)
+      -- One for a table of notes or tags names it.
+      AND (a.detail ->> 'table') IS NOT DISTINCT FROM CASE WHEN $1 <> root THEN $2 END
       AND a.detail -> 'changes' @> jsonb_build_array(jsonb_build_object('kind', note_change.kind, 'object', note_change.object))
       AND (a.used_at IS NULL OR EXISTS (SELECT FROM leadguard.schema_change c WHERE c.approval = a.id AND c.transaction = pg_current_xact_id()))
       AND NOT EXISTS (SELECT FROM leadguard.schema_change c
@@ -238,12 +277,19 @@ DECLARE
     item record;
     found_changes integer := 0;
 BEGIN
-    -- Of two sessions the second finds only what the first has not seen.
-    PERFORM FROM leadguard.schema_known k WHERE k.target = $1 FOR UPDATE;
-    IF NOT FOUND THEN
+    IF NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = $1) THEN
         PERFORM leadguard.keep_shape($1, true);
         RETURN 0;
+    ELSIF NOT EXISTS (
+        SELECT FROM (SELECT s.* FROM leadguard.schema_shape s WHERE s.target = $1) o
+        FULL JOIN leadguard.table_shape($1) n USING (relation, kind, identity)
+        WHERE (o.name, o.columns, o.digest, o.definition) IS DISTINCT FROM (n.name, n.columns, n.digest, n.definition)
+    ) THEN
+        -- Locks nothing: who only looks must not let those wait who change the table.
+        RETURN 0;
     END IF;
+    -- Of two sessions the second finds only what the first has not seen.
+    PERFORM FROM leadguard.schema_known k WHERE k.target = $1 FOR UPDATE;
     FOR item IN SELECT c.* FROM leadguard.shape_changes($1) c LOOP
         PERFORM leadguard.note_change($1,
             coalesce((SELECT s.definition FROM leadguard.schema_shape s WHERE s.target = $1 AND s.relation = $1 AND s.kind = 'table'), $1::text),
@@ -288,7 +334,8 @@ BEGIN
         SELECT DISTINCT k.target
         FROM (SELECT d.classid, d.objid,
                      CASE d.classid
-                         WHEN 'pg_class'::regclass THEN d.objid
+                         -- The name of an index may be that of a constraint.
+                         WHEN 'pg_class'::regclass THEN coalesce((SELECT x.indrelid FROM pg_index x WHERE x.indexrelid = d.objid), d.objid)
                          WHEN 'pg_policy'::regclass THEN (SELECT o.polrelid FROM pg_policy o WHERE o.oid = d.objid)
                          WHEN 'pg_trigger'::regclass THEN (SELECT o.tgrelid FROM pg_trigger o WHERE o.oid = d.objid)
                          WHEN 'pg_constraint'::regclass THEN (SELECT o.conrelid FROM pg_constraint o WHERE o.oid = d.objid)
@@ -296,6 +343,9 @@ BEGIN
                          WHEN 'pg_rewrite'::regclass THEN (SELECT o.ev_class FROM pg_rewrite o WHERE o.oid = d.objid) END AS relation
               FROM pg_event_trigger_ddl_commands() d) c
         JOIN leadguard.schema_known k ON k.target = c.relation OR k.target = pg_partition_root(c.relation)
+            OR (c.classid IN ('pg_class'::regclass, 'pg_type'::regclass)
+                AND k.target IN (SELECT t.oid FROM pg_class t
+                                 WHERE t.reloftype <> 0 AND t.reloftype IN (c.objid, (SELECT y.reltype FROM pg_class y WHERE y.oid = c.objid AND y.relkind = 'c'))))
             OR (c.classid = 'pg_namespace'::regclass AND k.target IN (SELECT t.oid FROM pg_class t WHERE t.relnamespace = c.objid))
     LOOP
         IF leadguard.is_at_work() THEN

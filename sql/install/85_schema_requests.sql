@@ -6,7 +6,7 @@ RETURNS text[] LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET 
 AS $$
     SELECT CASE WHEN $1
         THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,attach partition,detach partition,tag namespace,attribute,valid value}'::text[]
-        ELSE '{row security,owner,rename table,drop table}'::text[] END
+        ELSE '{row security,owner,rename table,drop table,of type}'::text[] END
 $$;
 COMMENT ON FUNCTION leadguard.schema_kinds(boolean) IS 'Internal: the kinds of changes that name an object, or those that concern the whole table.';
 
@@ -27,7 +27,9 @@ BEGIN
         IF object LIKE '"%"' AND length(object) > 2 THEN
             object := replace(substr(object, 2, length(object) - 2), '""', '"');
         END IF;
-        IF known IS NULL OR (object <> '') <> (known = ANY (leadguard.schema_kinds(true))) OR length(object) > 200 THEN
+        -- What concerns a whole partition names it.
+        IF known IS NULL OR (object = '' AND known = ANY (leadguard.schema_kinds(true))) OR (object <> '' AND known IN ('drop table', 'of type'))
+           OR length(object) > 200 THEN
             RAISE EXCEPTION '"%" names no change', left(part, 100)
                 USING ERRCODE = '22023',
                       HINT = format('Write a kind and what it concerns, as in ''add column score''. Kinds are %s; alone stand %s.',
@@ -50,6 +52,7 @@ AS $$
 DECLARE
     asking leadguard.member;
     of leadguard.protected_table;
+    child regclass := (SELECT c.target FROM leadguard.protected_child c WHERE c.target = request_schema_change.target);
     part record;
     made bigint;
 BEGIN
@@ -60,9 +63,9 @@ BEGIN
             USING ERRCODE = '42501', HINT = 'Members ask who may write; guests, analysts and view-only roles do not.';
     END IF;
     SELECT p.* INTO of FROM leadguard.protected_table p
-    WHERE request_schema_change.target IN (p.target, p.concealed_by)
+    WHERE coalesce((SELECT c.parent FROM leadguard.protected_child c WHERE c.target = child), request_schema_change.target) IN (p.target, p.concealed_by)
       AND (p.organization_column IS NOT NULL OR p.org_id = asking.org_id)
-      AND has_table_privilege(session_user, coalesce(p.concealed_by, p.target), 'SELECT');
+      AND has_table_privilege(session_user, coalesce(child, p.concealed_by, p.target), 'SELECT');
     IF of.target IS NULL THEN
         RAISE EXCEPTION 'there is no protected table of yours that it could be about'
             USING ERRCODE = '22023', HINT = 'leadguard.protected lists the protected tables.';
@@ -79,14 +82,17 @@ BEGIN
     END IF;
     INSERT INTO leadguard.approval (org_id, kind, target, justification, requested_by, until, detail)
     VALUES (asking.org_id, 'schema', of.target, rationale, asking.id, until,
-            jsonb_build_object('changes', leadguard.parse_changes(change), 'requesting_team', requesting_team, 'expected_usage', expected_usage))
+            jsonb_build_object('changes', leadguard.parse_changes(change), 'requesting_team', requesting_team, 'expected_usage', expected_usage)
+            || CASE WHEN child IS NULL THEN '{}'
+                    ELSE (SELECT jsonb_build_object('table', format('%I.%I', n.nspname, c.relname))
+                          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = child) END)
     RETURNING id INTO made;
     PERFORM leadguard.note_event('request_approval', asking.org_id, of.target, NULL, NULL, 'schema: ' || change);
     RETURN made;
 END
 $$;
 COMMENT ON FUNCTION leadguard.request_schema_change(regclass, text, text, text, text, timestamptz) IS
-'Asks for a change of a protected table; returns the number of the request, which a data owner decides with leadguard.decide_approval. change: a kind and what it concerns, several separated by commas: ''add column score'', ''add column score, add policy by_score'', ''drop table''; kinds as in leadguard.schema_change. Once granted whoever owns the table makes the change, once, until the given time. For members of the table''s organization who may write and whose login may read the table; 42501, 22023.';
+'Asks for a change of a protected table, or of a table of notes or tags; returns the number of the request, which a data owner decides with leadguard.decide_approval. change: a kind and what it concerns, several separated by commas: ''add column score'', ''add column score, add policy by_score'', ''drop table''; kinds as in leadguard.schema_change. Once granted whoever owns the table makes the change, once, until the given time. For members of the table''s organization who may write and whose login may read the table; 42501, 22023.';
 
 CREATE FUNCTION leadguard.accept_schema_change(id bigint, resolution text)
 RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -109,6 +115,11 @@ BEGIN
     ELSIF of.member_id = deciding.id OR of.session_role = deciding.db_role THEN
         RAISE EXCEPTION 'schema change % is your own', id
             USING ERRCODE = '42501', HINT = 'Somebody else with the capability approve accepts it.';
+    ELSIF of.session_role IS NULL AND NOT free
+          AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = of.target), 'USAGE') THEN
+        RAISE EXCEPTION 'schema change % may be your own', id
+            USING ERRCODE = '42501', DETAIL = 'Nobody knows who made it, and your login may change the table.',
+                  HINT = 'Somebody else with the capability approve accepts it.';
     ELSIF of.state <> 'violation' THEN
         RAISE EXCEPTION 'schema change % is no violation', id USING ERRCODE = '55000';
     ELSIF resolution IS NULL OR btrim(resolution) = '' OR length(resolution) > 10000 THEN
@@ -122,7 +133,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.accept_schema_change(bigint, text) IS
-'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, and superusers; 42501, 22023, 55000 where it is no violation.';
+'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, nor, where nobody knows who did, hold the rights of the table''s owner, and superusers; 42501, 22023, 55000 where it is no violation.';
 
 CREATE FUNCTION leadguard.check_schema(target regclass DEFAULT NULL)
 RETURNS TABLE (id bigint, target_name text, kind text, object text, detail jsonb)

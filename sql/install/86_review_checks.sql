@@ -57,7 +57,8 @@ RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'medium', format('member %s, role %s, %s', a.key, a.role, to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
-           jsonb_build_object('member', a.key, 'role', a.role, 'at', min(l.at), 'by', coalesce(min(l.member_key), min(l.session_role))),
+           jsonb_build_object('member', a.key, 'role', a.role, 'at', min(l.at), 'by', coalesce(min(l.member_key), min(l.session_role)),
+                              'concerns', jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL)),
            leadguard.review_takes_role(a.key, a.role)
     FROM leadguard.audit_log l
     JOIN leadguard.review_admins($1) a ON l.detail = format('member %s, role %s', a.key, a.role)

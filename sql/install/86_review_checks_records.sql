@@ -186,17 +186,18 @@ RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'high', format('transaction %s, %s of %s', w.transaction, w.action, w.target_name),
-           jsonb_build_object('table', w.target_name, 'action', w.action, 'records', w.records, 'at', w.at, 'login', w.session_role, 'member', w.member_key),
+           jsonb_build_object('table', w.target_name, 'action', w.action, 'records', w.records, 'at', w.at, 'login', w.session_role, 'member', w.member_key,
+                              'concerns', w.concerns),
            format('SELECT * FROM leadguard.audit_log WHERE transaction = %L AND target_name = %L ORDER BY id;', w.transaction::text, w.target_name)
     FROM (SELECT l.transaction, l.target, min(l.target_name) AS target_name, l.action, count(*) AS records, min(l.at) AS at,
-                 min(l.session_role) AS session_role, min(l.member_key) AS member_key
+                 min(l.session_role) AS session_role, min(l.member_key) AS member_key,
+                 jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL) AS concerns
           FROM leadguard.audit_log l
           WHERE l.at >= $2 AND l.organization = $1 AND l.record IS NOT NULL AND l.action IN ('create', 'update', 'archive', 'delete', 'reassign')
           GROUP BY l.transaction, l.target, l.action) w
     WHERE w.records >= leadguard.review_switch(w.target, 'batch_from', '10')::bigint
       AND NOT EXISTS (SELECT FROM leadguard.audit_log b WHERE b.transaction = w.transaction AND b.target = w.target AND b.action = 'batch' AND b.at >= w.at - interval '1 day')
     ORDER BY w.at DESC
-    LIMIT 200
 $$;
 COMMENT ON FUNCTION leadguard.review_unlogged_batch(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -211,7 +212,8 @@ AS $$
     )
     SELECT 'high', format('transaction %s, %s of %s', b.transaction, b.d ->> 'operation', b.target_name),
            jsonb_build_object('table', b.target_name, 'operation', b.d ->> 'operation', 'records', (b.d ->> 'records')::bigint, 'limit', b.most::bigint,
-                              'at', b.at, 'login', b.session_role, 'member', b.member_key),
+                              'at', b.at, 'login', b.session_role, 'member', b.member_key,
+                              'concerns', CASE WHEN b.member_id IS NOT NULL THEN jsonb_build_array(b.member_id) END),
            format('SELECT * FROM leadguard.audit_log WHERE transaction = %L AND target_name = %L ORDER BY id;', b.transaction::text, b.target_name)
     FROM (SELECT l.*, l.detail::jsonb AS d, leadguard.review_switch(l.target, 'batch_' || (l.detail::jsonb ->> 'operation'), '100') AS most
           FROM batch l) b
@@ -219,7 +221,6 @@ AS $$
       AND b.d ->> 'operation' IN ('insert', 'update', 'archive', 'delete', 'reassign', 'import')
       AND CASE WHEN b.most ~ '^[0-9]{1,18}$' THEN (b.d ->> 'records')::bigint > b.most::bigint ELSE false END
     ORDER BY b.at DESC
-    LIMIT 200
 $$;
 COMMENT ON FUNCTION leadguard.review_unapproved_batch(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -230,12 +231,13 @@ AS $$
     SELECT CASE WHEN c.kind IN ('row security', 'drop policy', 'change policy', 'disable trigger', 'drop trigger', 'drop table', 'add policy') THEN 'high' ELSE 'medium' END,
            'schema change ' || c.id,
            jsonb_strip_nulls(jsonb_build_object('table', c.target_name, 'kind', c.kind, 'object', nullif(c.object, ''), 'at', c.at, 'login', c.session_role,
-                             'member', (SELECT m.key FROM leadguard.member m WHERE m.id = c.member_id AND m.org_id = $1))),
+                             'member', (SELECT m.key FROM leadguard.member m WHERE m.id = c.member_id AND m.org_id = $1),
+                             'concerns', CASE WHEN c.member_id IS NOT NULL THEN jsonb_build_array(c.member_id) END)),
            format('SELECT leadguard.accept_schema_change(%s, ''looked at and kept'');', c.id)
     FROM leadguard.schema_change c
     WHERE coalesce(c.org_id, $1) = $1 AND c.state = 'violation'
+    -- All of them: what is not met is taken for solved.
     ORDER BY c.id DESC
-    LIMIT 500
 $$;
 COMMENT ON FUNCTION leadguard.review_unapproved_schema_change(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -250,12 +252,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION leadguard.review_watch_disabled(bigint, timestamptz) IS 'Internal: see review_check.';
 
+CREATE FUNCTION leadguard.review_preload()
+RETURNS text LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- With what the server preloads already.
+    SELECT format('ALTER SYSTEM SET shared_preload_libraries = %s; -- a superuser, then restart',
+                  string_agg(quote_literal(l.name), ', ' ORDER BY l.place))
+    FROM (SELECT btrim(n.name, ' "') AS name, n.place
+          FROM unnest(string_to_array(current_setting('shared_preload_libraries'), ',')) WITH ORDINALITY n (name, place)
+          WHERE btrim(n.name, ' "') NOT IN ('', 'leadguard')
+          UNION ALL SELECT 'leadguard', 1000) l
+$$;
+COMMENT ON FUNCTION leadguard.review_preload() IS 'Internal: a statement that lets the server preload the library, after those that it preloads.';
+
 CREATE FUNCTION leadguard.review_window_not_counted(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'medium', s.target::text, jsonb_build_object('batch_window', s.value),
-           '-- in postgresql.conf, then restart: shared_preload_libraries = ''leadguard'''
+           leadguard.review_preload()
     FROM leadguard.table_switch s
     JOIN leadguard.protected_table p ON p.target = s.target
     WHERE s.switch = 'batch_window' AND s.value <> '0' AND NOT leadguard.is_preloaded()
@@ -276,7 +291,7 @@ BEGIN
     END IF;
     IF NOT measured THEN
         RETURN QUERY SELECT 'info', 'member_activity', '{"result": "not measured", "why": "the server does not preload the library"}'::jsonb,
-                            'ALTER SYSTEM SET shared_preload_libraries = ''leadguard'';';
+                            leadguard.review_preload();
         RETURN;
     END IF;
     RETURN QUERY EXECUTE $q$

@@ -50,6 +50,9 @@ BEGIN
         SELECT array_agg(m.org_id) INTO asked FROM leadguard.member m WHERE m.key = review_organizations.subject AND m.org_id = ANY (asked);
         IF asked IS NULL THEN
             RAISE EXCEPTION 'there is no member %', quote_nullable(subject) USING ERRCODE = '22023';
+        ELSIF subject = (SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member()) THEN
+            RAISE EXCEPTION 'the incident is about you'
+                USING ERRCODE = '42501', HINT = 'Somebody else with the capability audit looks into it.';
         END IF;
     END IF;
     RETURN QUERY SELECT unnest(asked);
@@ -138,13 +141,38 @@ END
 $$;
 COMMENT ON FUNCTION leadguard.review_delegations(text) IS 'Internal: delegations that a member gave or has.';
 
+CREATE FUNCTION leadguard.review_concerns(org bigint, evidence jsonb)
+RETURNS bigint[] LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH named AS MATERIALIZED (
+        SELECT n.key #>> '{}' AS key
+        FROM jsonb_path_query($2, '$.member') n (key)
+        UNION SELECT n.key #>> '{}' FROM jsonb_path_query($2, '$.by') n (key)
+        UNION SELECT n.key #>> '{}' FROM jsonb_path_query($2, '$.login') n (key)
+        UNION SELECT n.key #>> '{}' FROM jsonb_path_query($2, '$.administrators[*]') n (key)
+        UNION SELECT n.key #>> '{}' FROM jsonb_path_query($2, '$.owners[*]') n (key)
+    )
+    SELECT coalesce(array_agg(DISTINCT c.id ORDER BY c.id), '{}')
+    FROM (SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.key IN (SELECT n.key FROM named n)
+          UNION ALL
+          SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.db_role IN (SELECT n.key FROM named n)
+          UNION ALL
+          -- Keys as they were when it happened.
+          SELECT (e.id #>> '{}')::bigint FROM jsonb_path_query($2, '$.concerns[*]') e (id)) c
+    WHERE c.id IS NOT NULL
+$$;
+COMMENT ON FUNCTION leadguard.review_concerns(bigint, jsonb) IS
+'Internal: whom a finding is about: members whom its evidence names by key or login, and those whose numbers stand in its concerns.';
+
 CREATE FUNCTION leadguard.review_note(review bigint, org bigint, finding text, lasting boolean, severity text, subject text, evidence jsonb, suggestion text)
 RETURNS void LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    INSERT INTO leadguard.finding AS f (org_id, finding, severity, subject, evidence, suggestion, first_seen, last_seen, first_review, last_review)
-    VALUES ($2, $3, $5, left($6, 500), $7, $8, clock_timestamp(), clock_timestamp(), $1, $1)
+    INSERT INTO leadguard.finding AS f (org_id, finding, severity, subject, evidence, suggestion, first_seen, last_seen, first_review, last_review, concerns)
+    VALUES ($2, $3, $5, left($6, 500), $7 - 'concerns', $8, clock_timestamp(), clock_timestamp(), $1, $1, leadguard.review_concerns($2, $7))
     ON CONFLICT ON CONSTRAINT finding_unique DO UPDATE
-    SET severity = excluded.severity, evidence = excluded.evidence, suggestion = excluded.suggestion, last_seen = excluded.last_seen, last_review = $1,
+    SET concerns = excluded.concerns || CASE WHEN f.status = 'resolved' AND $4 THEN '{}'
+                                             ELSE (SELECT coalesce(array_agg(c), '{}') FROM unnest(f.concerns) c WHERE c <> ALL (excluded.concerns)) END,
+        severity = excluded.severity, evidence = excluded.evidence, suggestion = excluded.suggestion, last_seen = excluded.last_seen, last_review = $1,
         history = f.history || CASE WHEN f.status = 'resolved' AND $4
             THEN jsonb_build_array(jsonb_build_object('status', f.status, 'at', f.resolved_at, 'resolution', f.resolution,
                                                       'by', (SELECT m.key FROM leadguard.member m WHERE m.id = f.resolved_by))) ELSE '[]' END,
@@ -166,15 +194,22 @@ DECLARE
 BEGIN
     FOR item IN
         SELECT p.*, CASE WHEN leadguard.review_is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
-               coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.readable,
+               coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.unread,
                (SELECT y.typcategory = 'N' FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
                 WHERE a.attrelid = p.target AND a.attname = p.owner_column AND NOT a.attisdropped) AS by_id
-        FROM jsonb_to_recordset(owners) o (target oid, without bigint, unknown bigint, readable boolean)
+        FROM jsonb_to_recordset(owners) o (target oid, without bigint, unknown bigint, unread text)
         JOIN leadguard.protected_table p ON p.target = o.target
     LOOP
-        IF NOT item.readable THEN
+        -- What cannot be read is not known better than an earlier review knew it.
+        UPDATE leadguard.finding f SET last_seen = clock_timestamp(), last_review = review
+        WHERE f.org_id = org AND f.finding = 'record_without_owner' AND f.subject = 'table ' || item.shown::text AND f.status <> 'resolved'
+          AND f.evidence ? 'without'
+          AND item.unread IS NOT NULL;
+        IF FOUND THEN
+            CONTINUE;
+        ELSIF item.unread IS NOT NULL THEN
             PERFORM leadguard.review_note(review, org, 'record_without_owner', true, 'info', 'table ' || item.shown::text,
-                '{"result": "not measured", "why": "its owner has changed what its protection relies on"}', NULL);
+                jsonb_build_object('result', 'not measured', 'why', item.unread), NULL);
         ELSIF item.without + item.unknown > 0 THEN
             PERFORM leadguard.review_note(review, org, 'record_without_owner', true, 'medium', 'table ' || item.shown::text,
                 jsonb_build_object('table', item.shown::text, 'without', item.without, 'unknown', item.unknown,
@@ -197,7 +232,6 @@ DECLARE
     question leadguard.review_check;
     item record;
     runner bigint := (SELECT m.id FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = org);
-    sees_all boolean := runner IS NULL OR leadguard.has_capability('all_records');
     start timestamptz := coalesce(since, now() - CASE kind WHEN 'monthly' THEN interval '1 month' ELSE interval '3 months' END);
     still_open integer;
     watched regclass;
@@ -208,10 +242,11 @@ BEGIN
     VALUES (org, kind, runner, jsonb_strip_nulls(jsonb_build_object('since', start, 'subject', about)))
     RETURNING id INTO made;
     IF kind = 'incident' THEN
-        PERFORM leadguard.review_note(made, org, 'incident', true, 'high', 'member ' || about,
+        -- One finding for each: what an earlier one saw stays as it was.
+        PERFORM leadguard.review_note(made, org, 'incident', true, 'high', format('member %s, review %s', about, made),
             jsonb_set(leadguard.review_incident(org, about, start), '{delegations,is}', leadguard.review_delegations(about)),
             format('SELECT leadguard.resolve_finding(f.id, ''resolved'', ''what was learnt'') FROM leadguard.finding f WHERE f.finding = ''incident'' AND f.subject = %L AND f.status = ''open'';',
-                   'member ' || about));
+                   format('member %s, review %s', about, made)));
     ELSE
         -- What changed while nothing watched is looked for first.
         FOR watched IN
@@ -238,9 +273,7 @@ BEGIN
                                                           'by', (SELECT m.key FROM leadguard.member m WHERE m.id = f.resolved_by))) ELSE '[]' END
         FROM leadguard.review_check c
         WHERE c.finding = f.finding AND c.lasting AND run_review.kind = ANY (c.kinds)
-          AND f.org_id = org AND f.status <> 'resolved' AND f.last_review <> made
-          -- Somebody who does not see all records has not looked everywhere.
-          AND (f.finding <> 'record_without_owner' OR sees_all);
+          AND f.org_id = org AND f.status <> 'resolved' AND f.last_review <> made;
     END IF;
     SELECT count(*) INTO still_open FROM leadguard.finding f WHERE f.org_id = org AND f.last_review = made AND f.status = 'open';
     UPDATE leadguard.review r SET findings = still_open WHERE r.id = made;
@@ -319,7 +352,7 @@ BEGIN
         RAISE EXCEPTION 'status % is unknown', quote_nullable(status) USING ERRCODE = '22023', HINT = 'It is one of open, resolved, accepted.';
     ELSIF resolution IS NULL OR btrim(resolution) = '' OR length(resolution) > 10000 THEN
         RAISE EXCEPTION 'the resolution is missing or too long' USING ERRCODE = '22023', HINT = 'Say what was done about it.';
-    ELSIF of.evidence ->> 'member' = own.key THEN
+    ELSIF own.id = ANY (of.concerns) THEN
         RAISE EXCEPTION 'finding % is about you', id USING ERRCODE = '42501', HINT = 'Somebody else with the capability audit resolves it.';
     ELSIF of.status = status THEN
         RAISE EXCEPTION 'finding % is % already', id, status USING ERRCODE = '55000';

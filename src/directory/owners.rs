@@ -99,12 +99,16 @@ fn counted(table: &Counted, column: Option<&str>, named: &Named) -> Result<i64, 
     }
 }
 
-/// The table itself, or the partitions that hold its rows.
+/// The table itself, or the partitions that hold its rows; also those that DETACH .. CONCURRENTLY has begun to take
+/// away, which pg_partition_tree leaves out: their records have owners until it is done.
 pub(crate) fn leaves(table: Oid, sees: Sees) -> Vec<Oid> {
     let mut found = Vec::new();
     sql::query(
-        "SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' \
-         AND (c.oid = $1 OR c.oid IN (SELECT t.relid FROM pg_partition_tree($1) t))",
+        "WITH RECURSIVE below AS ( \
+             SELECT $1::oid AS oid UNION \
+             SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid \
+                 JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition \
+         ) SELECT c.oid FROM pg_class c JOIN below b ON b.oid = c.oid WHERE c.relkind = 'r'",
         &[Param::Oid(table)],
         sees,
         &mut |row| found.extend(row.oid(0)),

@@ -11,18 +11,30 @@ const GRAVE: [&str; 5] = ["40000", "53000", "57000", "58000", "XX000"];
 /// The first two characters of a SQLSTATE are its twelve lowest bits.
 const CLASS: i32 = 0xfff;
 
-fn is_grave(cause: &CaughtError) -> bool {
+/// What code of a user cannot bring about by naming an error so: as PL/pgSQL has it, only that somebody cancels.
+const CANCELED: [&str; 1] = ["57000"];
+
+fn is_one_of(cause: &CaughtError, grave: &[&str]) -> bool {
     let report = match cause {
         CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report,
         CaughtError::RustPanic { .. } => return true,
     };
     let class = report.sql_error_code() as i32 & CLASS;
-    GRAVE.iter().any(|code| sqlstate(code) & CLASS == class)
+    grave.iter().any(|code| sqlstate(code) & CLASS == class)
+}
+
+/// As `attempt`, for code of others, who may give an error any name; only the operator's goes on.
+pub(crate) fn attempt_of_others<T>(body: impl FnOnce() -> T) -> Option<T> {
+    attempt_unless(&CANCELED, body)
 }
 
 /// Runs `body` in a sub-transaction of its own and in memory that is given back; None when it raises an error, unless
 /// that is a grave one, which goes on.
 pub(crate) fn attempt<T>(body: impl FnOnce() -> T) -> Option<T> {
+    attempt_unless(&GRAVE, body)
+}
+
+fn attempt_unless<T>(grave: &[&str], body: impl FnOnce() -> T) -> Option<T> {
     let memory = PgMemoryContexts::new("leadguard attempt");
     // SAFETY: reads two backend variables, which are put back below.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
@@ -45,7 +57,7 @@ pub(crate) fn attempt<T>(body: impl FnOnce() -> T) -> Option<T> {
     }
     match tried {
         Ok(value) => Some(value),
-        Err(cause) if is_grave(&cause) => cause.rethrow(),
+        Err(cause) if is_one_of(&cause, grave) => cause.rethrow(),
         Err(_) => None,
     }
 }

@@ -124,7 +124,7 @@ pub(super) fn set(target: Oid, (at, by): (String, Option<String>), attribution: 
         steps.extend(protection.old_triggers_away(member));
     }
     if !dry_run {
-        step::run(&steps);
+        step::run_on(target, &steps);
         let rest: Vec<Step> = inspect::tree(target).iter().flat_map(|member| protection.triggers(member)).collect();
         step::run(&rest);
         steps.extend(rest);

@@ -328,7 +328,7 @@ pub(super) fn release(target: Oid, dry_run: bool) -> Option<Vec<Step>> {
         steps.push(Step::new("register", text, "Forgets the table.").by_extension());
     }
     if !dry_run {
-        step::run(&steps);
+        step::run_on(target, &steps);
     }
     Some(steps)
 }

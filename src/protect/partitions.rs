@@ -46,7 +46,7 @@ fn extend_protection(root: Oid) {
         let policies = partitions.iter().flat_map(|p| protection.policies(p));
         let triggers = partitions.iter().flat_map(|p| protection.triggers(p));
         let row_security = partitions.iter().flat_map(|p| protection.row_security(p));
-        step::run(&policies.chain(triggers).chain(row_security).collect::<Vec<_>>());
+        step::run_within(&policies.chain(triggers).chain(row_security).collect::<Vec<_>>());
         if entry.undo.partitions.len() > known {
             registry::keep(root, &entry.undo);
         }

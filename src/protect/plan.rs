@@ -325,7 +325,7 @@ pub(super) fn release(target: Oid, archived: Archived, dry_run: bool) -> Vec<Ste
         None => steps.extend(undo::removal(&inspect::tree(target), &Undo::default())),
     }
     if !dry_run {
-        step::run(&steps);
+        step::run_on(target, &steps);
         if let Some(purge) = &purge {
             purge.run();
         }

@@ -35,7 +35,7 @@ pub(crate) fn follow_rules(target: Oid) {
         let tree = inspect::tree(target);
         let steps: Vec<_> = tree.iter().flat_map(|member| protection.altered(member)).collect();
         step::run(&plan::patience());
-        step::run(&steps);
+        step::run_on(target, &steps);
     });
 }
 

@@ -8,6 +8,7 @@ use crate::ffi::sql::{self, Sees};
 use crate::schema_changes;
 use pgrx::iter::TableIterator;
 use pgrx::name;
+use pgrx::pg_sys::Oid;
 
 /// In whose name a statement runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +53,27 @@ impl Step {
 }
 
 pub(super) fn run(steps: &[Step]) {
+    run_each(steps);
+    schema_changes::settle();
+}
+
+/// The same on a table that is known: what changed about it before is not taken for the work of these steps.
+pub(super) fn run_on(target: Oid, steps: &[Step]) {
+    schema_changes::look(target);
+    run(steps);
+}
+
+/// The same within a command of somebody else, which brought the partition.
+pub(super) fn run_within(steps: &[Step]) {
+    run_each(steps);
+    schema_changes::leave();
+}
+
+fn run_each(steps: &[Step]) {
     schema_changes::begin();
     for step in steps {
         step.run();
     }
-    schema_changes::settle();
 }
 
 pub(super) type Steps =

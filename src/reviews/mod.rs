@@ -5,6 +5,7 @@
 //! a table's owner may run in the name of who holds a review. Tests: tests/reviews.
 
 use crate::directory;
+use crate::ffi::attempt::attempt_of_others;
 use crate::ffi::count;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::snapshot;
@@ -66,9 +67,12 @@ fn without_owner(organization: i64) -> String {
         .iter()
         .map(|table| {
             let target = table.target.to_u32();
-            let Some(owners) = owners(table) else {
-                return format!("{{\"target\": {target}, \"without\": 0, \"unknown\": 0, \"readable\": false}}");
-            };
+            // A table that cannot be read must not keep everybody from reviewing.
+            let tried = attempt_of_others(|| owners(table));
+            let unread =
+                |why| format!("{{\"target\": {target}, \"without\": 0, \"unknown\": 0, \"unread\": \"{why}\"}}");
+            let Some(owners) = tried else { return unread("the table cannot be read") };
+            let Some(owners) = owners else { return unread("its owner has changed what its protection relies on") };
             let named: Vec<String> = owners.keys().flatten().cloned().collect();
             let active = active(&named, table.owner_by_id, organization);
             let (mut without, mut unknown) = (0, 0);
@@ -79,7 +83,7 @@ fn without_owner(organization: i64) -> String {
                     Some(_) => {}
                 }
             }
-            format!("{{\"target\": {target}, \"without\": {without}, \"unknown\": {unknown}, \"readable\": true}}")
+            format!("{{\"target\": {target}, \"without\": {without}, \"unknown\": {unknown}}}")
         })
         .collect();
     format!("[{}]", counts.join(", "))

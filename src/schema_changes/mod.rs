@@ -54,6 +54,25 @@ pub(crate) fn begin() {
     }
 }
 
+/// Before the work on a table: differences that are there already are not leadguard's, and nobody has noticed them.
+pub(crate) fn look(target: Oid) {
+    if session::is_governed() && !AT_WORK.get() {
+        as_extension(|| {
+            sql::query(
+                "SELECT leadguard.note_shape(k.target, false, false) FROM leadguard.schema_known k WHERE k.target = $1",
+                &[Param::Oid(target)],
+                Sees::Now,
+                &mut |_| {},
+            )
+        });
+    }
+}
+
+/// After work that belongs to a command of somebody else: what both did together is noticed as his.
+pub(crate) fn leave() {
+    begin();
+}
+
 /// After it: the tables are known as they are now, but for their partitions, which are never leadguard's doing.
 pub(crate) fn settle() {
     for target in WORKED_ON.take() {

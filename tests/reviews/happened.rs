@@ -130,3 +130,20 @@ fn d31_a_quarter_without_a_review() {
     accepted(&mut db.admin(), "UPDATE leadguard.review SET at = now() - interval '101 days'");
     assert_eq!(found(&db, "monthly", "review_overdue"), ["organization default"]);
 }
+
+#[test]
+fn k48c_many_changes_do_not_hide_one() {
+    let db = lab("flood");
+    accepted(&mut db.admin(), "ALTER TABLE crm.lead DISABLE TRIGGER leadguard_90_row");
+    assert_eq!(found(&db, "quarterly", "unapproved_schema_change"), ["schema change 1"]);
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.schema_change (target, target_name, kind, object, state, org_id)
+         SELECT 'crm.lead', 'crm.lead', 'add constraint', 'c' || n, 'violation', 1 FROM generate_series(1, 600) n",
+    );
+    assert!(found(&db, "quarterly", "unapproved_schema_change").contains(&"schema change 1".to_owned()));
+    assert_eq!(
+        scalar(&mut db.admin(), "SELECT status FROM leadguard.finding WHERE subject = 'schema change 1'"),
+        "open"
+    );
+}

@@ -34,8 +34,10 @@ fn d34_one_call_shows_everything_that_a_member_has() {
         assert!(section(name).contains(what), "{name}: {}", section(name));
     }
     assert!(!format!("{found:?}").contains("secret value"), "no value of a record");
-    let id =
-        scalar(&mut olga, "SELECT id FROM leadguard.findings() WHERE finding = 'incident' AND subject = 'member rep'");
+    let id = scalar(
+        &mut olga,
+        "SELECT id FROM leadguard.findings() WHERE finding = 'incident' AND subject LIKE 'member rep,%'",
+    );
     crate::lab::found(&db, "quarterly", "incident");
     assert_eq!(scalar(&mut olga, &format!("SELECT status FROM leadguard.finding WHERE id = {id}")), "open", "it stays");
     accepted(
@@ -70,4 +72,32 @@ fn d34_an_incident_is_about_a_member_of_ones_own_organization() {
     accepted(&mut db.admin(), "SELECT leadguard.audit_run('incident', 'zed')");
     assert_eq!(rows(&mut olga, "SELECT * FROM leadguard.findings(NULL)").len(), 0);
     assert_eq!(rows(&mut db.connect("zoe"), "SELECT * FROM leadguard.findings(NULL)").len(), 1);
+}
+
+#[test]
+fn d34_an_incident_is_looked_into_by_somebody_else_and_keeps_what_it_saw() {
+    let db = lab("incident_kept");
+    refused(&mut db.connect("olga"), "SELECT leadguard.audit_run('incident', 'olga')", "42501");
+    accepted(&mut db.admin(), "SELECT leadguard.share('crm.lead', '3', 'otto', 'edit')");
+    accepted(&mut db.connect("olga"), "SELECT leadguard.audit_run('incident', 'otto')");
+    let seen = "SELECT evidence::text FROM leadguard.findings() WHERE finding = 'incident' ORDER BY id";
+    let first = rows(&mut db.connect("olga"), seen);
+    accepted(&mut db.admin(), "SELECT leadguard.unshare('crm.lead', '3', 'otto')");
+    accepted(&mut db.connect("olga"), "SELECT leadguard.audit_run('incident', 'otto', now())");
+    let both = rows(&mut db.connect("olga"), seen);
+    assert_eq!(both.len(), 2);
+    assert_eq!(both[0], first[0], "the first is as it was");
+    assert!(first[0][0].contains("\"record\": \"3\""));
+}
+
+#[test]
+fn d34_a_finding_is_about_somebody_whatever_the_key() {
+    let db = lab("about");
+    accepted(&mut db.connect("olga"), "SELECT leadguard.audit_run('incident', 'otto')");
+    let id = scalar(&mut db.connect("olga"), "SELECT id FROM leadguard.findings() WHERE finding = 'incident'");
+    let resolve = format!("SELECT leadguard.resolve_finding({id}, 'resolved', 'nothing')");
+    refused(&mut db.connect("otto"), &resolve, "42501");
+    accepted(&mut db.admin(), "UPDATE leadguard.member SET key = 'otho' WHERE key = 'otto'");
+    refused(&mut db.connect("otto"), &resolve, "42501");
+    accepted(&mut db.connect("olga"), &resolve);
 }

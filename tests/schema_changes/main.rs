@@ -2,6 +2,7 @@
 
 mod approvals;
 mod changes;
+mod hidden;
 mod lab;
 mod restores;
 mod rights;
