@@ -16,9 +16,12 @@ use pgrx::iter::TableIterator;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+/// Lines for the server log, with the subtransactions that sealed.
+type Lines = Vec<(u32, String)>;
+
 thread_local! {
     /// Lines for the server's log, by subtransaction: what is rolled back has not sealed anything.
-    static SEALED: RefCell<Vec<(u32, String)>> = const { RefCell::new(Vec::new()) };
+    static SEALED: RefCell<Lines> = const { RefCell::new(Vec::new()) };
 }
 
 /// Seals what is not sealed. Members with the capability audit and superusers, no logins that only read, else 42501;
@@ -195,7 +198,7 @@ fn write(seal: &Seal) {
 
 /// The last of all listeners: whatever may still refuse the commit comes before.
 pub(crate) fn on_transaction(event: Transaction) {
-    let held = |body: &dyn Fn(&mut Vec<(u32, String)>)| {
+    let held = |body: &dyn Fn(&mut Lines)| {
         let _ = SEALED.with(|sealed| sealed.try_borrow_mut().map(|mut sealed| body(&mut sealed)));
     };
     match event {
