@@ -85,3 +85,49 @@ fn an_owner_without_force_is_written_down_as_a_role() {
     );
     assert_eq!(rows(&mut admin, &who), [[owner.as_str(), "-", "create"], [owner.as_str(), "-", "update"]]);
 }
+
+// What access follows from: who changed it, by whom he was commanded and is.
+#[test]
+fn d26_changes_of_the_directory_are_in_the_audit() {
+    let db = audited("au_directory");
+    let mut admin = db.admin();
+    let start = mark(&mut admin);
+    let said = |admin: &mut Client| {
+        rows(
+            admin,
+            &format!(
+                "SELECT coalesce(member_key, '-') || ' ' || detail FROM leadguard.audit_log
+                 WHERE action = 'directory' AND id > {start} ORDER BY at, id"
+            ),
+        )
+        .into_iter()
+        .map(|row| row[0].clone())
+        .collect::<Vec<_>>()
+    };
+    let mut chief = db.connect("admin");
+    accepted(&mut chief, "UPDATE leadguard.member SET manager_id = NULL WHERE key = 'carl'");
+    accepted(&mut chief, "UPDATE leadguard.member SET name = 'Carl C.' WHERE key = 'carl'");
+    accepted(&mut chief, "BEGIN; UPDATE leadguard.member SET active = false WHERE key = 'carl'; ROLLBACK");
+    accepted(&mut admin, "UPDATE leadguard.territory SET owner_id = NULL WHERE key = 'amer'");
+    accepted(
+        &mut chief,
+        "INSERT INTO leadguard.territory_member SELECT t.id, m.id FROM leadguard.territory t, leadguard.member m
+         WHERE t.key = 'emea' AND m.key IN ('carl', 'bea')",
+    );
+    assert_eq!(
+        said(&mut admin),
+        [
+            "admin member carl: manager bob -> nobody",
+            "- territory amer: owner amy -> nobody",
+            "admin territory emea: member bea; territory emea: member carl",
+        ]
+    );
+    // A load is one row, which says how many.
+    accepted(
+        &mut admin,
+        "INSERT INTO leadguard.member (key) SELECT 'many' || n FROM generate_series(1, 1500) n;
+         UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'ceo') WHERE key LIKE 'many%'",
+    );
+    assert_eq!(said(&mut admin).last().map(String::as_str), Some("- update of 1500 rows of member"));
+    sound(&mut admin);
+}
