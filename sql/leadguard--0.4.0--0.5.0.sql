@@ -11,7 +11,7 @@ LOCK TABLE leadguard.role IN ACCESS EXCLUSIVE MODE;
 COMMENT ON FUNCTION leadguard.access_matrix(regclass) IS
 'What the rules and switches of a protected table come to: for each role and path yes, no, or the statuses under which. For members of its organization who may read the table, and its owner; 42501, 22023.';
 
--- Slice A: changes of objects that 0.4.0 has. approval (14_approvals.sql):
+-- 14_approvals.sql:
 ALTER TABLE leadguard.approval
     ADD operation text,
     ADD records bigint CONSTRAINT approval_records_positive CHECK (records > 0),
@@ -79,10 +79,7 @@ CREATE OR REPLACE VIEW leadguard.switches WITH (security_barrier) AS
         AND (s.name = 'export' OR s.name LIKE 'batch\_%')
     WHERE leadguard.reads_rules(p.target, p.concealed_by, p.org_id, p.organization_column);
 
--- Slice B (imports): changes no existing object of 0.4.0. Everything is new, in 23_imports.sql, 82_imports.sql and the
--- section "Imports" of 91_rights_governance.sql.
-
--- Slice C: changes of objects that 0.4.0 has.
+-- 20_presets.sql:
 INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, default_value, meaning) VALUES
     ('owner_change', 'X20', false, '{free,handoff,admin}', 'free',
      'By what the owner of a record changes: free, by whoever may reassign it; handoff, by handoffs and by data owners (capability assign or approve); admin, by data owners only.'),
@@ -96,13 +93,7 @@ INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, def
      'Who claims a record: whoever may update it, or whoever reads it.');
 ANALYZE leadguard.access_switch;
 
--- People (slice D): what 25_people.sql and 84_people*.sql do to existing tables stands in these files as ALTER TABLE and
--- runs with them (organization.third_admin, record_grant.approval_id, .delegation_id, kind 'delegated', the dump condition
--- of organization, triggers directory_80_* on member_role and member). They must run after 14_approvals' ALTERs.
--- Changed functions (whole texts in 71_directory_safety.sql and 72_organizations.sql):
---   CREATE OR REPLACE leadguard.directory_limits()                 organization.third_admin is a setting
---   CREATE OR REPLACE leadguard.restore_default_organization()     third_admin is restored
-
+-- 71_directory_safety.sql and 72_organizations.sql:
 CREATE OR REPLACE FUNCTION leadguard.directory_limits()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -211,13 +202,13 @@ $$;
 COMMENT ON FUNCTION leadguard.owned_records(text) IS
 'How many unarchived records a member owns in each protected table, whether or not the caller sees them; tables without any are left out, and NULL stands for one that lost a mapped column. For superusers, and about members of the own organization for members with administer or manage_members (42501). 22023: there is no such member.';
 
--- Slice E. New switch:
+-- 20_presets.sql:
 INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, default_value, meaning) VALUES
     ('schema_changes', 'K49', false, '{record,refuse}', 'record',
      'What becomes of a change of the table''s schema that no approval covers: it is recorded as a violation, or refused.');
--- At the very end of the update script (after 85_schema_changes.sql): what protected tables look like now.
+-- What protected tables look like now.
 
--- Slice G: changes of objects that 0.4.0 has. audit_log's partitions get an index of transactions, by which sealing finds
+-- audit_log's partitions get an index of transactions, by which sealing finds
 -- new rows (15_audit.sql; the months that audit_partitions made are no part of the extension):
 CREATE INDEX audit_log_default_transaction_idx ON leadguard.audit_log_default (transaction);
 DO $$
