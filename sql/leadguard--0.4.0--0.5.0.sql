@@ -206,7 +206,6 @@ COMMENT ON FUNCTION leadguard.owned_records(text) IS
 INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, default_value, meaning) VALUES
     ('schema_changes', 'K49', false, '{record,refuse}', 'record',
      'What becomes of a change of the table''s schema that no approval covers: it is recorded as a violation, or refused.');
--- What protected tables look like now.
 
 -- audit_log's partitions get an index of transactions, by which sealing finds
 -- new rows (15_audit.sql; the months that audit_partitions made are no part of the extension):
@@ -3992,6 +3991,7 @@ COMMENT ON FUNCTION leadguard.activity_reset() IS
 -- Open sessions keep what they know of a table until something about the registration changes.
 UPDATE leadguard.hierarchy_revision SET revision = revision + 1 WHERE hierarchy = 'registration';
 
+-- What protected tables look like now.
 SELECT leadguard.know_tables();
 
 -- The rights on all of it: as 90_rights.sql sets them, for what is new.
