@@ -74,10 +74,13 @@ impl Right {
         }
     }
 
-    /// 42501 where what is needed comes only from grants that end before `until`, or from grants that end, without it:
-    /// what somebody has for a time he does not pass on for longer.
+    /// 42501 where a record is delegated and what is needed comes only from grants that end before `until`, or from
+    /// grants that end, without it: what somebody has in the place of another he does not pass on for longer.
     pub(crate) fn demand_lasting(&self, operation: &str, needed: Rights, until: Option<i64>) {
         let Some(member) = self.member.filter(|_| session::is_governed()) else { return };
+        if !is_delegated(self.target.table.target, &self.record.id) {
+            return;
+        }
         let reached = paths::reached(&self.target, &self.record, Whose::Member(member), Sees::Now);
         let for_good =
             |sum: Rights, reached: &Reached| if reached.until.is_none() { sum | reached.rights } else { sum };
@@ -132,15 +135,20 @@ fn ends_later(end: &str, until: i64) -> bool {
     as_extension(|| sql::first_int(text, &params, Sees::Now)).is_some()
 }
 
+/// Whether somebody may do everything with a record in the place of its owner, for a time.
+fn is_delegated(target: Oid, record: &str) -> bool {
+    let text = "SELECT id FROM leadguard.record_grant WHERE target = $1 AND record = $2 \
+                AND kind = 'delegated' AND level = 'full' AND until > statement_timestamp() LIMIT 1";
+    let params = [Param::Oid(target), Param::Text(Some(record))];
+    as_extension(|| sql::first_int(text, &params, Sees::Now)).is_some()
+}
+
 /// An UPDATE gives a record away: as for reassign, not by a right that ends. Cheap where no such right is given.
 pub(crate) fn demand_lasting_owner(target: Oid, record: &str) {
     if !session::is_governed() {
         return;
     }
-    let text = "SELECT id FROM leadguard.record_grant \
-                WHERE target = $1 AND record = $2 AND level = 'full' AND until > statement_timestamp() LIMIT 1";
-    let params = [Param::Oid(target), Param::Text(Some(record))];
-    if as_extension(|| sql::first_int(text, &params, Sees::Now)).is_none() {
+    if !is_delegated(target, record) {
         return;
     }
     let target = Target::find(Some(target), Sees::Now);
