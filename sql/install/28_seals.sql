@@ -17,7 +17,7 @@ SELECT CASE WHEN log.xmin = life.xmin THEN clock_timestamp()
             ELSE least(now(), (SELECT min(a.xact_start) FROM pg_catalog.pg_stat_activity a
                                WHERE a.datname = current_database() AND a.pid <> pg_backend_pid())) END
 FROM pg_catalog.pg_attribute log, pg_catalog.pg_attribute life
-WHERE log.attrelid = 'leadguard.audit_log'::regclass AND log.attname = 'id'
+WHERE log.attrelid = 'leadguard.audit_entry'::regclass AND log.attname = 'id'
   AND life.attrelid = 'leadguard.audit_life'::regclass AND life.attname = 'life';
 
 CREATE TABLE leadguard.audit_seal (
@@ -34,7 +34,7 @@ CREATE TABLE leadguard.audit_seal (
     mac         bytea NOT NULL
 );
 COMMENT ON TABLE leadguard.audit_seal IS
-'Seals of audit_log: each covers the rows of all transactions that had ended and that no seal before covers. Append-only for everybody.';
+'Seals of audit_entry: each covers the rows of all transactions that had ended and that no seal before covers. Append-only for everybody.';
 COMMENT ON COLUMN leadguard.audit_seal.life IS 'The life of the database in which it was made, and since when that life lasts.';
 COMMENT ON COLUMN leadguard.audit_seal.snapshot IS 'Which transactions had ended, as far as the seal relies on it.';
 COMMENT ON COLUMN leadguard.audit_seal.first_at IS 'The times of the first and last row.';

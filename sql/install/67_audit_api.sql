@@ -12,11 +12,11 @@ AS 'MODULE_PATHNAME', 'leadguard_append_only';
 COMMENT ON FUNCTION leadguard.append_only() IS
 'Trigger BEFORE STATEMENT of the audit tables, tombstone and erasure: 42501 for everybody, superusers included. Rows come from the extension, or from a restore, which runs with row_security off; values go with leadguard.purge and leadguard.erase_note.';
 
-CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_log
+CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_entry
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
 CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_log_default
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
-CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_value
+CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_entry_value
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
 -- What is left as the proof of a purge or an erasure.
 CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.tombstone
@@ -33,7 +33,7 @@ DECLARE
     low timestamptz;
     high timestamptz;
 BEGIN
-    IF NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.audit_log'::regclass), 'USAGE') THEN
+    IF NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.audit_entry'::regclass), 'USAGE') THEN
         RAISE EXCEPTION 'audit_partitions refused'
             USING ERRCODE = '42501', HINT = 'A superuser or the owner of the extension makes partitions of the audit.';
     END IF;
@@ -49,9 +49,10 @@ BEGIN
         made := to_regclass('leadguard.' || partition) IS NULL
             AND NOT EXISTS (SELECT FROM leadguard.audit_log_default d WHERE d.at >= low AND d.at < high);
         IF made THEN
-            EXECUTE format('CREATE TABLE leadguard.%I PARTITION OF leadguard.audit_log FOR VALUES FROM (%L) TO (%L)', partition, low, high);
+            EXECUTE format('CREATE TABLE leadguard.%I PARTITION OF leadguard.audit_entry FOR VALUES FROM (%L) TO (%L) WITH (toast_tuple_target = 8160)', partition, low, high);
             EXECUTE format('ALTER TABLE leadguard.%I ADD CONSTRAINT %I PRIMARY KEY (at, id)', partition, partition || '_pkey');
             EXECUTE format('CREATE INDEX %I ON leadguard.%I (target, record)', partition || '_record_idx', partition);
+            EXECUTE format('CREATE INDEX %I ON leadguard.%I USING gin (records)', partition || '_records_idx', partition);
             EXECUTE format('CREATE INDEX %I ON leadguard.%I (transaction)', partition || '_transaction_idx', partition);
             EXECUTE format('REVOKE ALL ON leadguard.%I FROM PUBLIC', partition);
             EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', partition);
@@ -86,3 +87,10 @@ AS $$
 $$;
 COMMENT ON FUNCTION leadguard.audit_batches(timestamptz, integer) IS
 'Statements that changed several records: who, when, what, how many. Reads audit_log with the caller''s rights: members with the capability audit their organization''s rows, others none.';
+
+CREATE FUNCTION leadguard.record_history(target regclass, record text)
+RETURNS TABLE (audit_id bigint, at timestamptz, member text, session_role text, action text, reason text, detail text, changes jsonb, "values" jsonb)
+LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'record_history_wrapper';
+COMMENT ON FUNCTION leadguard.record_history(regclass, text) IS
+'What the audit has of one record, oldest first, by index: changes are digests, values what the fields said before and after where they are kept. Members with the capability audit see rows of their organization, superusers all; others 42501. 22023: an argument is NULL.';

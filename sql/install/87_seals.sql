@@ -24,7 +24,7 @@ RETURNS TABLE (partition text, "rows" bigint, seals bigint)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'audit_retire_wrapper';
 COMMENT ON FUNCTION leadguard.audit_retire(date) IS
-'Drops the partitions of audit_log whose month (UTC) ended before the date, and the values of their rows; the seals and a row of audit_retired stay, so that the chain still verifies. Writers wait while it drops. For superusers (42501). 22023: NULL, or a date that is not over. 55000: rows of such a month are not sealed, or verify_audit finds a problem.';
+'Drops the partitions of audit_entry whose month (UTC) ended before the date, and the values of their rows; the seals and a row of audit_retired stay, so that the chain still verifies. Writers wait while it drops. For superusers (42501). 22023: NULL, or a date that is not over. 55000: rows of such a month are not sealed, or verify_audit finds a problem.';
 
 -- Counters of members, where the server has preloaded the library.
 CREATE FUNCTION leadguard.is_preloaded()

@@ -50,7 +50,7 @@ BEGIN
     END LOOP;
     FOREACH t IN ARRAY ARRAY['organization', 'login_role', 'role_binding', 'protected_table', 'record_grant', 'table_grant',
                              'member_closure', 'territory_closure', 'hierarchy_revision', 'retired_key',
-                             'secret', 'audit_log', 'audit_log_default', 'audit_value',
+                             'secret', 'audit_entry', 'audit_log_default', 'audit_entry_value',
                              'field_version', 'field_rule', 'field_signature', 'field_value', 'field_transition',
                              'tag_column', 'tag_namespace', 'column_mask', 'approval', 'tombstone', 'protected_child', 'erasure',
                              'preset_rule', 'access_rule', 'access_switch', 'preset_switch', 'table_switch', 'member_setting'] LOOP
@@ -100,14 +100,14 @@ CREATE POLICY administered_delete ON leadguard.member_setting FOR DELETE USING (
 GRANT SELECT, INSERT, UPDATE, DELETE ON leadguard.member_setting TO PUBLIC;
 
 -- The audit is read through its root; its partitions have no policy and no grant of their own.
-CREATE POLICY audited ON leadguard.audit_log FOR SELECT USING (
+CREATE POLICY audited ON leadguard.audit_entry FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
 CREATE POLICY audited ON leadguard.tombstone FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND org_id = (SELECT leadguard.current_organization()));
 GRANT SELECT ON leadguard.tombstone, leadguard.erasure, leadguard.protected_children TO PUBLIC;
 CREATE POLICY audited ON leadguard.erasure FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND org_id = (SELECT leadguard.current_organization()));
-CREATE POLICY audited ON leadguard.audit_value FOR SELECT USING (
+CREATE POLICY audited ON leadguard.audit_entry_value FOR SELECT USING (
     (SELECT leadguard.has_capability('audit')) AND organization = (SELECT leadguard.current_organization()));
 
 GRANT SELECT (id, org_id, key, name) ON leadguard.member TO PUBLIC;
@@ -115,7 +115,7 @@ GRANT SELECT (id, key, name, organization_view, domain_roles) ON leadguard.organ
 GRANT SELECT ON leadguard.role, leadguard.member_role, leadguard.member_scope, leadguard.territory_member, leadguard.team_member TO PUBLIC;
 GRANT SELECT (id, org_id, key, name) ON leadguard.territory TO PUBLIC;
 GRANT SELECT (id, org_id, key, name) ON leadguard.team TO PUBLIC;
-GRANT SELECT ON leadguard.protected, leadguard.audit_log, leadguard.audit_value TO PUBLIC;
+GRANT SELECT ON leadguard.protected, leadguard.audit_log, leadguard.audit_value, leadguard.audit_entry, leadguard.audit_entry_value TO PUBLIC;
 
 -- The rules about fields are read through views that show them to those who may read the table. Requests are for the
 -- requester and for those of his organization who decide.

@@ -137,5 +137,7 @@ ALTER TABLE leadguard.audit_seal ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.audit_retired ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.audit_seal ENABLE ALWAYS TRIGGER audit_00_append_only;
 ALTER TABLE leadguard.audit_retired ENABLE ALWAYS TRIGGER audit_00_append_only;
+GRANT EXECUTE ON FUNCTION leadguard.audit_rows(), leadguard.audit_value_rows(), leadguard.audit_changes(text[], bytea),
+    leadguard.audit_values(text[], text[], text[]), leadguard.record_history(regclass, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION leadguard.seal_audit(), leadguard.verify_audit(timestamptz), leadguard.audit_retire(date),
     leadguard.is_preloaded(), leadguard.member_activity(), leadguard.activity_reset() TO PUBLIC;

@@ -1,6 +1,11 @@
 SELECT r.record
 FROM unnest($2::text[]) AS r (record)
 WHERE EXISTS (
-    SELECT FROM leadguard.audit_log l
+    SELECT FROM leadguard.audit_entry l
     WHERE l.target = $1 AND l.record = r.record AND l.at > now() - make_interval(days => $4::integer)
       AND l.member_id <> $3 AND l.action IN ('update', 'reassign', 'restore', 'mark_sensitive'))
+UNION
+SELECT r.record
+FROM leadguard.audit_entry l, unnest(l.records) AS r (record)
+WHERE l.target = $1 AND l.records && $2 AND l.at > now() - make_interval(days => $4::integer)
+  AND l.member_id <> $3 AND l.action IN ('update', 'reassign', 'restore', 'mark_sensitive') AND r.record = ANY ($2)

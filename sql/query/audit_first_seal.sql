@@ -1,1 +1,1 @@
-SELECT at, id, transaction, organization, mac FROM leadguard.audit_log ORDER BY at, id
+SELECT at, id, transaction, organization, mac FROM leadguard.audit_entry ORDER BY at, id

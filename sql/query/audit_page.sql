@@ -1,7 +1,8 @@
 SELECT l.id, l.at, l.transaction, l.session_role, l.outer_role, l.member_id, l.member_key, l.organization, l.target_name,
-       l.record, l.action, l.reason, l.approval, l.detail, l.changes, l.has_values, encode(l.mac, 'hex'), v."values"
-FROM leadguard.audit_log l
-LEFT JOIN leadguard.audit_value v ON v.target = l.target AND v.record = l.record AND v.audit_id = l.id
+       l.record, l.action, l.reason, l.approval, l.detail, l.changes, l.has_values, encode(l.mac, 'hex'), v."values",
+       l.records, l.fields, l.digests, l.old_values, l.new_values
+FROM leadguard.audit_entry l
+LEFT JOIN leadguard.audit_entry_value v ON v.target = l.target AND v.record = l.record AND v.audit_id = l.id
 WHERE (l.at, l.id) > ($1, $2) AND ($3 IS NULL OR l.organization = $3)
 ORDER BY l.at, l.id
 LIMIT $4

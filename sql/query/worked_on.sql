@@ -2,8 +2,15 @@
 SELECT w.record, w.member_id, w.what, max(w.at), count(*)
 FROM (
     SELECT a.record, a.member_id, 'change' AS what, a.at
-    FROM leadguard.audit_log a
+    FROM leadguard.audit_entry a
     WHERE a.target = $1 AND ($2::text IS NULL OR a.record = $2) AND a.record IS NOT NULL AND a.member_id IS NOT NULL
+      AND ($3::bigint IS NULL OR a.organization = $3)
+      AND a.at > now() - make_interval(days => $4::integer)
+      AND a.action IN ('update', 'archive', 'restore', 'reassign', 'mark_sensitive', 'unmark_sensitive')
+    UNION ALL
+    SELECT r.record, a.member_id, 'change', a.at
+    FROM leadguard.audit_entry a, unnest(a.records) AS r (record)
+    WHERE a.target = $1 AND ($2::text IS NULL OR a.records @> ARRAY[$2] AND r.record = $2) AND a.member_id IS NOT NULL
       AND ($3::bigint IS NULL OR a.organization = $3)
       AND a.at > now() - make_interval(days => $4::integer)
       AND a.action IN ('update', 'archive', 'restore', 'reassign', 'mark_sensitive', 'unmark_sensitive')

@@ -1,8 +1,9 @@
 //! What was noted and is not written yet. Each entry belongs to the subtransaction that made the change.
 
-use super::watched::{Change, Texts};
+use super::watched::Texts;
 use crate::ffi::session;
 use crate::ffi::sql;
+use crate::model::change::Change;
 use crate::names;
 use crate::visibility;
 use pgrx::pg_sys::Oid;
@@ -168,7 +169,7 @@ pub(super) fn arrive(target: Oid, record: &str) -> Option<Texts> {
 pub(super) fn forget_values(target: Oid, is_gone: impl Fn(&str) -> bool) {
     BUFFER.with_borrow_mut(|buffer| {
         for entry in buffer.entries.iter_mut().filter(|e| e.head.target == Some(target) && is_gone(&e.record)) {
-            entry.change.values = None;
+            entry.change.forget_values();
         }
     });
 }

@@ -3,7 +3,9 @@
 //! A change is noted when the row has passed all triggers, and written with the others of its statement:
 //! watched  which columns of a table are written down, and how
 //! buffer   what was noted and is not written yet
-//! writer   audit_log and audit_value
+//! writer   audit_entry and audit_entry_value, which the views audit_log and audit_value show
+//! bulk     records that a statement changed together, stored as one row
+//! history  what happened to one record
 //! verify   whether they still agree with their digests
 //! chain    the seals, which show that rows are missing
 //! seals    making one
@@ -15,8 +17,10 @@
 //! in clear. Tests: tests/audit.
 
 mod buffer;
+mod bulk;
 mod chain;
 pub(crate) mod denied;
+mod history;
 mod retire;
 mod sealed;
 pub(crate) mod seals;
@@ -31,6 +35,7 @@ use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot;
 use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::guard::{Purpose, Sanction};
+use crate::model::change::Change;
 use crate::names;
 use crate::visibility::Member;
 use crate::visibility::{self, Table};
@@ -39,14 +44,14 @@ use pgrx::pg_sys::{Datum, Oid};
 use std::borrow::Cow;
 use std::collections::HashSet;
 pub(crate) use verify::auditor;
-use watched::{Change, Texts};
+use watched::Texts;
 pub(crate) use watched::{Closed, Watched};
 
 /// A row was inserted and passed all triggers.
 pub(crate) fn inserted(table: &Table, member: Option<&Member>, new: &Row, watched: &Watched) {
     if watched.notes_inserts() {
         let record = watched.record(new);
-        let change = watched.change(None, Some(&watched.texts(new)), &record);
+        let change = watched.change(Texts::default(), watched.texts(new), &record);
         note(table, member, watched, (new, record), "create", None, change);
     }
 }
@@ -64,7 +69,7 @@ pub(crate) fn updated(
         let record = watched.record(new);
         let action = watched.action(&old, &new_texts, sanction);
         tell_owners(table, member, watched, (new, &record), (&old, &new_texts));
-        let change = watched.change(Some(&old), Some(&new_texts), &record);
+        let change = watched.change(old, new_texts, &record);
         note(table, member, watched, (new, record), action, sanction, change);
     }
 }
@@ -84,7 +89,7 @@ pub(crate) fn deleted(
         return;
     }
     let record = watched.record(old);
-    let change = watched.change(Some(&watched.texts(old)), None, &record);
+    let change = watched.change(watched.texts(old), Texts::default(), &record);
     note(table, member, watched, (old, record), "delete", sanction, change);
 }
 
@@ -111,7 +116,7 @@ pub(crate) fn arrived(table: &Table, member: Option<&Member>, new: &Row, watched
     if !texts.is_empty() {
         let action = watched.action(&old, &texts, sanction.as_ref());
         tell_owners(table, member, watched, (new, &record), (&old, &texts));
-        let change = watched.change(Some(&old), Some(&texts), &record);
+        let change = watched.change(old, texts, &record);
         note(table, member, watched, (new, record), action, sanction.as_ref(), change);
     }
 }
@@ -202,14 +207,14 @@ pub(crate) fn event_of(event: &Event, organization: Option<i64>) {
     }
     let subject = visibility::statement();
     let head = Head::new(&event.about(subject.member.as_deref(), organization));
-    writer::write_one(&head, event.record, &Change::none());
+    writer::write_one(&head, event.record, &Change::default());
 }
 
 /// The same for what a member did whom the session may work for no longer.
 pub(crate) fn event_by(event: &Event, member: Option<(i64, &str)>, organization: Option<i64>) {
     let member = member.map(|(id, key)| (id, Cow::Borrowed(key)));
     let head = Head::new(&About { member, ..event.about(None, organization) });
-    writer::write_one(&head, event.record, &Change::none());
+    writer::write_one(&head, event.record, &Change::default());
 }
 
 /// For functions in SQL that the extension's owner runs: they have judged the caller.
@@ -231,7 +236,7 @@ pub(crate) fn event_of_each(event: &Event, organization: Option<i64>, records: &
     let subject = visibility::statement();
     let about = event.about(subject.member.as_deref(), organization);
     for record in records {
-        if buffer::add(&about, record.clone(), Change::none()) {
+        if buffer::add(&about, record.clone(), Change::default()) {
             flush();
         }
     }

@@ -96,7 +96,7 @@ fn audit_retire(before: Option<pgrx::datum::Date>) -> Gone {
         }
     }
     // From here on nobody writes; what was written since the verification is noticed by its number.
-    let lock = "LOCK TABLE leadguard.audit_log IN ACCESS EXCLUSIVE MODE";
+    let lock = "LOCK TABLE leadguard.audit_entry IN ACCESS EXCLUSIVE MODE";
     sql::query_once(lock, &[], Sees::Now, &mut |_| {});
     let gone = partitions.iter().map(|(partition, month)| drop_one(partition, month, &found.lives, present.sealed));
     TableIterator::new(gone.collect::<Vec<_>>())
@@ -132,7 +132,7 @@ fn drop_one(partition: &str, month: &str, lives: &[Life<Seal>], last: i64) -> (S
     retired.mac = retired.mac(month);
     let first = format!("{month}-01");
     writer::writing(Operation::Delete, || {
-        let text = "DELETE FROM leadguard.audit_value
+        let text = "DELETE FROM leadguard.audit_entry_value
                     WHERE at >= $1::timestamp AT TIME ZONE 'UTC'
                       AND at < ($1::timestamp + interval '1 month') AT TIME ZONE 'UTC'";
         sql::query(text, &[Param::Text(Some(&first))], Sees::Now, &mut |_| {});

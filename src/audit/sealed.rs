@@ -218,7 +218,8 @@ impl Work {
             verify::check(row, &mut wrong);
         }
         for f in wrong {
-            self.report(report(f.problem, number, f.field.map(|field| format!("field {field}"))));
+            let record = f.record.map(|record| format!("record {record}, ")).unwrap_or_default();
+            self.report(report(f.problem, number, f.field.map(|field| format!("{record}field {field}"))));
         }
         let Some(place) = found else {
             if at >= self.present.since && transaction >= self.next {

@@ -1,12 +1,14 @@
 //! Whether the audit still says what was written.
 
 use super::buffer::Head;
+use super::bulk;
 use super::watched::{Fields, render};
 use super::writer;
 use crate::errors::{bad_argument, refused};
-use crate::ffi::session::as_extension;
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity;
+use crate::model::bulk::sides;
 use crate::model::digest;
 use crate::visibility;
 use pgrx::datum::TimestampWithTimeZone;
@@ -14,7 +16,7 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys;
 
 /// As many rows are looked at together.
-const PAGE: i64 = 5_000;
+const PAGE: i64 = 1_000;
 
 type Differences = TableIterator<
     'static,
@@ -29,6 +31,8 @@ type Differences = TableIterator<
 pub(super) struct Found {
     pub id: i64,
     pub at: i64,
+    /// Of a row with many.
+    pub record: Option<String>,
     pub field: Option<String>,
     pub problem: &'static str,
 }
@@ -73,7 +77,11 @@ pub(super) fn each_row(since: i64, organization: Option<i64>, each: &mut dyn FnM
         let params =
             [Param::Timestamp(Some(at)), Param::Int(Some(id)), Param::Int(organization), Param::Int(Some(PAGE))];
         let mut count = 0;
-        let page = include_str!("../../sql/query/audit_page.sql");
+        let page = if session::is_governed() {
+            include_str!("../../sql/query/audit_page.sql")
+        } else {
+            include_str!("../../sql/query/audit_page_before_bulk.sql")
+        };
         sql::query(page, &params, Sees::Statement, &mut |row| {
             count += 1;
             last = Some((row.int(1).unwrap_or_default(), row.int(0).unwrap_or_default()));
@@ -88,10 +96,16 @@ pub(super) fn each_row(since: i64, organization: Option<i64>, each: &mut dyn FnM
 /// Values that no row has.
 pub(super) fn orphans(since: i64, organization: Option<i64>, found: &mut Vec<Found>) {
     let params = [Param::Timestamp(Some(since)), Param::Int(organization)];
-    sql::query(include_str!("../../sql/query/audit_orphans.sql"), &params, Sees::Statement, &mut |row| {
+    let text = if session::is_governed() {
+        include_str!("../../sql/query/audit_orphans.sql")
+    } else {
+        include_str!("../../sql/query/audit_orphans_before_bulk.sql")
+    };
+    sql::query(text, &params, Sees::Statement, &mut |row| {
         found.push(Found {
             id: row.int(0).unwrap_or_default(),
             at: row.int(1).unwrap_or_default(),
+            record: None,
             field: None,
             problem: "values that no audit row has",
         });
@@ -101,45 +115,113 @@ pub(super) fn orphans(since: i64, organization: Option<i64>, found: &mut Vec<Fou
 /// Whether a row says what it was written with.
 pub(super) fn check(row: &sql::Row, found: &mut Vec<Found>) {
     let head = Head::read(row);
-    let id = row.int(0).unwrap_or_default();
-    let mut report = |field: Option<String>, problem| found.push(Found { id, at: head.at, field, problem });
+    let mut report = Report { id: row.int(0).unwrap_or_default(), at: head.at, found };
+    match row.texts(18) {
+        Some(records) => check_many(row, &head, &records, &mut report),
+        None => check_one(row, &head, &mut report),
+    }
+}
+
+struct Report<'a> {
+    id: i64,
+    at: i64,
+    found: &'a mut Vec<Found>,
+}
+
+impl Report<'_> {
+    fn add(&mut self, record: Option<&str>, field: Option<&str>, problem: &'static str) {
+        let (record, field) = (record.map(str::to_owned), field.map(str::to_owned));
+        self.found.push(Found { id: self.id, at: self.at, record, field, problem });
+    }
+}
+
+const CHANGED: &str = "the row is not as it was written";
+const NOT_WRITTEN: &str = "values that were not written with the row";
+const DIFFERS: &str = "the value does not agree with its digest";
+
+fn check_one(row: &sql::Row, head: &Head, report: &mut Report) {
     let parse = |text: Option<String>| -> Option<Fields> { serde_json::from_str(&text?).ok() };
     let record = row.text(9);
     let has_values = row.bool(15);
     let changes = parse(row.text(14));
     let text = changes.as_ref().map(render).unwrap_or_default();
     let (of_row, of_values) = writer::with_key(|key| {
-        let of_head = writer::digest_of_head(key, &head, &row.text(2).unwrap_or_default());
-        let of_row = writer::digest_of_row(&of_head, id, record.as_deref(), &text, has_values);
+        let of_head = writer::digest_of_head(key, writer::PURPOSE, head, &row.text(2).unwrap_or_default());
+        let of_row = writer::digest_of_row(&of_head, report.id, record.as_deref(), &text, has_values);
         (of_row, key.digest("value").text(record.as_deref().unwrap_or_default()))
     });
-    let mut mac = String::new();
-    digest::hex(&of_row, &mut mac);
-    if row.text(16).as_deref() != Some(mac.as_str()) {
-        report(None, "the row is not as it was written");
+    if !is_mac(row, &of_row) {
+        report.add(None, None, CHANGED);
     }
     let Some(values) = row.text(17) else { return };
     let values = parse(Some(values));
     let Some((values, changes)) = values.zip(changes) else {
-        report(None, "the values cannot be read");
+        report.add(None, None, "the values cannot be read");
         return;
     };
     if !has_values {
-        report(None, "values that were not written with the row");
+        report.add(None, None, NOT_WRITTEN);
     }
     let expected = |field: &str, value: &Option<String>| {
-        value.as_ref().map(|value| {
-            let mut text = String::new();
-            digest::hex(&digest::of_value(&of_values, field, value), &mut text);
-            text
-        })
+        value.as_ref().map(|value| hexadecimal(&digest::of_value(&of_values, field, value)))
     };
     for (field, pair) in &values {
         let agrees = changes
             .get(field)
             .is_some_and(|c| c.old == expected(field, &pair.old) && c.new == expected(field, &pair.new));
         if !agrees {
-            report(Some(field.clone()), "the value does not agree with its digest");
+            report.add(None, Some(field), DIFFERS);
         }
     }
+}
+
+/// A row of many records.
+fn check_many(row: &sql::Row, head: &Head, records: &[Option<String>], report: &mut Report) {
+    let texts = |of: Vec<Option<String>>| of.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
+    let (records, fields) = (texts(records.to_vec()), texts(row.texts(19).unwrap_or_default()));
+    let digests = row.with_bytes(20, <[u8]>::to_vec).unwrap_or_default();
+    let values = [21, 22].map(|column| row.texts(column));
+    let has_values = row.bool(15);
+    let is_mac = writer::with_key(|key| {
+        let of_head = writer::digest_of_head(key, bulk::PURPOSE, head, &row.text(2).unwrap_or_default());
+        is_mac(row, &bulk::digest_of_rows(&of_head, report.id, (&records, &fields), &digests, has_values))
+    });
+    // What the view shows of a row comes from these alone.
+    if !is_mac || row.text(9).is_some() || row.text(14).as_deref() != Some("{}") {
+        report.add(None, None, CHANGED);
+    }
+    if values.iter().flatten().flatten().any(Option::is_some) && !has_values {
+        report.add(None, None, NOT_WRITTEN);
+    }
+    let width = fields.len();
+    let cells = records.len() * width;
+    if values.iter().flatten().any(|side| side.len() != cells) || digests.len() != cells * 2 * digest::LENGTH {
+        report.add(None, None, "the values cannot be read");
+        return;
+    }
+    for (number, record) in records.iter().enumerate() {
+        let key = writer::with_key(|key| key.digest("value").text(record));
+        let own = &digests[number * width * 2 * digest::LENGTH..];
+        for ((place, field), digests) in (number * width..).zip(&fields).zip(sides(own, width)) {
+            let kept = values.each_ref().map(|side| side.as_ref().and_then(|side| side[place].as_deref()));
+            // What is not kept is no difference: a side alone is NULL where its digest is.
+            let agrees = kept.iter().all(Option::is_none)
+                || kept.iter().zip(digests).all(|(value, digest)| {
+                    value.map(|value| digest::of_value(&key, field, value)).as_ref().map(|d| &d[..]) == digest
+                });
+            if !agrees {
+                report.add(Some(record), Some(field), DIFFERS);
+            }
+        }
+    }
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    let mut text = String::new();
+    digest::hex(digest, &mut text);
+    text
+}
+
+fn is_mac(row: &sql::Row, expected: &[u8]) -> bool {
+    row.text(16).as_deref() == Some(hexadecimal(expected).as_str())
 }

@@ -9,11 +9,12 @@ use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::trigger::{Column, Row};
 use crate::guard::{self, Purpose, Sanction};
+use crate::model::change::{self, Change};
 use crate::model::digest;
-use crate::model::jsonb::{self, Pair};
 use crate::model::value::Value;
 use crate::visibility::Table;
 use std::cell::RefCell;
+use std::rc::Rc;
 
 /// A longer value is not kept in clear; its digest is.
 const LONGEST: usize = 1 << 20;
@@ -28,6 +29,7 @@ enum Part {
 
 struct Field {
     attribute: Attribute,
+    name: Rc<str>,
     part: Part,
     owner: bool,
     /// Nobody who may read the audit learns more than who may read the row.
@@ -53,27 +55,6 @@ pub(super) struct Owners<'a> {
     pub before: Option<&'a str>,
     pub after: Option<&'a str>,
     pub keys: bool,
-}
-
-/// What is written down of one change.
-pub(super) struct Change {
-    /// Fields with the digests of both values.
-    pub changes: Written,
-    /// The same with the values in clear.
-    pub values: Option<Written>,
-}
-
-/// Fields with their two sides, as JSON.
-pub(super) struct Written {
-    pub text: String,
-    /// As jsonb stores it; None where Postgres has to do it.
-    pub stored: Option<Vec<u8>>,
-}
-
-impl Change {
-    pub(super) fn none() -> Change {
-        Change { changes: Written { text: "{}".to_owned(), stored: None }, values: None }
-    }
 }
 
 impl Watched {
@@ -119,7 +100,7 @@ impl Watched {
                     || is(name, &table.organization_column)
                     || is(name, &table.archived_by_column);
                 let owner = is(name, &table.owner_column);
-                Field { clear: mapped || !closed.contains(name), part, owner, attribute }
+                Field { clear: mapped || !closed.contains(name), part, owner, name: name.as_str().into(), attribute }
             })
             .filter(|field| is_watched(&field.attribute, field.part))
             .collect();
@@ -211,40 +192,23 @@ impl Watched {
     }
 
     /// The change from `old` to `new`: of a row that comes or goes, what is not NULL.
-    pub(super) fn change(&self, old: Option<&Texts>, new: Option<&Texts>, record: &str) -> Change {
-        let empty = Texts::default();
-        let (old, new) = (old.unwrap_or(&empty), new.unwrap_or(&empty));
-        let of = if new.is_empty() { old } else { new };
+    pub(super) fn change(&self, old: Texts, new: Texts, record: &str) -> Change {
         let key = writer::with_key(|key| key.digest("value").text(record));
-        // A digest has 32 digits; both sides of a field follow each other.
-        let mut digests = String::with_capacity(64 * of.0.len());
-        let mut digest = |field: &Field, value: Option<&str>| {
-            let start = digests.len();
-            if let Some(value) = value {
-                digest::hex(&digest::of_value(&key, &field.attribute.name, value), &mut digests);
+        let mut fields = Vec::with_capacity(old.0.len().max(new.0.len()));
+        let (mut old, mut new) = (old.0.into_iter().peekable(), new.0.into_iter().peekable());
+        while let Some(place) = [old.peek(), new.peek()].into_iter().flatten().map(|(place, _)| *place).min() {
+            let side = |next: Option<(usize, Option<String>)>| next.and_then(|(_, value)| value);
+            let values = [side(old.next_if(|(at, _)| *at == place)), side(new.next_if(|(at, _)| *at == place))];
+            if values.iter().all(Option::is_none) {
+                continue;
             }
-            start..digests.len()
-        };
-        let mut changed = Vec::with_capacity(of.0.len());
-        for (at, (place, _)) in of.0.iter().enumerate() {
-            let field = &self.fields[*place];
-            let (before, after) = (old.get_near(at, *place), new.get_near(at, *place));
-            if before.is_some() || after.is_some() {
-                changed.push((field, before, after, digest(field, before), digest(field, after)));
-            }
+            let field = &self.fields[place];
+            let name = Rc::clone(&field.name);
+            let digests = values.each_ref().map(|v| v.as_ref().map(|v| digest::of_value(&key, &name, v)));
+            let is_kept = field.clear && values.iter().flatten().all(|value| value.len() <= LONGEST);
+            fields.push(change::Field { name, digests, values: if is_kept { values } else { [None, None] } });
         }
-        let side = |place: &std::ops::Range<usize>| (!place.is_empty()).then(|| &digests[place.clone()]);
-        let changes: Vec<Pair> = changed
-            .iter()
-            .map(|(field, _, _, old, new)| Pair { name: &field.attribute.name, old: side(old), new: side(new) })
-            .collect();
-        let is_short = |value: &Option<&str>| value.is_none_or(|value| value.len() <= LONGEST);
-        let values: Vec<Pair> = changed
-            .iter()
-            .filter(|(field, before, after, ..)| field.clear && is_short(before) && is_short(after))
-            .map(|(field, before, after, ..)| Pair { name: &field.attribute.name, old: *before, new: *after })
-            .collect();
-        Change { changes: Written::of(&changes), values: (!values.is_empty()).then(|| Written::of(&values)) }
+        Change(fields)
     }
 }
 
@@ -252,14 +216,6 @@ impl Texts {
     fn get(&self, place: usize) -> Option<&str> {
         let at = self.0.binary_search_by_key(&place, |(place, _)| *place).ok()?;
         self.0[at].1.as_deref()
-    }
-
-    /// The same for one that is expected to be the entry `at`.
-    fn get_near(&self, at: usize, place: usize) -> Option<&str> {
-        match self.0.get(at) {
-            Some((found, value)) if *found == place => value.as_deref(),
-            _ => self.get(place),
-        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -270,37 +226,6 @@ impl Texts {
     pub(super) fn differing(self, other: Texts) -> (Texts, Texts) {
         let (old, new) = self.0.into_iter().zip(other.0).filter(|((_, old), (_, new))| old != new).unzip();
         (Texts(old), Texts(new))
-    }
-}
-
-impl Written {
-    fn of(pairs: &[Pair]) -> Written {
-        Written { text: json(pairs), stored: jsonb::pairs(pairs) }
-    }
-}
-
-/// `{"field":{"old":…,"new":…},…}`
-fn json(pairs: &[Pair]) -> String {
-    let mut json = Vec::with_capacity(128 * pairs.len() + 2);
-    json.push(b'{');
-    for (at, pair) in pairs.iter().enumerate() {
-        if at > 0 {
-            json.push(b',');
-        }
-        quote(&mut json, Some(pair.name));
-        json.extend_from_slice(b":{\"old\":");
-        quote(&mut json, pair.old);
-        json.extend_from_slice(b",\"new\":");
-        quote(&mut json, pair.new);
-        json.push(b'}');
-    }
-    json.push(b'}');
-    String::from_utf8(json).unwrap_or_else(|_| crate::errors::bug("a text cannot be written as JSON"))
-}
-
-fn quote(json: &mut Vec<u8>, text: Option<&str>) {
-    if serde_json::to_writer(json, &text).is_err() {
-        crate::errors::bug("a text cannot be written as JSON");
     }
 }
 
@@ -315,9 +240,7 @@ pub(super) type Fields = std::collections::BTreeMap<String, Sides>;
 
 /// Fields that were read back, in the form in which they were written and their digest was made.
 pub(super) fn render(fields: &Fields) -> String {
-    let pairs: Vec<Pair> =
-        fields.iter().map(|(name, pair)| Pair { name, old: pair.old.as_deref(), new: pair.new.as_deref() }).collect();
-    json(&pairs)
+    change::json(fields.iter().map(|(name, sides)| (name.as_str(), sides.old.as_deref(), sides.new.as_deref())))
 }
 
 /// Columns whose values are not for everybody who reads the row: masked, or closed to some role.

@@ -1,13 +1,14 @@
-//! The two tables of the audit: what is written there, and what may be taken out.
+//! The tables of the audit: what is written there, and what may be taken out.
 
 use super::buffer::{Entry, Head};
-use super::watched::Change;
+use super::bulk;
 use crate::ffi::append;
 use crate::ffi::scan::{self, Equal};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::trigger::Operation;
+use crate::model::change::Change;
 use crate::model::digest::{self, Digest, Key};
 use pgrx::pg_sys::{self, Oid};
 use std::cell::{Cell, RefCell};
@@ -66,8 +67,8 @@ pub(super) fn forget_key() {
 }
 
 /// The digest over what rows with this head have in common. The table by its name: a restore gives it another OID.
-pub(super) fn digest_of_head(key: &Key, head: &Head, transaction: &str) -> Digest {
-    key.digest("row")
+pub(super) fn digest_of_head(key: &Key, purpose: &str, head: &Head, transaction: &str) -> Digest {
+    key.digest(purpose)
         .number(Some(head.at))
         .text(transaction)
         .text(&head.session_role)
@@ -82,7 +83,10 @@ pub(super) fn digest_of_head(key: &Key, head: &Head, transaction: &str) -> Diges
         .optional(head.detail.as_deref())
 }
 
-/// The digest over a whole row.
+/// The purpose of digests of rows with one record, or none.
+pub(super) const PURPOSE: &str = "row";
+
+/// The digest over such a row.
 pub(super) fn digest_of_row(
     head: &Digest,
     id: i64,
@@ -100,20 +104,26 @@ pub(super) fn write(entries: &[Entry]) {
             [entry] => {
                 write_one(&entry.head, Some(&entry.record), &entry.change);
             }
-            entries => write_many(entries),
+            _ if !session::is_governed() => {
+                for entry in entries {
+                    write_one(&entry.head, Some(&entry.record), &entry.change);
+                }
+            }
+            entries if entries.len() < bulk::FROM => write_some(entries),
+            entries => bulk::write(entries),
         }
     }
 }
 
-fn sequence() -> Oid {
+pub(super) fn sequence() -> Oid {
     session::own_relation(c"audit_id_seq")
 }
 
-fn next(sequence: Oid) -> i64 {
+pub(super) fn next(sequence: Oid) -> i64 {
     session::next_value(sequence).unwrap_or_else(|| crate::errors::bug("a sequence gave no value"))
 }
 
-fn head_params<'a>(head: &'a Head, transaction: &'a str) -> [Param<'a>; 13] {
+pub(super) fn head_params<'a>(head: &'a Head, transaction: &'a str) -> [Param<'a>; 13] {
     [
         Param::Timestamp(Some(head.at)),
         Param::Text(Some(transaction)),
@@ -136,33 +146,37 @@ pub(super) fn write_one(head: &Head, record: Option<&str>, change: &Change) -> O
     let transaction = session::transaction().to_string();
     writing(Operation::Insert, || {
         let id = next(sequence());
-        let digest = with_key(|key| digest_of_head(key, head, &transaction));
+        let digest = with_key(|key| digest_of_head(key, PURPOSE, head, &transaction));
+        let (changes, values) = (change.digests(), change.values());
         let mut mac = String::new();
-        digest::hex(&digest_of_row(&digest, id, record, &change.changes.text, change.values.is_some()), &mut mac);
+        digest::hex(&digest_of_row(&digest, id, record, &changes, values.is_some()), &mut mac);
         let own = [
             Param::Int(Some(id)),
             Param::Text(record),
-            Param::Text(Some(&change.changes.text)),
-            Param::Text(change.values.as_ref().map(|values| values.text.as_str())),
+            Param::Text(Some(&changes)),
+            Param::Text(values.as_deref()),
             Param::Text(Some(&mac)),
         ];
         let params = [head_params(head, &transaction).as_slice(), &own].concat();
         let mut partition = None;
-        sql::query(include_str!("../../sql/query/audit_write_one.sql"), &params, Sees::Now, &mut |row| {
-            partition = row.oid(0);
-        });
+        let text = if session::is_governed() {
+            include_str!("../../sql/query/audit_write_one.sql")
+        } else {
+            include_str!("../../sql/query/audit_write_one_before_bulk.sql")
+        };
+        sql::query(text, &params, Sees::Now, &mut |row| partition = row.oid(0));
         partition
     })
 }
 
 /// Rows of one statement have one time, and so one partition. The first one finds it.
-fn write_many(entries: &[Entry]) {
+fn write_some(entries: &[Entry]) {
     let Some((first, rest)) = entries.split_first() else { return };
     let head = &first.head;
     let one = |entry: &Entry| write_one(head, Some(&entry.record), &entry.change);
     let partition = one(first);
     let tables =
-        partition.and_then(append::Table::open).zip(append::Table::open(session::own_relation(c"audit_value")));
+        partition.and_then(append::Table::open).zip(append::Table::open(session::own_relation(c"audit_entry_value")));
     match tables {
         Some((log, values)) => as_extension(|| append_all(head, rest, log, values)),
         None => {
@@ -175,7 +189,7 @@ fn write_many(entries: &[Entry]) {
 
 fn append_all(head: &Head, entries: &[Entry], mut log: append::Table, mut values: append::Table) {
     let (sequence, transaction) = (sequence(), session::transaction());
-    let digest = with_key(|key| digest_of_head(key, head, &transaction.to_string()));
+    let digest = with_key(|key| digest_of_head(key, PURPOSE, head, &transaction.to_string()));
     fill(&mut log, head, transaction);
     let [id, record, changes, has_values, mac] =
         [c"id", c"record", c"changes", c"has_values", c"mac"].map(|name| log.column(name));
@@ -188,17 +202,17 @@ fn append_all(head: &Head, entries: &[Entry], mut log: append::Table, mut values
     append::in_batches(|| {
         for Entry { record: name, change, .. } in entries.by_ref() {
             let number = next(sequence);
-            let keeps = change.values.is_some();
+            let (digests, written) = (change.digests(), change.values());
             log.int(id, Some(number));
             log.text(record, Some(name));
-            log.json(changes, &change.changes.text, change.changes.stored.as_deref());
-            log.bool(has_values, keeps);
-            log.bytes(mac, &digest_of_row(&digest, number, Some(name), &change.changes.text, keeps));
+            log.json(changes, &digests);
+            log.bool(has_values, written.is_some());
+            log.bytes(mac, Some(&digest_of_row(&digest, number, Some(name), &digests, written.is_some())));
             let full = log.append();
-            if let Some(written) = &change.values {
+            if let Some(written) = &written {
                 values.int(of, Some(number));
                 values.text(kept_record, Some(name));
-                values.json(kept, &written.text, written.stored.as_deref());
+                values.json(kept, written);
                 values.append();
             }
             if full {
@@ -214,7 +228,7 @@ fn append_all(head: &Head, entries: &[Entry], mut log: append::Table, mut values
 }
 
 /// What all rows with this head have in common.
-fn fill(log: &mut append::Table, head: &Head, transaction: u64) {
+pub(super) fn fill(log: &mut append::Table, head: &Head, transaction: u64) {
     let texts = [
         (c"session_role", Some(head.session_role.as_str())),
         (c"outer_role", Some(&head.outer_role)),
@@ -240,13 +254,15 @@ fn fill(log: &mut append::Table, head: &Head, transaction: u64) {
     log.oid(log.column(c"target"), head.target);
 }
 
+/// Takes the values of records out; the digests stay.
 pub(super) fn erase(target: Oid, records: &[String]) {
-    writing(Operation::Delete, || {
-        sql::query(
-            "DELETE FROM leadguard.audit_value WHERE target = $1 AND record = ANY ($2)",
-            &[Param::Oid(target), Param::Texts(records)],
-            Sees::Now,
-            &mut |_| {},
-        )
-    });
+    let params = [Param::Oid(target), Param::Texts(records)];
+    let run = |operation, text| writing(operation, || sql::query(text, &params, Sees::Now, &mut |_| {}));
+    if session::is_governed() {
+        let text = "DELETE FROM leadguard.audit_entry_value WHERE target = $1 AND record = ANY ($2)";
+        run(Operation::Delete, text);
+        run(Operation::Update, include_str!("../../sql/query/audit_erase.sql"));
+    } else {
+        run(Operation::Delete, "DELETE FROM leadguard.audit_value WHERE target = $1 AND record = ANY ($2)");
+    }
 }

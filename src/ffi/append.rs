@@ -2,6 +2,7 @@
 //! mostly the executor. For tables whose columns are all given, whose indexes are plain and whose triggers have
 //! nothing to say to the extension.
 
+use super::sql::Param;
 use pgrx::{IntoDatum, PgList, PgMemoryContexts, pg_sys};
 use std::ffi::{CStr, CString};
 
@@ -117,15 +118,13 @@ impl Table {
         self.set(column, value.and_then(IntoDatum::into_datum));
     }
 
-    pub(crate) fn bytes(&mut self, column: Column, value: &[u8]) {
-        self.set(column, value.into_datum());
+    /// A column of type bytea, or of another one whose stored form without the length in front is given.
+    pub(crate) fn bytes(&mut self, column: Column, value: Option<&[u8]>) {
+        self.set(column, value.and_then(IntoDatum::into_datum));
     }
 
-    /// A column of type jsonb, from its text, or from what Postgres would make of that.
-    pub(crate) fn json(&mut self, column: Column, text: &str, stored: Option<&[u8]>) {
-        if let Some(stored) = stored {
-            return self.bytes(column, stored);
-        }
+    /// A column of type jsonb, from its text.
+    pub(crate) fn json(&mut self, column: Column, text: &str) {
         let text = CString::new(text).unwrap_or_default();
         // SAFETY: the function takes one terminated string; raises for what is no JSON.
         let datum = unsafe {
@@ -218,6 +217,11 @@ impl Table {
         // SAFETY: not called in parallel mode, which writes nothing.
         unsafe { pg_sys::CommandCounterIncrement() };
     }
+}
+
+/// A parameter of a query, from the stored form of its value without the length in front.
+pub(crate) fn whole(type_oid: pg_sys::Oid, stored: &[u8]) -> Param<'static> {
+    Param::Typed(type_oid, stored.into_datum())
 }
 
 /// Runs `body` in memory that is given back afterwards, again and again until it says that there is no more to do.

@@ -3,7 +3,7 @@
 //! pgrx's own SPI client turns every SELECT after the first write of a transaction into one with a new
 //! snapshot; a policy must never do that. Hence this small client. Plans of constant texts are kept.
 
-use pgrx::{IntoDatum, pg_sys};
+use pgrx::{FromDatum, IntoDatum, pg_sys};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -115,6 +115,13 @@ impl Row {
         Some(body(unsafe {
             std::slice::from_raw_parts(pgrx::vardata_any(whole).cast::<u8>(), pgrx::varsize_any_exhdr(whole))
         }))
+    }
+
+    /// A column of type text[]; None for NULL.
+    pub fn texts(&self, column: i32) -> Option<Vec<Option<String>>> {
+        let datum = self.datum(column)?;
+        // SAFETY: an array of texts of the live row; the strings are copied.
+        unsafe { Vec::from_datum(datum, false) }
     }
 
     /// The whole row, as a trigger returns it; it outlives the query.

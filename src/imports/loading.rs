@@ -192,7 +192,7 @@ fn append_all(import: i64, rows: &[Loaded]) {
         for row in rows.by_ref() {
             line += 1;
             table.int(number, Some(line));
-            table.json(data, &row.data, None);
+            table.json(data, &row.data);
             if table.append() {
                 break;
             }

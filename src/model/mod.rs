@@ -2,12 +2,13 @@
 
 pub mod access;
 pub mod batch;
+pub mod bulk;
+pub mod change;
 pub mod digest;
 pub mod estimate;
 pub mod fingerprint;
 pub mod forest;
 pub mod ids;
-pub mod jsonb;
 pub mod keys;
 pub mod level;
 pub mod matrix;
@@ -18,5 +19,6 @@ mod role;
 pub mod rules;
 pub mod seal;
 pub mod spreadsheet;
+pub mod text_array;
 pub mod value;
 pub mod window;
