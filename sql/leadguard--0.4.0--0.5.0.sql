@@ -207,21 +207,121 @@ INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, def
     ('schema_changes', 'K49', false, '{record,refuse}', 'record',
      'What becomes of a change of the table''s schema that no approval covers: it is recorded as a violation, or refused.');
 
--- audit_log's partitions get an index of transactions, by which sealing finds
--- new rows (15_audit.sql; the months that audit_partitions made are no part of the extension):
-CREATE INDEX audit_log_default_transaction_idx ON leadguard.audit_log_default (transaction);
+-- 15_audit.sql: what was the table audit_log stores the log, in a form in which a row may have many records, and is read
+-- through a view. The months that audit_partitions made are no part of the extension, and follow.
+ALTER TABLE leadguard.audit_log RENAME TO audit_entry;
+ALTER TABLE leadguard.audit_value RENAME TO audit_entry_value;
+ALTER TABLE leadguard.audit_entry_value RENAME CONSTRAINT audit_value_pkey TO audit_entry_value_pkey;
+ALTER TABLE leadguard.audit_entry
+    ADD records text[],
+    ADD fields text[],
+    ADD digests bytea,
+    ADD old_values text[],
+    ADD new_values text[];
 DO $$
 DECLARE
     partition text;
 BEGIN
     FOR partition IN
         SELECT c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'leadguard.audit_log'::regclass AND c.relnamespace = 'leadguard'::regnamespace AND c.relname ~ '^audit_log_[0-9]{4}_[0-9]{2}$'
+        WHERE i.inhparent = 'leadguard.audit_entry'::regclass AND c.relnamespace = 'leadguard'::regnamespace
+          AND c.relname ~ '^audit_log_([0-9]{4}_[0-9]{2}|default)$'
     LOOP
+        EXECUTE format('ALTER TABLE leadguard.%I SET (toast_tuple_target = 8160)', partition);
+        EXECUTE format('CREATE INDEX %I ON leadguard.%I USING gin (records)', partition || '_records_idx', partition);
         EXECUTE format('CREATE INDEX %I ON leadguard.%I (transaction)', partition || '_transaction_idx', partition);
     END LOOP;
 END
 $$;
+COMMENT ON COLUMN leadguard.audit_entry.at IS NULL;
+COMMENT ON COLUMN leadguard.audit_entry.session_role IS NULL;
+COMMENT ON COLUMN leadguard.audit_entry.outer_role IS NULL;
+COMMENT ON COLUMN leadguard.audit_entry.member_id IS NULL;
+COMMENT ON COLUMN leadguard.audit_entry.organization IS NULL;
+COMMENT ON COLUMN leadguard.audit_entry.target_name IS NULL;
+COMMENT ON COLUMN leadguard.audit_entry.changes IS NULL;
+COMMENT ON TABLE leadguard.audit_entry IS
+'The rows of audit_log as they are stored: one for each record, and, of statements that changed many records, one for as many of them as fit on a page. Append-only for everybody. Members with the capability audit read the rows of their organization.';
+COMMENT ON COLUMN leadguard.audit_entry.records IS 'Instead of record, where a statement changed many: all that the row is about.';
+COMMENT ON COLUMN leadguard.audit_entry.fields IS 'Instead of changes: what changed in at least one of the records.';
+COMMENT ON COLUMN leadguard.audit_entry.digests IS
+'For each of the records, for each of the fields: 16 bytes for the value before and 16 for the one after, zeros for NULL; both zeros where the field did not change.';
+COMMENT ON COLUMN leadguard.audit_entry.old_values IS
+'For each of the records, for each of the fields, what audit_value shows. Erasing a record makes its values NULL; the digests stay.';
+COMMENT ON COLUMN leadguard.audit_entry.has_values IS 'Values were kept, here or in audit_entry_value.';
+COMMENT ON COLUMN leadguard.audit_entry.mac IS 'Keyed digest of the row without its values; audit_verify recomputes it.';
+COMMENT ON TABLE leadguard.audit_entry_value IS
+'What audit_value shows of rows of audit_entry with one record. Erasing a record takes its rows away.';
+
+CREATE FUNCTION leadguard.audit_changes(fields text[], digests bytea)
+RETURNS jsonb LANGUAGE c IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'audit_changes_wrapper';
+COMMENT ON FUNCTION leadguard.audit_changes(text[], bytea) IS
+'Internal: audit_log.changes of one record, from its part of audit_entry.digests.';
+
+CREATE FUNCTION leadguard.audit_values(fields text[], old_values text[], new_values text[])
+RETURNS jsonb LANGUAGE c IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'audit_values_wrapper';
+COMMENT ON FUNCTION leadguard.audit_values(text[], text[], text[]) IS
+'Internal: audit_value.values of one record, from its part of the arrays in audit_entry; NULL when none is kept.';
+
+-- Functions, because a view would read the tables with the rights of its owner. The planner takes their place, so that
+-- conditions on the views reach the indexes.
+CREATE FUNCTION leadguard.audit_rows()
+RETURNS TABLE (id bigint, at timestamptz, transaction xid8, session_role text, outer_role text, member_id bigint, member_key text,
+               organization bigint, target regclass, target_name text, record text, action text, reason text, approval bigint,
+               detail text, changes jsonb, has_values boolean, mac bytea)
+LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.id, e.at, e.transaction, e.session_role, e.outer_role, e.member_id, e.member_key, e.organization, e.target, e.target_name,
+           e.record, e.action, e.reason, e.approval, e.detail, e.changes, e.has_values, e.mac
+    FROM leadguard.audit_entry e
+    WHERE e.records IS NULL
+    UNION ALL
+    SELECT e.id, e.at, e.transaction, e.session_role, e.outer_role, e.member_id, e.member_key, e.organization, e.target, e.target_name,
+           r.record, e.action, e.reason, e.approval, e.detail,
+           leadguard.audit_changes(e.fields, substr(e.digests, 1 + ((r.n - 1) * 32 * cardinality(e.fields))::integer, 32 * cardinality(e.fields))),
+           e.has_values, e.mac
+    FROM leadguard.audit_entry e, unnest(e.records) WITH ORDINALITY AS r (record, n)
+    WHERE e.records IS NOT NULL;
+END;
+COMMENT ON FUNCTION leadguard.audit_rows() IS 'Internal: what the caller may read of the audit. Use the view leadguard.audit_log.';
+
+CREATE VIEW leadguard.audit_log AS SELECT * FROM leadguard.audit_rows();
+COMMENT ON VIEW leadguard.audit_log IS
+'One row for each change of a record, and for each decision about records and rules: who, when, what. Members with the capability audit read the rows of their organization. What happened to one record: leadguard.record_history.';
+COMMENT ON COLUMN leadguard.audit_log.id IS 'Its number; rows of one statement that are stored together have one.';
+COMMENT ON COLUMN leadguard.audit_log.at IS 'When the client sent the statement.';
+COMMENT ON COLUMN leadguard.audit_log.session_role IS 'The login.';
+COMMENT ON COLUMN leadguard.audit_log.outer_role IS 'The role of the session, which SET ROLE changes.';
+COMMENT ON COLUMN leadguard.audit_log.member_id IS 'The member for whom the session worked; NULL for a superuser or owner who is none.';
+COMMENT ON COLUMN leadguard.audit_log.organization IS 'The organization of the record.';
+COMMENT ON COLUMN leadguard.audit_log.target_name IS 'How the table was called then.';
+COMMENT ON COLUMN leadguard.audit_log.changes IS
+'{"field": {"old": digest, "new": digest}}, null for NULL. A digest is an HMAC-SHA256 over record, field and value, cut to 128 bits.';
+COMMENT ON COLUMN leadguard.audit_log.has_values IS 'Values were kept in audit_value.';
+COMMENT ON COLUMN leadguard.audit_log.mac IS 'Keyed digest of the row as it is stored; audit_verify recomputes it.';
+
+CREATE FUNCTION leadguard.audit_value_rows()
+RETURNS TABLE (audit_id bigint, at timestamptz, organization bigint, target regclass, record text, "values" jsonb)
+LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT v.audit_id, v.at, v.organization, v.target, v.record, v."values" FROM leadguard.audit_entry_value v
+    UNION ALL
+    SELECT k.id, k.at, k.organization, k.target, k.record, k."values"
+    FROM (SELECT e.id, e.at, e.organization, e.target, r.record,
+                 leadguard.audit_values(e.fields, e.old_values[1 + (r.n - 1) * cardinality(e.fields) : r.n * cardinality(e.fields)],
+                                        e.new_values[1 + (r.n - 1) * cardinality(e.fields) : r.n * cardinality(e.fields)]) AS "values"
+          FROM leadguard.audit_entry e, unnest(e.records) WITH ORDINALITY AS r (record, n)
+          WHERE e.records IS NOT NULL AND e.has_values) k
+    WHERE k."values" IS NOT NULL;
+END;
+COMMENT ON FUNCTION leadguard.audit_value_rows() IS 'Internal: what the caller may read of the values. Use the view leadguard.audit_value.';
+
+CREATE VIEW leadguard.audit_value AS SELECT * FROM leadguard.audit_value_rows();
+COMMENT ON VIEW leadguard.audit_value IS
+'What changed fields said before and after, {"field": {"old": text, "new": text}}, without the fields that are masked or closed to some role. Erasing a record takes its rows away; the digests in audit_log stay.';
+
 -- 67_audit_api.sql:
 CREATE OR REPLACE FUNCTION leadguard.audit_partitions(ahead integer DEFAULT 3)
 RETURNS TABLE (partition text, first date, made boolean)
@@ -232,7 +332,7 @@ DECLARE
     low timestamptz;
     high timestamptz;
 BEGIN
-    IF NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.audit_log'::regclass), 'USAGE') THEN
+    IF NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.audit_entry'::regclass), 'USAGE') THEN
         RAISE EXCEPTION 'audit_partitions refused'
             USING ERRCODE = '42501', HINT = 'A superuser or the owner of the extension makes partitions of the audit.';
     END IF;
@@ -248,9 +348,10 @@ BEGIN
         made := to_regclass('leadguard.' || partition) IS NULL
             AND NOT EXISTS (SELECT FROM leadguard.audit_log_default d WHERE d.at >= low AND d.at < high);
         IF made THEN
-            EXECUTE format('CREATE TABLE leadguard.%I PARTITION OF leadguard.audit_log FOR VALUES FROM (%L) TO (%L)', partition, low, high);
+            EXECUTE format('CREATE TABLE leadguard.%I PARTITION OF leadguard.audit_entry FOR VALUES FROM (%L) TO (%L) WITH (toast_tuple_target = 8160)', partition, low, high);
             EXECUTE format('ALTER TABLE leadguard.%I ADD CONSTRAINT %I PRIMARY KEY (at, id)', partition, partition || '_pkey');
             EXECUTE format('CREATE INDEX %I ON leadguard.%I (target, record)', partition || '_record_idx', partition);
+            EXECUTE format('CREATE INDEX %I ON leadguard.%I USING gin (records)', partition || '_records_idx', partition);
             EXECUTE format('CREATE INDEX %I ON leadguard.%I (transaction)', partition || '_transaction_idx', partition);
             EXECUTE format('REVOKE ALL ON leadguard.%I FROM PUBLIC', partition);
             EXECUTE format('ALTER TABLE leadguard.%I ENABLE ROW LEVEL SECURITY', partition);
@@ -262,6 +363,16 @@ BEGIN
     END LOOP;
 END
 $$;
+
+CREATE FUNCTION leadguard.record_history(target regclass, record text)
+RETURNS TABLE (audit_id bigint, at timestamptz, member text, session_role text, action text, reason text, detail text, changes jsonb, "values" jsonb)
+LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'record_history_wrapper';
+COMMENT ON FUNCTION leadguard.record_history(regclass, text) IS
+'What the audit has of one record, oldest first, by index: changes are digests, values what the fields said before and after where they are kept. Members with the capability audit see rows of their organization, superusers all; others 42501. 22023: an argument is NULL.';
+
+-- 90_rights.sql:
+GRANT SELECT ON leadguard.audit_log, leadguard.audit_value TO PUBLIC;
 
 -- What members should hear about, as rows that stay until they are read.
 
@@ -823,7 +934,7 @@ SELECT CASE WHEN log.xmin = life.xmin THEN clock_timestamp()
             ELSE least(now(), (SELECT min(a.xact_start) FROM pg_catalog.pg_stat_activity a
                                WHERE a.datname = current_database() AND a.pid <> pg_backend_pid())) END
 FROM pg_catalog.pg_attribute log, pg_catalog.pg_attribute life
-WHERE log.attrelid = 'leadguard.audit_log'::regclass AND log.attname = 'id'
+WHERE log.attrelid = 'leadguard.audit_entry'::regclass AND log.attname = 'id'
   AND life.attrelid = 'leadguard.audit_life'::regclass AND life.attname = 'life';
 
 CREATE TABLE leadguard.audit_seal (
@@ -840,7 +951,7 @@ CREATE TABLE leadguard.audit_seal (
     mac         bytea NOT NULL
 );
 COMMENT ON TABLE leadguard.audit_seal IS
-'Seals of audit_log: each covers the rows of all transactions that had ended and that no seal before covers. Append-only for everybody.';
+'Seals of audit_entry: each covers the rows of all transactions that had ended and that no seal before covers. Append-only for everybody.';
 COMMENT ON COLUMN leadguard.audit_seal.life IS 'The life of the database in which it was made, and since when that life lasts.';
 COMMENT ON COLUMN leadguard.audit_seal.snapshot IS 'Which transactions had ended, as far as the seal relies on it.';
 COMMENT ON COLUMN leadguard.audit_seal.first_at IS 'The times of the first and last row.';
@@ -3966,7 +4077,7 @@ RETURNS TABLE (partition text, "rows" bigint, seals bigint)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'audit_retire_wrapper';
 COMMENT ON FUNCTION leadguard.audit_retire(date) IS
-'Drops the partitions of audit_log whose month (UTC) ended before the date, and the values of their rows; the seals and a row of audit_retired stay, so that the chain still verifies. Writers wait while it drops. For superusers (42501). 22023: NULL, or a date that is not over. 55000: rows of such a month are not sealed, or verify_audit finds a problem.';
+'Drops the partitions of audit_entry whose month (UTC) ended before the date, and the values of their rows; the seals and a row of audit_retired stay, so that the chain still verifies. Writers wait while it drops. For superusers (42501). 22023: NULL, or a date that is not over. 55000: rows of such a month are not sealed, or verify_audit finds a problem.';
 
 -- Counters of members, where the server has preloaded the library.
 CREATE FUNCTION leadguard.is_preloaded()
@@ -4003,25 +4114,26 @@ DECLARE
         'import_row', 'import_session', 'import_target', 'job_function', 'member_function', 'notification',
         'offboarding', 'review', 'review_check', 'schema_change', 'schema_known', 'schema_shape']::text[];
     views text[] := ARRAY[
-        'assignment_rules', 'batch_templates', 'batches']::text[];
+        'assignment_rules', 'audit_log', 'audit_value', 'batch_templates', 'batches', 'switches']::text[];
     sequences text[] := ARRAY[
         ]::text[];
     functions text[] := ARRAY[
-        'accept_handoff', 'accept_schema_change', 'access_requests', 'activity_reset', 'add_to_team', 'audit_retire',
-        'audit_run', 'batch_log', 'change_role', 'change_roles', 'check_schema', 'checklist', 'claim',
-        'close_dispute', 'count_admins', 'delegate', 'drop_assignment_rule', 'drop_batch_template',
-        'drop_handoff_step', 'end_dispute', 'findings', 'follow_admins', 'follow_roles', 'follow_teams',
-        'forget_job_function', 'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin',
-        'import_cancel', 'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows',
-        'import_stage', 'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded',
-        'is_unbound', 'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'limit_member_function',
-        'managed_member', 'mark_read', 'may_ask_about', 'member_activity', 'member_card', 'member_rights_in',
-        'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory', 'note_event', 'note_job_function',
-        'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work', 'notification_cleanup', 'notifications',
-        'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan', 'onboard',
-        'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import', 'refuse_handoff',
-        'release', 'remove_departed', 'request_access', 'request_batch', 'request_role', 'request_schema_change',
-        'resolve_finding', 'resolve_job_function', 'resolve_member_function', 'review_admins', 'review_concerns',
+        'accept_handoff', 'accept_schema_change', 'access_requests', 'activity_reset', 'add_to_team',
+        'audit_changes', 'audit_retire', 'audit_rows', 'audit_run', 'audit_value_rows', 'audit_values', 'batch_log',
+        'change_role', 'change_roles', 'check_schema', 'checklist', 'claim', 'close_dispute', 'count_admins',
+        'delegate', 'drop_assignment_rule', 'drop_batch_template', 'drop_handoff_step', 'end_dispute', 'findings',
+        'follow_admins', 'follow_roles', 'follow_teams', 'forget_job_function', 'forget_shape', 'ghost_leads',
+        'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel', 'import_check', 'import_cleanup',
+        'import_commit', 'import_report', 'import_rows', 'import_stage', 'import_staged', 'import_submit', 'imports',
+        'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound', 'job_deviations', 'keep_shape', 'know_schema',
+        'know_tables', 'limit_member_function', 'managed_member', 'mark_read', 'may_ask_about', 'member_activity',
+        'member_card', 'member_rights_in', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory',
+        'note_event', 'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work',
+        'notification_cleanup', 'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day',
+        'offboard_now', 'offboard_plan', 'onboard', 'override_activity', 'parse_changes', 'prepare_imports',
+        'put_claim', 'reads_import', 'record_history', 'refuse_handoff', 'release', 'remove_departed',
+        'request_access', 'request_batch', 'request_role', 'request_schema_change', 'resolve_finding',
+        'resolve_job_function', 'resolve_member_function', 'review_admins', 'review_concerns',
         'review_contact_outside_rules', 'review_delegations', 'review_everyone_admin', 'review_expired_grants',
         'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
         'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
@@ -4223,5 +4335,7 @@ ALTER TABLE leadguard.audit_seal ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.audit_retired ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.audit_seal ENABLE ALWAYS TRIGGER audit_00_append_only;
 ALTER TABLE leadguard.audit_retired ENABLE ALWAYS TRIGGER audit_00_append_only;
+GRANT EXECUTE ON FUNCTION leadguard.audit_rows(), leadguard.audit_value_rows(), leadguard.audit_changes(text[], bytea),
+    leadguard.audit_values(text[], text[], text[]), leadguard.record_history(regclass, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION leadguard.seal_audit(), leadguard.verify_audit(timestamptz), leadguard.audit_retire(date),
     leadguard.is_preloaded(), leadguard.member_activity(), leadguard.activity_reset() TO PUBLIC;

@@ -3,7 +3,7 @@
 use crate::{audited, mark, sound, trail};
 use leadguard_tests::*;
 
-const TABLES: [&str; 3] = ["audit_log", "audit_log_default", "audit_value"];
+const TABLES: [&str; 3] = ["audit_entry", "audit_log_default", "audit_entry_value"];
 
 #[test]
 fn k53_rows_are_forged_by_nobody() {
@@ -27,7 +27,12 @@ fn k53_rows_are_forged_by_nobody() {
                 refused(&mut session, &sql, "42501");
             }
         }
-        let merge = "MERGE INTO leadguard.audit_log AS l USING (SELECT 1) AS v ON true WHEN MATCHED THEN DELETE";
+        for view in ["audit_log", "audit_value"] {
+            refused(&mut session, &format!("UPDATE leadguard.{view} SET at = now()"), "55000");
+            refused(&mut session, &format!("DELETE FROM leadguard.{view}"), "55000");
+            refused(&mut session, &format!("INSERT INTO leadguard.{view} SELECT * FROM leadguard.{view}"), "55000");
+        }
+        let merge = "MERGE INTO leadguard.audit_entry AS l USING (SELECT 1) AS v ON true WHEN MATCHED THEN DELETE";
         refused(&mut session, merge, "42501");
         if who != "postgres" {
             refused(&mut session, "SELECT nextval('leadguard.audit_id_seq')", "42501");
@@ -49,7 +54,7 @@ fn what_goes_round_the_triggers_is_found() {
     let problems = |admin: &mut Client, sql: &str| {
         let sql = format!(
             "BEGIN; SET LOCAL row_security = off; ALTER TABLE leadguard.audit_log_default DISABLE TRIGGER ALL;
-             ALTER TABLE leadguard.audit_value DISABLE TRIGGER ALL; {sql}"
+             ALTER TABLE leadguard.audit_entry_value DISABLE TRIGGER ALL; {sql}"
         );
         accepted(admin, &sql);
         let found = rows(admin, "SELECT coalesce(field, '-'), problem FROM leadguard.audit_verify()");
@@ -60,14 +65,13 @@ fn what_goes_round_the_triggers_is_found() {
     for sql in [
         "UPDATE leadguard.audit_log_default SET member_key = 'carl' WHERE record = '1'",
         "UPDATE leadguard.audit_log_default SET session_role = 'carl' WHERE record = '1'",
-        "UPDATE leadguard.audit_log_default SET changes = '{}', has_values = false WHERE record = '1'; DELETE FROM leadguard.audit_value WHERE record = '1'",
-        "INSERT INTO leadguard.audit_log SELECT -id, at, transaction, session_role, outer_role, member_id, member_key, organization,
+        "UPDATE leadguard.audit_log_default SET changes = '{}', has_values = false WHERE record = '1'; DELETE FROM leadguard.audit_entry_value WHERE record = '1'",
+        "INSERT INTO leadguard.audit_entry SELECT -id, at, transaction, session_role, outer_role, member_id, member_key, organization,
              target, target_name, record, action, reason, approval, detail, changes, false, mac FROM leadguard.audit_log WHERE record = '1'",
     ] {
         assert_eq!(problems(&mut admin, sql), [["-", row]], "{sql}");
     }
-    let value =
-        "UPDATE leadguard.audit_value SET \"values\" = jsonb_set(\"values\", '{name,new}', '\"y\"') WHERE record = '1'";
+    let value = "UPDATE leadguard.audit_entry_value SET \"values\" = jsonb_set(\"values\", '{name,new}', '\"y\"') WHERE record = '1'";
     assert_eq!(problems(&mut admin, value), [["name", "the value does not agree with its digest"]]);
     let gone = "DELETE FROM leadguard.audit_log_default WHERE record = '1'";
     assert_eq!(problems(&mut admin, gone), [["-", "values that no audit row has"]]);
@@ -97,6 +101,10 @@ fn k53_only_auditors_of_the_organization_read() {
         let values = scalar(&mut session, "SELECT count(*) FROM leadguard.audit_value");
         assert_eq!(values == "0", expected == "0", "{who}: {values}");
         refused(&mut session, "SELECT * FROM leadguard.audit_log_default", "42501");
+        // The tables below the views give no more.
+        let below =
+            "SELECT (SELECT count(*) FROM leadguard.audit_entry), (SELECT count(*) FROM leadguard.audit_entry_value)";
+        assert_eq!(rows(&mut session, below).concat().contains(&"0".to_string()), expected == "0", "{who}");
     }
     for who in ["alice", "ceo"] {
         refused(&mut db.connect(who), "SELECT * FROM leadguard.audit_verify()", "42501");

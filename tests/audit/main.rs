@@ -1,6 +1,7 @@
 //! Every change leaves one row, and refusals a line in the log.
 
 mod activity;
+mod bulk;
 mod forged;
 mod log;
 mod partitions;

@@ -82,7 +82,7 @@ fn the_log_gets_months_of_its_own() {
     let mut admin = db.admin();
     assert_eq!(rows(&mut admin, "SELECT made FROM leadguard.audit_partitions(2)"), [["f"], ["f"], ["f"]]);
     accepted(&mut admin, "UPDATE crm.lead SET name = 'x' WHERE id = 1");
-    let of = "SELECT DISTINCT tableoid::regclass = ('leadguard.audit_log_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM'))::regclass FROM leadguard.audit_log";
+    let of = "SELECT DISTINCT tableoid::regclass = ('leadguard.audit_log_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM'))::regclass FROM leadguard.audit_entry";
     assert_eq!(scalar(&mut admin, of), "t");
     let month = scalar(&mut admin, "SELECT 'leadguard.audit_log_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')");
     for sql in ["DELETE FROM", "TRUNCATE", "UPDATE"] {

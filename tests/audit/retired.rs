@@ -13,7 +13,7 @@ fn january(db: &Db) {
     let mut admin = db.admin();
     accepted(
         &mut admin,
-        "CREATE TABLE leadguard.audit_log_2020_01 PARTITION OF leadguard.audit_log FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2020-02-01 00:00+00');
+        "CREATE TABLE leadguard.audit_log_2020_01 PARTITION OF leadguard.audit_entry FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2020-02-01 00:00+00');
          ALTER TABLE leadguard.audit_log_2020_01 ADD PRIMARY KEY (at, id);
          CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.audit_log_2020_01
              FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only()",
@@ -35,7 +35,7 @@ fn january(db: &Db) {
             &mut admin,
             &format!(
                 "SET row_security = off;
-                 INSERT INTO leadguard.audit_log (id, at, transaction, session_role, outer_role, organization, target, target_name, record, action, changes, has_values, mac)
+                 INSERT INTO leadguard.audit_entry (id, at, transaction, session_role, outer_role, organization, target, target_name, record, action, changes, has_values, mac)
                  VALUES ({id}, timestamptz '2000-01-01 00:00+00' + interval '{day} days', '{transaction}', 'old', 'old', 1, 'crm.lead', 'crm.lead', '77', 'purge', '{{}}', false, '\\x{mac}')"
             ),
         );
@@ -75,19 +75,19 @@ fn k53_a_month_is_retired_and_its_proof_stays() {
     let event = "SELECT detail FROM leadguard.audit_log WHERE action = 'retire'";
     assert_eq!(scalar(&mut admin, event), "audit_log_2020_01, 5 rows, 1 seals");
     // Other rows of the same seal are still held to it.
-    let open = "BEGIN; SET LOCAL row_security = off; ALTER TABLE leadguard.audit_value DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_retired DISABLE TRIGGER ALL; DO $$
-        DECLARE part regclass; BEGIN FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'leadguard.audit_log'::regclass LOOP
-        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', part); END LOOP; END $$; ALTER TABLE leadguard.audit_log DISABLE TRIGGER ALL;";
+    let open = "BEGIN; SET LOCAL row_security = off; ALTER TABLE leadguard.audit_entry_value DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_retired DISABLE TRIGGER ALL; DO $$
+        DECLARE part regclass; BEGIN FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'leadguard.audit_entry'::regclass LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', part); END LOOP; END $$; ALTER TABLE leadguard.audit_entry DISABLE TRIGGER ALL;";
     accepted(
         &mut admin,
         &format!(
-            "{open} DELETE FROM leadguard.audit_value WHERE record = '1'; DELETE FROM leadguard.audit_log WHERE record = '1' AND action = 'update'"
+            "{open} DELETE FROM leadguard.audit_entry_value WHERE record = '1'; DELETE FROM leadguard.audit_entry WHERE record = '1' AND action = 'update'"
         ),
     );
     assert_eq!(problems(&mut admin), ["the row is missing 1 #", "the row is missing 2 #"]);
     accepted(&mut admin, "ROLLBACK");
     // Nothing comes back into the month, and the proof is one.
-    accepted(&mut admin, &format!("{open} INSERT INTO leadguard.audit_log SELECT id + 900000, '2020-01-05', '3', session_role, outer_role, member_id, member_key, organization,
+    accepted(&mut admin, &format!("{open} INSERT INTO leadguard.audit_entry SELECT id + 900000, '2020-01-05', '3', session_role, outer_role, member_id, member_key, organization,
         target, target_name, record, action, reason, approval, detail, changes, false, mac FROM leadguard.audit_log WHERE action = 'retire'"));
     assert_eq!(
         problems(&mut admin),

@@ -55,8 +55,8 @@ fn after(admin: &mut Client, sql: &str) -> Vec<String> {
 
 /// What somebody who owns the server can do.
 pub const OPEN: &str =
-    "ALTER TABLE leadguard.audit_log_default DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_log DISABLE TRIGGER ALL;
-    ALTER TABLE leadguard.audit_value DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_seal DISABLE TRIGGER ALL;";
+    "ALTER TABLE leadguard.audit_log_default DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_entry DISABLE TRIGGER ALL;
+    ALTER TABLE leadguard.audit_entry_value DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_seal DISABLE TRIGGER ALL;";
 
 const NOT_SEALED: &str = "the row was not there when it should have been sealed";
 
@@ -84,7 +84,7 @@ fn k48_a_changed_missing_or_inserted_row_is_found() {
     let mut admin = db.admin();
     let last = "(SELECT max(id) FROM leadguard.audit_log_default)";
     let gone = format!(
-        "DELETE FROM leadguard.audit_value WHERE audit_id = {last}; DELETE FROM leadguard.audit_log_default WHERE id = {last}"
+        "DELETE FROM leadguard.audit_entry_value WHERE audit_id = {last}; DELETE FROM leadguard.audit_log_default WHERE id = {last}"
     );
     assert_eq!(after(&mut admin, &gone), ["the row is missing 3 #"]);
     let changed = format!("UPDATE leadguard.audit_log_default SET member_key = 'carl' WHERE id = {last}");
@@ -99,7 +99,7 @@ fn k48_a_changed_missing_or_inserted_row_is_found() {
     );
     let copy = |id: &str| {
         format!(
-            "INSERT INTO leadguard.audit_log SELECT {id}, at, transaction, session_role, outer_role, member_id, member_key, organization,
+            "INSERT INTO leadguard.audit_entry SELECT {id}, at, transaction, session_role, outer_role, member_id, member_key, organization,
              target, target_name, record, action, reason, approval, detail, changes, false, mac FROM leadguard.audit_log WHERE id = {last}"
         )
     };
@@ -121,7 +121,7 @@ fn k48_a_changed_missing_or_inserted_row_is_found() {
     ];
     assert_eq!(after(&mut admin, &later), expected);
     // All of a seal, and all of them.
-    let (values, all) = ("DELETE FROM leadguard.audit_value", "DELETE FROM leadguard.audit_log_default");
+    let (values, all) = ("DELETE FROM leadguard.audit_entry_value", "DELETE FROM leadguard.audit_log_default");
     assert_eq!(after(&mut admin, &format!("{values}; {all} WHERE id > {last} - 3")), ["the row is missing 3 #"]);
     assert_eq!(
         after(&mut admin, &format!("{values}; {all}")),

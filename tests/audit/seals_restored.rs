@@ -61,15 +61,15 @@ fn k48_a_restored_chain_verifies_and_goes_on() {
             (1, "SELECT min(id) FROM leadguard.audit_log WHERE action = 'update'"),
             (5, "SELECT max(id) FROM leadguard.audit_log"),
         ] {
-            let text = "ALTER TABLE leadguard.audit_value DISABLE TRIGGER ALL;";
-            let open = format!("BEGIN; SET LOCAL row_security = off; {text} ALTER TABLE leadguard.audit_log DISABLE TRIGGER ALL; DO $$
-                DECLARE part regclass; BEGIN FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'leadguard.audit_log'::regclass LOOP
+            let text = "ALTER TABLE leadguard.audit_entry_value DISABLE TRIGGER ALL;";
+            let open = format!("BEGIN; SET LOCAL row_security = off; {text} ALTER TABLE leadguard.audit_entry DISABLE TRIGGER ALL; DO $$
+                DECLARE part regclass; BEGIN FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'leadguard.audit_entry'::regclass LOOP
                 EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', part); END LOOP; END $$;
                 CREATE TEMP TABLE gone ON COMMIT DROP AS {sql};");
             accepted(
                 &mut third,
                 &format!(
-                    "{open} DELETE FROM leadguard.audit_value WHERE audit_id IN (TABLE gone); DELETE FROM leadguard.audit_log WHERE id IN (TABLE gone)"
+                    "{open} DELETE FROM leadguard.audit_entry_value WHERE audit_id IN (TABLE gone); DELETE FROM leadguard.audit_entry WHERE id IN (TABLE gone)"
                 ),
             );
             let found = problems(&mut third);

@@ -115,8 +115,8 @@ fn replica_mode_is_audited() {
     let start = mark(&mut admin);
     accepted(&mut admin, "SET session_replication_role = replica; UPDATE crm.lead SET name = 'x' WHERE id = 1");
     assert_eq!(trail(&mut admin, &start), ["- update 1 name"]);
-    refused(&mut admin, "DELETE FROM leadguard.audit_log", "42501");
-    refused(&mut admin, "TRUNCATE leadguard.audit_log", "42501");
+    refused(&mut admin, "DELETE FROM leadguard.audit_entry", "42501");
+    refused(&mut admin, "TRUNCATE leadguard.audit_entry", "42501");
 }
 
 // What 0.2.0 put on a table: no trigger after DELETE, none at the end of a statement.

@@ -9,7 +9,7 @@ pub fn log(db: &Db, at: &str, key: &str, action: &str, approval: &str, record: &
         &mut db.admin(),
         &format!(
             "SET row_security = off;
-             INSERT INTO leadguard.audit_log (id, at, transaction, session_role, outer_role, member_id, member_key, organization, target, target_name,
+             INSERT INTO leadguard.audit_entry (id, at, transaction, session_role, outer_role, member_id, member_key, organization, target, target_name,
                  record, action, approval, detail, changes, has_values, mac)
              SELECT nextval('leadguard.audit_id_seq'), {at}, '777'::xid8, 'x', 'x', m.id, m.key, m.org_id, 'crm.lead', 'crm.lead',
                  {record}, '{action}', {approval}, nullif('{detail}', ''), '{{}}', false, ''
