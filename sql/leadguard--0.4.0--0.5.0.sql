@@ -323,6 +323,28 @@ COMMENT ON VIEW leadguard.audit_value IS
 'What changed fields said before and after, {"field": {"old": text, "new": text}}, without the fields that are masked or closed to some role. Erasing a record takes its rows away; the digests in audit_log stay.';
 
 -- 67_audit_api.sql:
+-- Dumps of versions before 0.5.0 know the views as tables.
+CREATE FUNCTION leadguard.restore_audit()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tg_table_name = 'audit_value' THEN
+        INSERT INTO leadguard.audit_entry_value (audit_id, at, organization, target, record, "values")
+        VALUES (new.audit_id, new.at, new.organization, new.target, new.record, new."values");
+    ELSE
+        INSERT INTO leadguard.audit_entry (id, at, transaction, session_role, outer_role, member_id, member_key, organization, target, target_name,
+                                           record, action, reason, approval, detail, changes, has_values, mac)
+        VALUES (new.id, new.at, new.transaction, new.session_role, new.outer_role, new.member_id, new.member_key, new.organization, new.target, new.target_name,
+                new.record, new.action, new.reason, new.approval, new.detail, new.changes, new.has_values, new.mac);
+    END IF;
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION leadguard.restore_audit() IS
+'Trigger INSTEAD OF INSERT of audit_log and audit_value: puts what the dump of an older version holds where it is stored; the tables take it from a restore only (append_only).';
+CREATE TRIGGER audit_10_restore INSTEAD OF INSERT ON leadguard.audit_log FOR EACH ROW EXECUTE FUNCTION leadguard.restore_audit();
+CREATE TRIGGER audit_10_restore INSTEAD OF INSERT ON leadguard.audit_value FOR EACH ROW EXECUTE FUNCTION leadguard.restore_audit();
+
 CREATE OR REPLACE FUNCTION leadguard.audit_partitions(ahead integer DEFAULT 3)
 RETURNS TABLE (partition text, first date, made boolean)
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -339,6 +361,22 @@ BEGIN
     IF ahead IS NULL OR ahead NOT BETWEEN 0 AND 120 THEN
         RAISE EXCEPTION 'argument "ahead" must be a number of months from 0 to 120' USING ERRCODE = '22023';
     END IF;
+    -- What a dump of a version before 0.5.0 brought could not become a partition of a view.
+    FOR partition, first IN
+        SELECT c.relname, to_date(right(c.relname, 7), 'YYYY_MM') FROM pg_class c
+        WHERE c.relnamespace = 'leadguard'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition AND c.relname ~ '^audit_log_[0-9]{4}_[0-9]{2}$'
+        ORDER BY 1
+    LOOP
+        EXECUTE format('ALTER TABLE leadguard.%I ADD COLUMN IF NOT EXISTS records text[], ADD COLUMN IF NOT EXISTS fields text[], '
+                       'ADD COLUMN IF NOT EXISTS digests bytea, ADD COLUMN IF NOT EXISTS old_values text[], ADD COLUMN IF NOT EXISTS new_values text[]', partition);
+        EXECUTE format('ALTER TABLE leadguard.%I SET (toast_tuple_target = 8160)', partition);
+        EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON leadguard.%I USING gin (records)', partition || '_records_idx', partition);
+        EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON leadguard.%I (transaction)', partition || '_transaction_idx', partition);
+        EXECUTE format('ALTER TABLE leadguard.audit_entry ATTACH PARTITION leadguard.%I FOR VALUES FROM (%L) TO (%L)', partition,
+                       first::timestamp AT TIME ZONE 'UTC', (first + interval '1 month') AT TIME ZONE 'UTC');
+        made := true;
+        RETURN NEXT;
+    END LOOP;
     FOR number IN 0 .. ahead LOOP
         first := (this + make_interval(months => number))::date;
         partition := 'audit_log_' || to_char(first, 'YYYY_MM');
@@ -363,6 +401,8 @@ BEGIN
     END LOOP;
 END
 $$;
+COMMENT ON FUNCTION leadguard.audit_partitions(integer) IS
+'Makes partitions of the audit log for this month (UTC) and the given number of months ahead, and says which; a month that has one, or whose rows are in the default partition already, is left as it is. Months that the dump of a version before 0.5.0 brought as tables become partitions too. To be called by a scheduler, once a month or more often. For superusers and the extension''s owner (42501). 22023: not 0 to 120 months.';
 
 CREATE FUNCTION leadguard.record_history(target regclass, record text)
 RETURNS TABLE (audit_id bigint, at timestamptz, member text, session_role text, action text, reason text, detail text, changes jsonb, "values" jsonb)
@@ -370,9 +410,6 @@ LANGUAGE c STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'record_history_wrapper';
 COMMENT ON FUNCTION leadguard.record_history(regclass, text) IS
 'What the audit has of one record, oldest first, by index: changes are digests, values what the fields said before and after where they are kept. Members with the capability audit see rows of their organization, superusers all; others 42501. 22023: an argument is NULL.';
-
--- 90_rights.sql:
-GRANT SELECT ON leadguard.audit_log, leadguard.audit_value TO PUBLIC;
 
 -- What members should hear about, as rows that stay until they are read.
 
@@ -4114,7 +4151,7 @@ DECLARE
         'import_row', 'import_session', 'import_target', 'job_function', 'member_function', 'notification',
         'offboarding', 'review', 'review_check', 'schema_change', 'schema_known', 'schema_shape']::text[];
     views text[] := ARRAY[
-        'assignment_rules', 'audit_log', 'audit_value', 'batch_templates', 'batches', 'switches']::text[];
+        'assignment_rules', 'audit_log', 'audit_value', 'batch_templates', 'batches']::text[];
     sequences text[] := ARRAY[
         ]::text[];
     functions text[] := ARRAY[
@@ -4133,7 +4170,7 @@ DECLARE
         'offboard_now', 'offboard_plan', 'onboard', 'override_activity', 'parse_changes', 'prepare_imports',
         'put_claim', 'reads_import', 'record_history', 'refuse_handoff', 'release', 'remove_departed',
         'request_access', 'request_batch', 'request_role', 'request_schema_change', 'resolve_finding',
-        'resolve_job_function', 'resolve_member_function', 'review_admins', 'review_concerns',
+        'resolve_job_function', 'resolve_member_function', 'restore_audit', 'review_admins', 'review_concerns',
         'review_contact_outside_rules', 'review_delegations', 'review_everyone_admin', 'review_expired_grants',
         'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
         'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
@@ -4195,6 +4232,9 @@ BEGIN
     EXECUTE format('ALTER EVENT TRIGGER leadguard_watch_schema OWNER TO %s', (SELECT e.extowner::regrole FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard'));
 END
 $$;
+
+-- 90_rights.sql:
+GRANT SELECT ON leadguard.audit_log, leadguard.audit_value TO PUBLIC;
 
 -- Rights on what governance added: one section for each part.
 

@@ -24,6 +24,28 @@ CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCAT
 CREATE TRIGGER audit_00_append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadguard.erasure
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.append_only();
 
+-- Dumps of versions before 0.5.0 know the views as tables.
+CREATE FUNCTION leadguard.restore_audit()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tg_table_name = 'audit_value' THEN
+        INSERT INTO leadguard.audit_entry_value (audit_id, at, organization, target, record, "values")
+        VALUES (new.audit_id, new.at, new.organization, new.target, new.record, new."values");
+    ELSE
+        INSERT INTO leadguard.audit_entry (id, at, transaction, session_role, outer_role, member_id, member_key, organization, target, target_name,
+                                           record, action, reason, approval, detail, changes, has_values, mac)
+        VALUES (new.id, new.at, new.transaction, new.session_role, new.outer_role, new.member_id, new.member_key, new.organization, new.target, new.target_name,
+                new.record, new.action, new.reason, new.approval, new.detail, new.changes, new.has_values, new.mac);
+    END IF;
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION leadguard.restore_audit() IS
+'Trigger INSTEAD OF INSERT of audit_log and audit_value: puts what the dump of an older version holds where it is stored; the tables take it from a restore only (append_only).';
+CREATE TRIGGER audit_10_restore INSTEAD OF INSERT ON leadguard.audit_log FOR EACH ROW EXECUTE FUNCTION leadguard.restore_audit();
+CREATE TRIGGER audit_10_restore INSTEAD OF INSERT ON leadguard.audit_value FOR EACH ROW EXECUTE FUNCTION leadguard.restore_audit();
+
 CREATE FUNCTION leadguard.audit_partitions(ahead integer DEFAULT 3)
 RETURNS TABLE (partition text, first date, made boolean)
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -40,6 +62,22 @@ BEGIN
     IF ahead IS NULL OR ahead NOT BETWEEN 0 AND 120 THEN
         RAISE EXCEPTION 'argument "ahead" must be a number of months from 0 to 120' USING ERRCODE = '22023';
     END IF;
+    -- What a dump of a version before 0.5.0 brought could not become a partition of a view.
+    FOR partition, first IN
+        SELECT c.relname, to_date(right(c.relname, 7), 'YYYY_MM') FROM pg_class c
+        WHERE c.relnamespace = 'leadguard'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition AND c.relname ~ '^audit_log_[0-9]{4}_[0-9]{2}$'
+        ORDER BY 1
+    LOOP
+        EXECUTE format('ALTER TABLE leadguard.%I ADD COLUMN IF NOT EXISTS records text[], ADD COLUMN IF NOT EXISTS fields text[], '
+                       'ADD COLUMN IF NOT EXISTS digests bytea, ADD COLUMN IF NOT EXISTS old_values text[], ADD COLUMN IF NOT EXISTS new_values text[]', partition);
+        EXECUTE format('ALTER TABLE leadguard.%I SET (toast_tuple_target = 8160)', partition);
+        EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON leadguard.%I USING gin (records)', partition || '_records_idx', partition);
+        EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON leadguard.%I (transaction)', partition || '_transaction_idx', partition);
+        EXECUTE format('ALTER TABLE leadguard.audit_entry ATTACH PARTITION leadguard.%I FOR VALUES FROM (%L) TO (%L)', partition,
+                       first::timestamp AT TIME ZONE 'UTC', (first + interval '1 month') AT TIME ZONE 'UTC');
+        made := true;
+        RETURN NEXT;
+    END LOOP;
     FOR number IN 0 .. ahead LOOP
         first := (this + make_interval(months => number))::date;
         partition := 'audit_log_' || to_char(first, 'YYYY_MM');
@@ -65,7 +103,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.audit_partitions(integer) IS
-'Makes partitions of the audit log for this month (UTC) and the given number of months ahead, and says which; a month that has one, or whose rows are in the default partition already, is left as it is. To be called by a scheduler, once a month or more often. For superusers and the extension''s owner (42501). 22023: not 0 to 120 months.';
+'Makes partitions of the audit log for this month (UTC) and the given number of months ahead, and says which; a month that has one, or whose rows are in the default partition already, is left as it is. Months that the dump of a version before 0.5.0 brought as tables become partitions too. To be called by a scheduler, once a month or more often. For superusers and the extension''s owner (42501). 22023: not 0 to 120 months.';
 
 CREATE FUNCTION leadguard.audit_verify(since timestamptz DEFAULT '-infinity')
 RETURNS TABLE (audit_id bigint, at timestamptz, field text, problem text)

@@ -68,7 +68,7 @@ BEGIN
     FOR item IN
         SELECT t.tgrelid::regclass AS relation, t.tgname FROM pg_catalog.pg_trigger t
         JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-        WHERE c.relnamespace = 'leadguard'::regnamespace AND NOT t.tgisinternal
+        WHERE c.relnamespace = 'leadguard'::regnamespace AND NOT t.tgisinternal AND c.relkind <> 'v'
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', item.relation, item.tgname);
     END LOOP;

@@ -30,7 +30,7 @@ fn k53_rows_are_forged_by_nobody() {
         for view in ["audit_log", "audit_value"] {
             refused(&mut session, &format!("UPDATE leadguard.{view} SET at = now()"), "55000");
             refused(&mut session, &format!("DELETE FROM leadguard.{view}"), "55000");
-            refused(&mut session, &format!("INSERT INTO leadguard.{view} SELECT * FROM leadguard.{view}"), "55000");
+            refused(&mut session, &format!("INSERT INTO leadguard.{view} SELECT * FROM leadguard.{view}"), "42501");
         }
         let merge = "MERGE INTO leadguard.audit_entry AS l USING (SELECT 1) AS v ON true WHEN MATCHED THEN DELETE";
         refused(&mut session, merge, "42501");

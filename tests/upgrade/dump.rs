@@ -84,3 +84,38 @@ fn an_old_dump_is_restored_into_the_current_version() {
         equal(&lines(&dump(&copy)), &lines(&dump(&db)), version);
     }
 }
+
+// Months of the audit: what they were attached to is a view now. The restore says so and goes on, and audit_partitions
+// attaches them.
+#[test]
+fn months_of_an_old_dump_become_partitions() {
+    let db = old("upgrade_months", "0.4.0");
+    let mut admin = db.admin();
+    accepted(&mut admin, "SELECT leadguard.audit_partitions(1)");
+    found(&db);
+    let log = "SELECT string_agg(concat_ws(' ', id, at, transaction, record, action, changes, encode(mac, 'hex')), ' ' ORDER BY at, id) FROM leadguard.audit_log";
+    let before = scalar(&mut admin, log);
+    assert_ne!(before, "∅");
+    let file = dump(&db);
+    let copy = Db::bare("upgrade_months_copy");
+    let output =
+        copy.tool("psql", "postgres").args(["-Xq", "-d", copy.name(), "-f"]).arg(&file.0).output().expect("psql runs");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let errors: Vec<&str> = errors.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(
+        errors.iter().all(|e| e.contains("ALTER action ATTACH PARTITION cannot be performed")
+            || e.contains("audit_log\" is not a table")),
+        "{errors:?}"
+    );
+    let mut there = copy.admin();
+    let made = rows(&mut there, "SELECT count(*) FROM leadguard.audit_partitions(1) WHERE made");
+    assert_eq!(made, [["2"]]);
+    assert_eq!(scalar(&mut there, log), before);
+    let sound =
+        "SELECT (SELECT count(*) FROM leadguard.audit_verify()) + (SELECT count(*) FROM leadguard.verify_audit())";
+    assert_eq!(scalar(&mut there, sound), "0");
+    assert_eq!(rows(&mut there, "SELECT count(*) FROM leadguard.audit_partitions(1) WHERE made"), [["0"]]);
+    assert_ne!(scalar(&mut there, "SELECT count(*) FROM leadguard.seal_audit()"), "0");
+    assert_eq!(scalar(&mut there, sound), "0");
+}
