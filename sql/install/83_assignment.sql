@@ -51,7 +51,7 @@ CREATE FUNCTION leadguard.accept_handoff(id bigint)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'accept_handoff_wrapper';
 COMMENT ON FUNCTION leadguard.accept_handoff(bigint) IS
-'Takes over a record that was offered; the receiver makes the change, so that field rules and transitions hold for his roles. Errors: 42501 not the receiver, or no such handoff for the caller; 55000 answered already, or the record changed since.';
+'Takes over a record that was offered; the receiver makes the change, so that field rules and transitions hold for his roles. Errors: 42501 not the receiver, or no such handoff for the caller; 55000 answered already, the record changed since, or who offered it may not hand it over any more.';
 
 CREATE FUNCTION leadguard.refuse_handoff(id bigint, reason text)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE

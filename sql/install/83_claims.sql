@@ -84,7 +84,7 @@ CREATE FUNCTION leadguard.release(claim bigint)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'release_wrapper';
 COMMENT ON FUNCTION leadguard.release(bigint) IS
-'Ends a claim; a dispute that it is part of stays until it is closed. For who made it, and persons with the capability approve of the organization. Errors: 42501 no such claim for the caller; 22023; 55000 closed already.';
+'Ends a claim; a dispute that it is part of stays until it is closed. For who made it; claims in no dispute also for persons with the capability approve of the organization, and who made it is told. Errors: 42501 no such claim for the caller; 22023; 55000 closed already, or in a dispute that close_dispute decides.';
 
 CREATE FUNCTION leadguard.close_dispute(id bigint, winner text, reason text, reassign boolean DEFAULT true)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE

@@ -9,8 +9,11 @@ use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::{Right, writes};
 use crate::guard::{self, Purpose, Sanction};
-use crate::questions::record::Target;
+use crate::model::rights::Rights;
+use crate::questions::paths::{self, Whose};
+use crate::questions::record::{Record, Target};
 use crate::questions::required;
+use crate::questions::standing;
 use crate::visibility;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
@@ -117,6 +120,7 @@ fn accept_handoff(id: Option<i64>) {
             .raise()
     };
     let Some(record) = read.filter(|record| record.owner == open.from) else { changed() };
+    demand_starter(&open, &target, &record);
     let right = Right { target, record, member: Some(member), guest: false, administers: false };
     if organization(&right) != open.organization {
         changed();
@@ -130,6 +134,22 @@ fn accept_handoff(id: Option<i64>) {
     done(&right, &step, &receiver, open.id, open.reason.as_deref());
     if let Some(starter) = open.starter.filter(|starter| Some(*starter) != right.record.owner) {
         answered(&open, starter, "accepted");
+    }
+}
+
+/// 55000 unless who made the offer could make it now: an offer gives no more than its giver has. A superuser's holds.
+fn demand_starter(open: &Open, target: &Target, record: &Record) {
+    let Some(starter) = open.starter else { return };
+    let rights = paths::rights_of(target, record, Whose::Member(starter), Sees::Now);
+    let owns = record.owner == Some(starter) && rights.has(Rights::UPDATE);
+    let text = "SELECT id FROM leadguard.member WHERE id = $1 AND active";
+    let is_active = || as_extension(|| sql::first_int(text, &[Param::Int(Some(starter))], Sees::Now)).is_some();
+    let roles = || standing::roles(open.organization, Some(starter), Sees::Now);
+    let assigns = || is_active() && roles().get(&starter).is_some_and(|roles| roles.can("assign"));
+    if !owns && !rights.has(Rights::REASSIGN) && !assigns() {
+        failure(WRONG_STATE, format!("who offered handoff {} may not hand the record over any more", open.id))
+            .hint("leadguard.refuse_handoff ends it; somebody who may reassign the record offers it anew.")
+            .raise();
     }
 }
 

@@ -149,35 +149,45 @@ fn is_data_owner(member: &Member) -> bool {
     !member.system && !member.guest && member.can("approve")
 }
 
-/// Ends one's own claim; data owners end any of their organization. Errors: 42501, 22023, 55000.
+/// Ends one's own claim; data owners end any of their organization that is in no dispute. Errors: 42501, 22023, 55000.
 #[pg_extern(sql = false)]
 fn release(claim: Option<i64>) {
     let claim = claim.unwrap_or_else(|| bad_argument("the claim is missing").raise());
     let member = caller("release", &format!("claim {claim}"));
-    let mut found: Option<(Oid, String, i64, bool)> = None;
+    let mut found: Option<(Oid, String, i64, String)> = None;
     as_extension(|| {
         sql::query(
-            "SELECT target::oid, record, member_id, state = 'closed' FROM leadguard.claim WHERE id = $1 AND org_id = $2 FOR UPDATE",
+            "SELECT target::oid, record, member_id, state FROM leadguard.claim WHERE id = $1 AND org_id = $2 FOR UPDATE",
             &[Param::Int(Some(claim)), Param::Int(Some(member.org_id))],
             Sees::Now,
             &mut |row| {
                 if let (Some(target), Some(record), Some(holder)) = (row.oid(0), row.text(1), row.int(2)) {
-                    found = Some((target, record, holder, row.bool(3)));
+                    found = Some((target, record, holder, row.text(3).unwrap_or_default()));
                 }
             },
         )
     });
     let found = found.filter(|(_, _, holder, _)| *holder == member.id || is_data_owner(&member));
-    let Some((target, record, _, closed)) = found else {
+    let Some((target, record, holder, state)) = found else {
         refused(format!("claim {claim} does not exist or is not yours")).raise()
     };
-    if closed {
-        failure(WRONG_STATE, format!("claim {claim} is closed already")).raise();
+    let is_own = holder == member.id;
+    match state.as_str() {
+        "closed" => failure(WRONG_STATE, format!("claim {claim} is closed already")).raise(),
+        // Who decides does so with a reason, for all claimants at once, and claims nothing himself.
+        "disputed" if !is_own => failure(WRONG_STATE, format!("claim {claim} is in a dispute"))
+            .hint("leadguard.close_dispute decides it; who claims the record leaves that to somebody else.")
+            .raise(),
+        _ => {}
     }
     let text = "UPDATE leadguard.claim SET state = 'closed', closed_at = clock_timestamp() WHERE id = $1";
     as_extension(|| sql::query(text, &[Param::Int(Some(claim))], Sees::Now, &mut |_| {}));
     let about = About { target, record: &record, organization: Some(member.org_id) };
     about.note("release", None, format!("claim {claim}"));
+    if !is_own {
+        let detail = serde_json::json!({ "claim": claim }).to_string();
+        tell(holder, "claim_released", Some(target), Some(&record), Some(&detail));
+    }
 }
 
 /// Decides a dispute, once. A person with the capability approve, of the same organization, who claims nothing in it.

@@ -9,10 +9,14 @@ use crate::visibility;
 use pgrx::pg_sys::Oid;
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 /// As many entries are written together at most; a statement of any size fits into the memory.
 const MOST: usize = 5_000;
+
+/// So many heads are compared with a new entry.
+const HEADS: usize = 64;
 
 /// Who does what, to be kept with an entry.
 #[derive(PartialEq)]
@@ -115,6 +119,8 @@ pub(super) struct Entry {
 #[derive(Default)]
 struct Buffer {
     entries: Vec<Entry>,
+    /// Those of the last entries: rows of several organizations come in any order.
+    heads: VecDeque<Rc<Head>>,
     /// Rows on their way from one partition to another.
     departed: Vec<(u32, Oid, String, Texts)>,
 }
@@ -125,10 +131,15 @@ thread_local! {
 
 /// Notes a change; true when enough have come together to be written.
 pub(super) fn add(about: &About, record: String, change: Change) -> bool {
-    let last = BUFFER.with_borrow(|b| b.entries.last().map(|e| Rc::clone(&e.head)));
-    let head = last.filter(|head| head.is(about)).unwrap_or_else(|| Rc::new(Head::new(about)));
+    let held = BUFFER.with_borrow(|buffer| buffer.heads.iter().find(|head| head.is(about)).cloned());
+    let is_new = held.is_none();
+    let head = held.unwrap_or_else(|| Rc::new(Head::new(about)));
     let sub = session::subtransaction();
     BUFFER.with_borrow_mut(|buffer| {
+        if is_new {
+            buffer.heads.push_front(Rc::clone(&head));
+            buffer.heads.truncate(HEADS);
+        }
         buffer.entries.push(Entry { sub, head, record, change });
         buffer.entries.len() >= MOST
     })
@@ -136,18 +147,38 @@ pub(super) fn add(about: &About, record: String, change: Change) -> bool {
 
 /// The entries of one subtransaction.
 pub(super) fn take(sub: u32) -> Vec<Entry> {
-    BUFFER.with_borrow_mut(|buffer| {
+    let taken = BUFFER.with_borrow_mut(|buffer| {
         if buffer.entries.iter().all(|e| e.sub == sub) {
             return std::mem::take(&mut buffer.entries);
         }
         let (taken, kept) = std::mem::take(&mut buffer.entries).into_iter().partition(|e| e.sub == sub);
         buffer.entries = kept;
         taken
-    })
+    });
+    together(taken)
 }
 
 pub(super) fn take_all() -> Vec<Entry> {
-    BUFFER.with_borrow_mut(|buffer| std::mem::take(&mut buffer.entries))
+    together(BUFFER.with_borrow_mut(|buffer| std::mem::take(&mut buffer.entries)))
+}
+
+/// Entries with one head next to each other, the heads in the order of their first entries; as they came where a record
+/// has more than one, whose story has an order.
+fn together(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let runs = entries.chunk_by(|a, b| Rc::ptr_eq(&a.head, &b.head)).count();
+    if runs < 2 {
+        return entries;
+    }
+    let mut places = HashMap::new();
+    for entry in &entries {
+        let next = places.len();
+        places.entry(Rc::as_ptr(&entry.head)).or_insert(next);
+    }
+    let records: HashSet<_> = entries.iter().map(|e| (e.head.target, e.record.as_str())).collect();
+    if places.len() < runs && records.len() == entries.len() {
+        entries.sort_by_key(|entry| places.get(&Rc::as_ptr(&entry.head)).copied());
+    }
+    entries
 }
 
 pub(super) fn is_waiting() -> bool {

@@ -160,17 +160,22 @@ pub(super) fn is_unchecked() -> bool {
 
 /// Those that nobody has looked at yet, of what has become a batch.
 pub(super) fn to_check() -> Vec<Due> {
-    ENTRIES.with_borrow_mut(|entries| {
-        let of = |(at, entry): (usize, &mut Entry)| {
+    ENTRIES.with_borrow(|entries| {
+        let of = |(at, entry): (usize, &Entry)| {
             if entry.unchecked.is_empty() || entry.rows < entry.batch_from {
                 return None;
             }
-            let records = std::mem::take(&mut entry.unchecked).into_iter().map(|(_, record)| record).collect();
+            let records = entry.unchecked.iter().map(|(_, record)| record.clone()).collect();
             let Key { member, target, operation, .. } = entry.key;
             Some(Due { entry: at, member: member?, target, operation, records })
         };
-        entries.iter_mut().enumerate().filter_map(of).collect()
+        entries.iter().enumerate().filter_map(of).collect()
     })
+}
+
+/// They may go. What is refused stays to be checked: a part of the transaction may be rolled back, and the rest goes on.
+pub(super) fn checked(due: &Due) {
+    change(due.entry, |entry| drop(entry.unchecked.drain(..due.records.len())));
 }
 
 /// What the transaction has done, for the log.

@@ -136,6 +136,7 @@ pub(crate) fn finish() {
         } else {
             active::check(&due);
         }
+        counter::checked(&due);
     }
 }
 

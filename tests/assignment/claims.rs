@@ -91,6 +91,24 @@ fn k41_nobody_decides_his_own_dispute() {
     assert_eq!(owner(&db, 3), "sid");
 }
 
+// A data owner who claims the record himself does not get rid of the other claims.
+#[test]
+fn k41_a_claim_in_a_dispute_is_released_by_its_holder_alone() {
+    let db = claims_lab("claims_release");
+    accepted(&mut db.connect("rita"), CLAIM);
+    let mut dora = db.connect("dora");
+    accepted(&mut dora, "BEGIN; SELECT leadguard.release(1)");
+    accepted(&mut dora, "ROLLBACK");
+    accepted(&mut db.connect("rob"), CLAIM);
+    for claim in [1, 2] {
+        refused(&mut dora, &format!("SELECT leadguard.release({claim})"), "55000");
+    }
+    accepted(&mut db.connect("rob"), "SELECT leadguard.release(2)");
+    accepted(&mut dora, "SELECT leadguard.close_dispute(1, 'rita', 'the other one left')");
+    accepted(&mut dora, "SELECT leadguard.release(1)");
+    assert!(told(&db, "rita").ends_with("claim_released 3"), "{}", told(&db, "rita"));
+}
+
 #[test]
 fn k41_who_claims() {
     let db = claims_lab("claims_who");

@@ -313,3 +313,32 @@ fn k39_what_was_shared_since_stays_when_the_offer_is_refused() {
     accepted(&mut db.connect("alma"), "SELECT leadguard.refuse_handoff(2, 'no time')");
     assert_eq!(scalar(&mut db.connect("alma"), "SELECT count(*) FROM crm.lead WHERE id = 3"), "0");
 }
+
+// An offer gives no more than who made it has when it is accepted.
+#[test]
+fn k39_an_offer_ends_with_the_right_of_its_giver() {
+    for (change, holds) in [
+        ("SELECT 1", true),
+        ("UPDATE leadguard.member SET active = false WHERE key = 'mona'", false),
+        (
+            "UPDATE leadguard.member SET manager_id = NULL WHERE manager_id = (SELECT id FROM leadguard.member WHERE key = 'mona')",
+            false,
+        ),
+    ] {
+        let db = steps("handoff_giver");
+        let offer = "SELECT * FROM leadguard.handoff('crm.lead', '3', 'offer', 'alma')";
+        accepted(&mut db.admin(), "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'mona') WHERE key = 'sid';
+            UPDATE leadguard.handoff_step SET from_role = NULL WHERE name = 'offer'");
+        accepted(&mut db.connect("mona"), offer);
+        let id = scalar(&mut db.admin(), "SELECT id FROM leadguard.handoff WHERE state = 'open'");
+        accepted(&mut db.admin(), change);
+        let accept = format!("SELECT leadguard.accept_handoff({id})");
+        if holds {
+            accepted(&mut db.connect("alma"), &accept);
+        } else {
+            let error = refused(&mut db.connect("alma"), &accept, "55000");
+            assert!(error.message().contains("may not hand the record over any more"), "{error}");
+        }
+        assert_eq!(owner(&db, 3), if holds { "alma" } else { "sid" });
+    }
+}

@@ -343,3 +343,32 @@ fn k55_changes_of_many_count() {
         "SELECT count(*) FROM leadguard.ghost_leads('crm.lead') WHERE 'mona' = ANY (members) AND record::int > 1000";
     assert_eq!(scalar(&mut db.connect("mona"), ghosts), "60");
 }
+
+// Rows of organizations that alternate are stored together all the same; a record's story keeps its order.
+#[test]
+fn k53_organizations_that_alternate_are_stored_together() {
+    let db = audited("au_bulk_mixed");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "INSERT INTO leadguard.organization (key, name) VALUES ('globex', 'Globex');
+         CREATE TABLE crm.deal (id bigint PRIMARY KEY, owner_id bigint, org text, name text);
+         SELECT leadguard.protect('crm.deal', owner => 'owner_id', organization => 'org');
+         INSERT INTO crm.deal SELECT g, NULL, CASE WHEN g % 2 = 0 THEN 'globex' ELSE 'default' END FROM generate_series(1, 400) g",
+    );
+    let of = "SELECT count(*) FILTER (WHERE records IS NULL), count(DISTINCT organization), sum(cardinality(records)) FROM leadguard.audit_entry
+              WHERE target = 'crm.deal'::regclass AND action = 'create'";
+    assert_eq!(rows(&mut admin, of), [["0", "2", "400"]]);
+    let seen = "SELECT count(*), bool_and(record::int % 2 = 1) FROM leadguard.audit_log WHERE target = 'crm.deal'::regclass AND action = 'create'";
+    assert_eq!(rows(&mut db.connect("tina"), seen), [["200", "t"]]);
+    accepted(
+        &mut admin,
+        "CREATE FUNCTION crm.twice() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF pg_trigger_depth() = 1 THEN UPDATE crm.deal SET name = name || 'b' WHERE id = new.id; END IF; RETURN NULL; END $$;
+         CREATE TRIGGER twice AFTER UPDATE ON crm.deal FOR EACH ROW EXECUTE FUNCTION crm.twice();
+         UPDATE crm.deal SET name = 'a'",
+    );
+    let last = "SELECT count(DISTINCT \"values\" -> 'name' ->> 'new'), count(*) FROM leadguard.audit_value WHERE target = 'crm.deal'::regclass AND \"values\" ? 'name'";
+    assert_eq!(rows(&mut admin, last), [["2", "800"]]);
+    sound(&mut admin);
+}

@@ -54,6 +54,32 @@ fn k55_single_deletes_of_one_transaction_are_a_batch() {
     refused(&mut mark, "DELETE FROM crm.lead WHERE id = 3", "42501");
 }
 
+// What was refused is refused again, when the part that made it a batch is rolled back and another one follows.
+#[test]
+fn k55_a_refused_part_is_not_forgotten() {
+    let db = lab("savepoint");
+    lead_by(&db, "cleo", 3);
+    let part = "SAVEPOINT s; DELETE FROM crm.lead WHERE id = 10";
+    for (rest, passes) in [("id BETWEEN 11 AND 20", false), ("id = 11", false), ("id = 900000", true)] {
+        let mut mark = db.connect("mark");
+        accepted(&mut mark, "BEGIN; DELETE FROM crm.lead WHERE id BETWEEN 1 AND 9");
+        refused(&mut mark, part, "42501");
+        accepted(&mut mark, "ROLLBACK TO s");
+        let sql = format!("DELETE FROM crm.lead WHERE {rest}");
+        if passes {
+            accepted(&mut mark, &format!("{sql}; ROLLBACK"));
+        } else {
+            refused(&mut mark, &sql, "42501");
+        }
+    }
+    let mut mark = db.connect("mark");
+    accepted(
+        &mut mark,
+        "BEGIN; DELETE FROM crm.lead WHERE id BETWEEN 5 AND 9; SAVEPOINT s; DELETE FROM crm.lead WHERE id = 10; ROLLBACK TO s",
+    );
+    allowed(&mut mark, "DELETE FROM crm.lead WHERE id BETWEEN 11 AND 20");
+}
+
 #[test]
 fn k55_a_data_owner_overrides_with_a_reason() {
     let db = lab("override");
