@@ -15,7 +15,7 @@ pub(super) struct Field {
     pub number: i16,
     pub type_oid: Oid,
     pub modifier: i32,
-    /// As it is named in SQL.
+    /// For people: which type SQL takes it for depends on the search path.
     pub type_name: String,
     /// NOT NULL, and nothing fills it.
     pub must: bool,
