@@ -129,7 +129,7 @@ extension_sql_file!(
 #[pg_guard]
 extern "C-unwind" fn _PG_init() {
     guc::register();
-    ffi::session::on_transaction(|event| {
+    ffi::transaction::on_transaction(|event| {
         // First: it still writes, for which identity and caches must be as they were.
         guard::on_transaction(event);
         archive::on_transaction(event);

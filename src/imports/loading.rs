@@ -218,7 +218,7 @@ pub(crate) fn on_transaction(event: Transaction) {
                 snapshot::with_latest(|| write(take(None)));
             }
         }
-        Transaction::Ended => held(&|rows| rows.clear()),
+        Transaction::Ended(_) => held(&|rows| rows.clear()),
         Transaction::SubCommitted { sub, parent } => {
             held(&|rows| rows.iter_mut().filter(|row| row.sub == sub).for_each(|row| row.sub = parent));
         }

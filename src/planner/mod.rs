@@ -10,6 +10,7 @@ pub(crate) mod plans;
 
 use crate::ffi::call::Call;
 use crate::ffi::expr::{Expr, function, function_if_any};
+use crate::ffi::invalidation;
 use crate::ffi::planner::{self as ffi, Request, no_answer};
 use crate::ffi::session;
 use crate::ffi::snapshot;
@@ -108,7 +109,7 @@ thread_local! {
 }
 
 pub(crate) fn watch_functions() {
-    session::on_function_change(|| CHANGES.set(CHANGES.get().wrapping_add(1)));
+    invalidation::on_function_change(|| CHANGES.set(CHANGES.get().wrapping_add(1)));
 }
 
 fn functions() -> Functions {
@@ -120,7 +121,7 @@ fn functions() -> Functions {
     let all = function(c"visible_all", &[pg_sys::REGCLASSOID]);
     let arms = ARMS.map(|arm| function_if_any(arm.function(), &[pg_sys::REGCLASSOID, pg_sys::ANYOID]));
     let unmarked = function_if_any(c"visible_unmarked", &[pg_sys::REGCLASSOID]);
-    let hashes = [all, unmarked, arms[Arm::Record.number()]].map(session::plan_cache_hash);
+    let hashes = [all, unmarked, arms[Arm::Record.number()]].map(invalidation::plan_cache_hash);
     let hiding =
         |name, columns| function_if_any(name, &[&[pg_sys::REGCLASSOID], &[pg_sys::ANYOID; 3][..columns]].concat());
     let (stage, sensitive) = (hiding(c"visible_stage", 2), hiding(c"visible_sensitive", 3));
@@ -133,7 +134,7 @@ fn functions() -> Functions {
 fn forget_plans() {
     let known = FUNCTIONS.get();
     if known.changes != 0 {
-        known.hashes.into_iter().for_each(session::forget_plans);
+        known.hashes.into_iter().for_each(invalidation::forget_plans);
         if known.changes + 2 == CHANGES.get() {
             // Only what was just said counted as a change of functions.
             FUNCTIONS.set(Functions { changes: CHANGES.get(), ..known });
