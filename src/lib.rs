@@ -110,7 +110,8 @@ extension_sql_file!(
     name = "schema_requests",
     requires = ["schema_changes_api"]
 );
-extension_sql_file!("../sql/install/86_review_checks.sql", name = "review_checks", requires = ["schema_requests"]);
+extension_sql_file!("../sql/install/85_schema_watch.sql", name = "schema_watch", requires = ["schema_requests"]);
+extension_sql_file!("../sql/install/86_review_checks.sql", name = "review_checks", requires = ["schema_watch"]);
 extension_sql_file!(
     "../sql/install/86_review_checks_records.sql",
     name = "review_checks_records",

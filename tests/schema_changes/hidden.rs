@@ -215,3 +215,34 @@ fn k49_a_new_type_covers_what_follows_from_it_and_no_more() {
         ["approved change type status"]
     );
 }
+
+#[test]
+fn k49_temporary_objects_are_looked_at_only_where_a_table_may_be_of_them() {
+    let db = lab("temporary");
+    let mut dba = db.connect("dba");
+    let columns = rows(
+        &mut db.admin(),
+        "SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum) FROM pg_attribute
+         WHERE attrelid = 'crm.lead'::regclass AND attnum > 0 AND NOT attisdropped",
+    );
+    accepted(&mut dba, &format!("CREATE TYPE pg_temp.form AS ({})", columns[0][0]));
+    accepted(&mut dba, "ALTER TABLE crm.lead OF pg_temp.form");
+    accepted(&mut dba, "ALTER TYPE pg_temp.form ADD ATTRIBUTE extra text CASCADE");
+    assert_eq!(log(&db), ["violation of type", "violation add column extra"]);
+    accepted(&mut dba, "CREATE TEMP TABLE mine (LIKE crm.lead INCLUDING ALL); ALTER TABLE mine ADD COLUMN n integer");
+    assert_eq!(log(&db).len(), 2);
+}
+
+// Commands of all applications of the database pass by here.
+#[test]
+fn k49_a_command_about_something_else_reads_no_catalog_from_end_to_end() {
+    let db = lab("elsewhere");
+    for sql in ["CREATE TEMP TABLE scratch (n integer)", "CREATE TABLE crm.other (n integer)", "DROP TABLE crm.other"] {
+        let mut dba = db.connect("dba");
+        accepted(&mut dba, "BEGIN");
+        accepted(&mut dba, sql);
+        let scans = "SELECT seq_scan FROM pg_stat_xact_sys_tables WHERE relname = 'pg_class'";
+        assert_eq!(scalar(&mut dba, scans), "0", "{sql}");
+        accepted(&mut dba, "COMMIT");
+    }
+}
