@@ -224,6 +224,9 @@ DECLARE
     agreed leadguard.approval;
     shown text := concat_ws(' ', kind, nullif(object, ''));
     unnoticed boolean := note_change.detail ? 'unnoticed';
+    -- Whoever looks at what happened unnoticed need not have done it.
+    maker bigint := CASE WHEN NOT unnoticed THEN leadguard.current_member() END;
+    made bigint;
 BEGIN
     SELECT p.* INTO of FROM leadguard.protected_table p WHERE p.target = root;
     IF of.target IS NULL THEN
@@ -259,10 +262,13 @@ BEGIN
     VALUES (CASE WHEN of.organization_column IS NULL THEN of.org_id END, $1, $2, $3, $4,
             note_change.detail || CASE WHEN self_approved AND agreed.id IS NULL THEN '{"self_approved": true}' ELSE '{}' END::jsonb,
             CASE WHEN NOT unnoticed THEN session_user END,
-            CASE WHEN of.organization_column IS NULL AND NOT unnoticed THEN
-                (SELECT m.id FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = of.org_id) END,
+            CASE WHEN of.organization_column IS NULL THEN (SELECT m.id FROM leadguard.member m WHERE m.id = maker AND m.org_id = of.org_id) END,
             agreed.id, agreed.justification, agreed.detail ->> 'requesting_team', agreed.detail ->> 'expected_usage',
-            CASE WHEN agreed.id IS NOT NULL OR self_approved THEN 'approved' ELSE 'violation' END);
+            CASE WHEN agreed.id IS NOT NULL OR self_approved THEN 'approved' ELSE 'violation' END)
+    RETURNING schema_change.id INTO made;
+    IF of.organization_column IS NOT NULL AND maker IS NOT NULL THEN
+        INSERT INTO leadguard.schema_change_maker (change, member_id) VALUES (made, maker);
+    END IF;
     PERFORM leadguard.note_event('schema_change', CASE WHEN of.organization_column IS NULL THEN of.org_id END, $1, NULL, agreed.justification,
         format('%s of %s: %s', shown, $2, CASE WHEN agreed.id IS NOT NULL THEN 'approval ' || agreed.id WHEN self_approved THEN 'by a data owner' ELSE 'without approval' END));
 END

@@ -100,6 +100,7 @@ AS $$
 DECLARE
     deciding leadguard.member;
     of leadguard.schema_change;
+    maker bigint;
     free boolean := leadguard.current_member() IS NULL
         AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
 BEGIN
@@ -110,11 +111,16 @@ BEGIN
     END IF;
     SELECT c.* INTO of FROM leadguard.schema_change c
     WHERE c.id = accept_schema_change.id AND (free OR coalesce(c.org_id, deciding.org_id) = deciding.org_id) FOR UPDATE;
+    maker := coalesce(of.member_id, (SELECT r.member_id FROM leadguard.schema_change_maker r WHERE r.change = of.id));
     IF of.id IS NULL THEN
         RAISE EXCEPTION 'schema change % does not exist or is not visible', id USING ERRCODE = '42501';
-    ELSIF of.member_id = deciding.id OR of.session_role = deciding.db_role THEN
+    ELSIF maker = deciding.id OR of.session_role = deciding.db_role THEN
         RAISE EXCEPTION 'schema change % is your own', id
             USING ERRCODE = '42501', HINT = 'Somebody else with the capability approve accepts it.';
+    ELSIF maker IS NULL AND of.session_role = session_user AND NOT free THEN
+        RAISE EXCEPTION 'schema change % may be your own', id
+            USING ERRCODE = '42501', DETAIL = 'Your login made it, for nobody who was known.',
+                  HINT = 'Somebody with the capability approve accepts it over another login.';
     ELSIF of.session_role IS NULL AND NOT free
           AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = of.target), 'USAGE') THEN
         RAISE EXCEPTION 'schema change % may be your own', id
@@ -133,7 +139,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.accept_schema_change(bigint, text) IS
-'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, nor, where nobody knows who did, hold the rights of the table''s owner, and superusers; 42501, 22023, 55000 where it is no violation.';
+'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, nor, where nobody knows who did, hold the rights of the table''s owner or come over the login that did, and superusers; 42501, 22023, 55000 where it is no violation.';
 
 CREATE FUNCTION leadguard.check_schema(target regclass DEFAULT NULL)
 RETURNS TABLE (id bigint, target_name text, kind text, object text, detail jsonb)
