@@ -144,9 +144,10 @@ extern "C-unwind" fn _PG_init() {
         imports::on_transaction(event);
         masks::through::on_transaction(event);
         audit::seals::on_transaction(event);
+        ffi::versions::on_transaction(event);
     });
     ffi::copy::look_around();
-    planner::watch_functions();
+    ffi::invalidation::watch_functions();
     ffi::index_cost::install();
     ffi::rows::install();
     ffi::shared::install();

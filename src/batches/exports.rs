@@ -7,10 +7,11 @@
 use crate::audit::{self, Event};
 use crate::errors::refused;
 use crate::ffi::copy;
+use crate::ffi::policies;
 use crate::ffi::raise;
-use crate::ffi::runs;
 use crate::ffi::session::{self, Outcome};
 use crate::ffi::snapshot;
+use crate::ffi::versions;
 use crate::visibility::{self, Subject, Table};
 use pgrx::pg_sys::Oid;
 use serde_json::{Map, Value};
@@ -58,7 +59,7 @@ pub(crate) fn end(execution: usize) {
 /// A query whose rows go out names this relation.
 pub(crate) fn reads(relation: Oid) {
     // A preloaded library meets tables of databases where the extension is not.
-    if !runs::is_row_secured(relation) || !runs::has_extension() {
+    if !policies::is_row_secured(relation) || !versions::has_extension() {
         return;
     }
     let subject = visibility::statement();

@@ -1,6 +1,7 @@
 //! Which plans and cached facts hold no longer: telling Postgres, and being told.
 
 use pgrx::pg_sys;
+use std::cell::Cell;
 
 /// How the plan cache knows a function.
 pub(crate) fn plan_cache_hash(function: pg_sys::Oid) -> u32 {
@@ -32,14 +33,17 @@ pub(crate) fn invalidate_relation(relation: pg_sys::Oid) {
     }
 }
 
-static FUNCTIONS_CHANGED: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+thread_local! {
+    static CHANGES: Cell<u64> = const { Cell::new(1) };
+}
 
-/// Has the one listener told whenever a function of the database may have changed, and when an aborted
-/// (sub)transaction takes a change back. It must not look at the catalog.
-pub(crate) fn on_function_change(listener: fn()) {
-    if FUNCTIONS_CHANGED.set(listener).is_err() {
-        return;
-    }
+/// How often functions of the database may have changed, and an aborted (sub)transaction may have taken a change back.
+pub(crate) fn function_changes() -> u64 {
+    CHANGES.get()
+}
+
+/// Called once, when the library is loaded.
+pub(crate) fn watch_functions() {
     // SAFETY: registered once for the life of the backend, with a function that lives as long.
     unsafe {
         pg_sys::CacheRegisterSyscacheCallback(
@@ -50,9 +54,7 @@ pub(crate) fn on_function_change(listener: fn()) {
     };
 }
 
-#[pgrx::pg_guard]
+/// Must not look at the catalog.
 unsafe extern "C-unwind" fn function_changed(_arg: pg_sys::Datum, _cache: i32, _hash: u32) {
-    if let Some(listener) = FUNCTIONS_CHANGED.get() {
-        listener();
-    }
+    CHANGES.set(CHANGES.get().wrapping_add(1));
 }

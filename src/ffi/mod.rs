@@ -15,7 +15,7 @@
 //! invalidation plans and cached facts that hold no longer
 //! lookup   whether a query has its row already
 //! planner  requests of the planner
-//! policies the policies of a table
+//! policies the policies of a table, and whether it has any
 //! probe    the calls that run once for each row
 //! raise    errors with a SQLSTATE of our own
 //! row      all columns of a row: which differ, and what they say
@@ -73,5 +73,5 @@ pub(crate) mod stream;
 pub(crate) mod transaction;
 pub(crate) mod trigger;
 pub(crate) mod undone;
-mod versions;
+pub(crate) mod versions;
 pub(crate) mod whole;

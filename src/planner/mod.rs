@@ -91,7 +91,7 @@ impl Arm {
 /// takes its functions with it. Those that a database which is not updated lacks are none.
 #[derive(Clone, Copy, Default)]
 struct Functions {
-    /// `CHANGES` when they were looked up; 0: never.
+    /// `function_changes` when they were looked up; 0: never.
     changes: u64,
     /// How the plan cache knows the gates and the arm that every OR has: every plan has one of them.
     hashes: [u32; 3],
@@ -104,17 +104,11 @@ struct Functions {
 
 thread_local! {
     static FUNCTIONS: Cell<Functions> = Cell::new(Functions::default());
-    /// How often functions of the database changed.
-    static CHANGES: Cell<u64> = const { Cell::new(1) };
-}
-
-pub(crate) fn watch_functions() {
-    invalidation::on_function_change(|| CHANGES.set(CHANGES.get().wrapping_add(1)));
 }
 
 fn functions() -> Functions {
     let known = FUNCTIONS.get();
-    let changes = CHANGES.get();
+    let changes = invalidation::function_changes();
     if known.changes == changes {
         return known;
     }
@@ -135,9 +129,9 @@ fn forget_plans() {
     let known = FUNCTIONS.get();
     if known.changes != 0 {
         known.hashes.into_iter().for_each(invalidation::forget_plans);
-        if known.changes + 2 == CHANGES.get() {
+        if known.changes + 2 == invalidation::function_changes() {
             // Only what was just said counted as a change of functions.
-            FUNCTIONS.set(Functions { changes: CHANGES.get(), ..known });
+            FUNCTIONS.set(Functions { changes: invalidation::function_changes(), ..known });
         }
     }
 }
