@@ -38,7 +38,8 @@ BEGIN
         changes := changes || jsonb_build_object('kind', known, 'object', object);
     END LOOP;
     IF jsonb_array_length(changes) NOT BETWEEN 1 AND 50 THEN
-        RAISE EXCEPTION 'a request names 1 to 50 changes' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'a request names 1 to 50 changes'
+            USING ERRCODE = '22023', HINT = 'Make several requests of a longer list.';
     END IF;
     RETURN changes;
 END
@@ -113,7 +114,8 @@ BEGIN
     WHERE c.id = accept_schema_change.id AND (free OR coalesce(c.org_id, deciding.org_id) = deciding.org_id) FOR UPDATE;
     maker := coalesce(of.member_id, (SELECT r.member_id FROM leadguard.schema_change_maker r WHERE r.change = of.id));
     IF of.id IS NULL THEN
-        RAISE EXCEPTION 'schema change % does not exist or is not visible', id USING ERRCODE = '42501';
+        RAISE EXCEPTION 'schema change % does not exist or is not visible', id
+            USING ERRCODE = '42501', HINT = 'leadguard.schema_change shows those of your organization to members with the capability audit.';
     ELSIF maker = deciding.id OR of.session_role = deciding.db_role THEN
         RAISE EXCEPTION 'schema change % is your own', id
             USING ERRCODE = '42501', HINT = 'Somebody else with the capability approve accepts it.';
@@ -127,9 +129,11 @@ BEGIN
             USING ERRCODE = '42501', DETAIL = 'Nobody knows who made it, and your login may change the table.',
                   HINT = 'Somebody else with the capability approve accepts it.';
     ELSIF of.state <> 'violation' THEN
-        RAISE EXCEPTION 'schema change % is no violation', id USING ERRCODE = '55000';
+        RAISE EXCEPTION 'schema change % is no violation', id
+            USING ERRCODE = '55000', HINT = 'It is approved or accepted already: leadguard.schema_change.state says which are violations.';
     ELSIF resolution IS NULL OR btrim(resolution) = '' OR length(resolution) > 10000 THEN
-        RAISE EXCEPTION 'the resolution is missing or too long' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the resolution is missing or too long'
+            USING ERRCODE = '22023', HINT = 'The changelog says why the change may stay.';
     END IF;
     UPDATE leadguard.schema_change c
     SET state = 'accepted', resolved_by = deciding.id, resolved_at = clock_timestamp(), resolution = accept_schema_change.resolution
@@ -167,7 +171,8 @@ BEGIN
         RAISE EXCEPTION 'check_schema refused'
             USING ERRCODE = '42501', HINT = 'Members with the capability audit, approve or administer ask, and the owner of a table.';
     ELSIF $1 IS NOT NULL AND asked IS NULL THEN
-        RAISE EXCEPTION 'there is no protected table of yours that it could be about' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no protected table of yours that it could be about'
+            USING ERRCODE = '22023', HINT = 'leadguard.protected lists the protected tables.';
     END IF;
     FOREACH item IN ARRAY coalesce(asked, '{}') LOOP
         SELECT coalesce(max(c.id), 0) INTO before FROM leadguard.schema_change c;

@@ -207,7 +207,9 @@ pub(crate) fn on_transaction(event: Transaction) {
         // It would keep the chain locked without its session.
         Transaction::Preparing => {
             if SEALED.with_borrow(|sealed| !sealed.is_empty()) {
-                failure(NOT_YET, "cannot PREPARE a transaction that has sealed the audit").raise();
+                failure(NOT_YET, "cannot PREPARE a transaction that has sealed the audit")
+                    .hint("Call leadguard.seal_audit in a transaction of its own.")
+                    .raise();
             }
         }
         Transaction::Ended(Outcome::Committed) => {

@@ -106,7 +106,7 @@ fn covered(session: &Session, target: &ImportTarget, subject: &Subject, member: 
         ("open" | "checked", _) => failure("55000", format!("{} is not submitted", session.shown()))
             .hint(format!("SELECT leadguard.import_submit({}, <justification>) submits it.", session.id))
             .raise(),
-        (state, _) => failure("55000", format!("{} is {state} already", session.shown())).raise(),
+        _ => session.refuse_as_over(),
     }
 }
 

@@ -165,6 +165,7 @@ fn reopen(import: i64) {
     if open.is_none() {
         failure("55000", format!("import {import} takes no more rows"))
             .detail("It was submitted, or has ended, while rows were loaded.")
+            .hint("leadguard.import_begin opens a new one for them.")
             .raise();
     }
 }

@@ -81,7 +81,8 @@ fn k48_a_seal_is_not_prepared_and_holds_nobody_up() {
     assert_eq!(seal(&mut tina), 1);
     let e = refused(&mut admin, "SELECT leadguard.seal_audit()", "55P03");
     assert_eq!(e.message(), "somebody else seals the audit");
-    refused(&mut tina, "PREPARE TRANSACTION 'au_held'", "0A000");
+    let e = refused(&mut tina, "PREPARE TRANSACTION 'au_held'", "0A000");
+    assert!(e.hint().is_some(), "{e:?}");
     assert_eq!(seal(&mut admin), 1, "the transaction is over");
     holds(&mut admin);
 }
