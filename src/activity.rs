@@ -2,10 +2,11 @@
 
 use crate::audit;
 use crate::errors::refused;
-use crate::ffi::runs;
+use crate::ffi::policies;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::shared::{self, Slot};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::ffi::versions;
 use crate::identity;
 use crate::visibility::{self, subject};
 use pgrx::datum::TimestampWithTimeZone;
@@ -31,8 +32,8 @@ pub(crate) fn ran(mut relations: impl Iterator<Item = Oid>, ran: &Ran) {
         return;
     }
     let is_protected = relations.any(|relation| {
-        runs::is_row_secured(relation)
-            && runs::has_extension()
+        policies::is_row_secured(relation)
+            && versions::has_extension()
             && Option::as_ref(&visibility::statement().table(relation)).is_some()
     });
     if !is_protected {

@@ -110,7 +110,8 @@ extension_sql_file!(
     name = "schema_requests",
     requires = ["schema_changes_api"]
 );
-extension_sql_file!("../sql/install/86_review_checks.sql", name = "review_checks", requires = ["schema_requests"]);
+extension_sql_file!("../sql/install/85_schema_watch.sql", name = "schema_watch", requires = ["schema_requests"]);
+extension_sql_file!("../sql/install/86_review_checks.sql", name = "review_checks", requires = ["schema_watch"]);
 extension_sql_file!(
     "../sql/install/86_review_checks_records.sql",
     name = "review_checks_records",
@@ -129,7 +130,7 @@ extension_sql_file!(
 #[pg_guard]
 extern "C-unwind" fn _PG_init() {
     guc::register();
-    ffi::session::on_transaction(|event| {
+    ffi::transaction::on_transaction(|event| {
         // First: it still writes, for which identity and caches must be as they were.
         guard::on_transaction(event);
         archive::on_transaction(event);
@@ -143,9 +144,10 @@ extern "C-unwind" fn _PG_init() {
         imports::on_transaction(event);
         masks::through::on_transaction(event);
         audit::seals::on_transaction(event);
+        ffi::versions::on_transaction(event);
     });
     ffi::copy::look_around();
-    planner::watch_functions();
+    ffi::invalidation::watch_functions();
     ffi::index_cost::install();
     ffi::rows::install();
     ffi::shared::install();

@@ -27,11 +27,20 @@ CREATE INDEX schema_change_approval_idx ON leadguard.schema_change (approval) WH
 COMMENT ON TABLE leadguard.schema_change IS
 'The changelog of protected tables. approved: an approval of kind schema covered the change; violation: none did; accepted: a violation that a data owner accepted afterwards. Members with the capability audit read that of their organization, the owner of a table what concerns it.';
 COMMENT ON COLUMN leadguard.schema_change.org_id IS 'NULL for a table that several organizations share.';
+COMMENT ON COLUMN leadguard.schema_change.member_id IS 'NULL for nobody who is a member, and for a table that several organizations share.';
 COMMENT ON COLUMN leadguard.schema_change.kind IS
-'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value.';
+'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; drop, change view (the one that conceals the table); row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value.';
 COMMENT ON COLUMN leadguard.schema_change.object IS 'The column, constraint, policy, trigger, partition, namespace or value; empty for what concerns the whole table.';
 COMMENT ON COLUMN leadguard.schema_change.detail IS 'How it was and is by definition; also: what the same command changed with it. unnoticed: event triggers were off when it happened.';
 COMMENT ON COLUMN leadguard.schema_change.session_role IS 'The login; NULL for a change that was only found later.';
+
+CREATE TABLE leadguard.schema_change_maker (
+    change      bigint CONSTRAINT schema_change_maker_pkey PRIMARY KEY
+                CONSTRAINT schema_change_maker_change_exists REFERENCES leadguard.schema_change ON DELETE CASCADE DEFERRABLE,
+    member_id   bigint NOT NULL CONSTRAINT schema_change_maker_member_exists REFERENCES leadguard.member ON DELETE CASCADE DEFERRABLE
+);
+COMMENT ON TABLE leadguard.schema_change_maker IS
+'Members who changed a table that several organizations share: the changelog, which all of these read, does not name them, and they do not accept what they did.';
 
 -- How the tables looked when they were last looked at. Not dumped: it is taken anew from what a restore makes.
 CREATE TABLE leadguard.schema_known (
@@ -59,3 +68,4 @@ COMMENT ON COLUMN leadguard.schema_shape.digest IS
 
 SELECT pg_catalog.pg_extension_config_dump('leadguard.schema_change', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.schema_change_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('leadguard.schema_change_maker', '');

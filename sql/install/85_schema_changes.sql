@@ -84,6 +84,11 @@ AS $$
     SELECT t.oid::regclass, 'table', '', '', '{}', s.definition, s.definition
     FROM tree t JOIN pg_namespace n ON n.oid = t.relnamespace CROSS JOIN LATERAL (SELECT format('%I.%I', n.nspname, t.relname) AS definition) s
     UNION ALL
+    -- Who owns the schema may drop what took the table's name, and put something else there.
+    SELECT v.oid::regclass, 'view', '', format('%I.%I', n.nspname, v.relname), '{}', v.relowner::text, 'of ' || v.relowner::regrole
+    FROM leadguard.protected_table p JOIN pg_class v ON v.oid = p.concealed_by JOIN pg_namespace n ON n.oid = v.relnamespace
+    WHERE p.target = $1
+    UNION ALL
     SELECT t.oid::regclass, 'of type', '', '', '{}', t.reloftype::text, format_type(t.reloftype, NULL)
     FROM tree t WHERE t.is_root AND t.reloftype <> 0
     UNION ALL
@@ -201,8 +206,8 @@ AS $$
                        WHEN 'trigger' THEN CASE WHEN c.verb = 'change' AND starts_with(c."is", 'disabled:') AND NOT starts_with(c.was, 'disabled:')
                                                 THEN 'disable' ELSE c.verb END || ' trigger'
                        ELSE c.verb || ' ' || c.kind END,
-           CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN '' WHEN c.kind = 'table' AND c.was IS NOT NULL THEN c.was ELSE concat_ws('.', c.relation::text, nullif(coalesce(c.old_name, c.new_name), '')) END
-               || CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN coalesce(c.old_name, c.new_name) ELSE '' END,
+           CASE WHEN c.relation = $1 OR c.kind IN ('partition', 'view') THEN '' WHEN c.kind = 'table' AND c.was IS NOT NULL THEN c.was ELSE concat_ws('.', c.relation::text, nullif(coalesce(c.old_name, c.new_name), '')) END
+               || CASE WHEN c.relation = $1 OR c.kind IN ('partition', 'view') THEN coalesce(c.old_name, c.new_name) ELSE '' END,
            jsonb_strip_nulls(jsonb_build_object('was', left(c.was, 2000), 'is', left(c."is", 2000),
                'renamed_to', CASE c.verb WHEN 'rename' THEN c.new_name END,
                'also', (SELECT jsonb_agg(concat_ws(' ', a.verb, a.kind, nullif(coalesce(a.old_name, a.new_name), '')) ORDER BY a.number)
@@ -224,6 +229,9 @@ DECLARE
     agreed leadguard.approval;
     shown text := concat_ws(' ', kind, nullif(object, ''));
     unnoticed boolean := note_change.detail ? 'unnoticed';
+    -- Whoever looks at what happened unnoticed need not have done it.
+    maker bigint := CASE WHEN NOT unnoticed THEN leadguard.current_member() END;
+    made bigint;
 BEGIN
     SELECT p.* INTO of FROM leadguard.protected_table p WHERE p.target = root;
     IF of.target IS NULL THEN
@@ -259,10 +267,13 @@ BEGIN
     VALUES (CASE WHEN of.organization_column IS NULL THEN of.org_id END, $1, $2, $3, $4,
             note_change.detail || CASE WHEN self_approved AND agreed.id IS NULL THEN '{"self_approved": true}' ELSE '{}' END::jsonb,
             CASE WHEN NOT unnoticed THEN session_user END,
-            CASE WHEN of.organization_column IS NULL AND NOT unnoticed THEN
-                (SELECT m.id FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = of.org_id) END,
+            CASE WHEN of.organization_column IS NULL THEN (SELECT m.id FROM leadguard.member m WHERE m.id = maker AND m.org_id = of.org_id) END,
             agreed.id, agreed.justification, agreed.detail ->> 'requesting_team', agreed.detail ->> 'expected_usage',
-            CASE WHEN agreed.id IS NOT NULL OR self_approved THEN 'approved' ELSE 'violation' END);
+            CASE WHEN agreed.id IS NOT NULL OR self_approved THEN 'approved' ELSE 'violation' END)
+    RETURNING schema_change.id INTO made;
+    IF of.organization_column IS NOT NULL AND maker IS NOT NULL THEN
+        INSERT INTO leadguard.schema_change_maker (change, member_id) VALUES (made, maker);
+    END IF;
     PERFORM leadguard.note_event('schema_change', CASE WHEN of.organization_column IS NULL THEN of.org_id END, $1, NULL, agreed.justification,
         format('%s of %s: %s', shown, $2, CASE WHEN agreed.id IS NOT NULL THEN 'approval ' || agreed.id WHEN self_approved THEN 'by a data owner' ELSE 'without approval' END));
 END
@@ -303,97 +314,3 @@ END
 $$;
 COMMENT ON FUNCTION leadguard.note_shape(regclass, boolean, boolean) IS
 'Internal: finds how a table differs from what is known of it, writes each difference into the changelog, and knows the table as it is then.';
-
--- Event triggers. Definer rights: whoever changes a table has none on the changelog. None of the queries runs code of
--- a user. The names order them: drops before leadguard_watch_drop forgets the table, changes after leadguard_watch_ddl
--- has put the protection in order.
-CREATE FUNCTION leadguard.know_schema()
-RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
-AS $$
-BEGIN
-    -- A restore, which superusers run, registers a table before it makes policies and triggers.
-    IF NOT leadguard.is_at_work()
-       AND (current_setting('row_security') = 'on' OR NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
-       AND EXISTS (SELECT FROM leadguard.protected_table p WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = p.target)
-                   UNION ALL
-                   SELECT FROM leadguard.protected_child c WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = c.target)) THEN
-        PERFORM leadguard.know_tables();
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION leadguard.know_schema() IS
-'Event trigger before any command: takes down how protected tables look that a restore or an update brought.';
-
-CREATE FUNCTION leadguard.watch_schema()
-RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
-AS $$
-DECLARE
-    item regclass;
-BEGIN
-    FOR item IN
-        SELECT DISTINCT k.target
-        FROM (SELECT d.classid, d.objid,
-                     CASE d.classid
-                         -- The name of an index may be that of a constraint.
-                         WHEN 'pg_class'::regclass THEN coalesce((SELECT x.indrelid FROM pg_index x WHERE x.indexrelid = d.objid), d.objid)
-                         WHEN 'pg_policy'::regclass THEN (SELECT o.polrelid FROM pg_policy o WHERE o.oid = d.objid)
-                         WHEN 'pg_trigger'::regclass THEN (SELECT o.tgrelid FROM pg_trigger o WHERE o.oid = d.objid)
-                         WHEN 'pg_constraint'::regclass THEN (SELECT o.conrelid FROM pg_constraint o WHERE o.oid = d.objid)
-                         WHEN 'pg_attrdef'::regclass THEN (SELECT o.adrelid FROM pg_attrdef o WHERE o.oid = d.objid)
-                         WHEN 'pg_rewrite'::regclass THEN (SELECT o.ev_class FROM pg_rewrite o WHERE o.oid = d.objid) END AS relation
-              FROM pg_event_trigger_ddl_commands() d) c
-        JOIN leadguard.schema_known k ON k.target = c.relation OR k.target = pg_partition_root(c.relation)
-            OR (c.classid IN ('pg_class'::regclass, 'pg_type'::regclass)
-                AND k.target IN (SELECT t.oid FROM pg_class t
-                                 WHERE t.reloftype <> 0 AND t.reloftype IN (c.objid, (SELECT y.reltype FROM pg_class y WHERE y.oid = c.objid AND y.relkind = 'c'))))
-            OR (c.classid = 'pg_namespace'::regclass AND k.target IN (SELECT t.oid FROM pg_class t WHERE t.relnamespace = c.objid))
-    LOOP
-        IF leadguard.is_at_work() THEN
-            PERFORM leadguard.note_work(item);
-        ELSE
-            PERFORM leadguard.note_shape(item, true, true);
-        END IF;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION leadguard.watch_schema() IS
-'Event trigger after any command: writes what it changed about protected tables into leadguard.schema_change, or refuses it (LG004).';
-
-CREATE FUNCTION leadguard.watch_schema_drop()
-RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
-AS $$
-DECLARE
-    item record;
-BEGIN
-    FOR item IN
-        SELECT DISTINCT s.target, s.target = d.relation AND d.objsubid = 0 AND d.classid = 'pg_class'::regclass AS is_gone,
-               (SELECT n.definition FROM leadguard.schema_shape n WHERE n.target = s.target AND n.relation = s.target AND n.kind = 'table') AS name
-        FROM (SELECT o.classid, o.objsubid,
-                     CASE WHEN o.classid = 'pg_class'::regclass THEN o.objid::regclass
-                          WHEN o.object_type IN ('policy', 'trigger', 'rule', 'table constraint', 'default value')
-                          THEN to_regclass(format('%I.%I', o.address_names[1], o.address_names[2])) END AS relation
-              FROM pg_event_trigger_dropped_objects() o
-              WHERE NOT o.is_temporary) d
-        JOIN leadguard.schema_shape s ON s.relation = d.relation
-        ORDER BY 2 DESC
-    LOOP
-        IF item.is_gone THEN
-            PERFORM leadguard.note_change(item.target, item.name, 'drop table', '', '{}', NOT leadguard.is_at_work(), false);
-            DELETE FROM leadguard.schema_known k WHERE k.target = item.target;
-        ELSIF leadguard.is_at_work() THEN
-            PERFORM leadguard.note_work(item.target);
-        ELSIF EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = item.target) THEN
-            PERFORM leadguard.note_shape(item.target, true, true);
-        END IF;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION leadguard.watch_schema_drop() IS
-'Event trigger after any drop: as watch_schema, for what is gone.';
-
-CREATE EVENT TRIGGER leadguard_know_schema ON ddl_command_start EXECUTE FUNCTION leadguard.know_schema();
-COMMENT ON EVENT TRIGGER leadguard_know_schema IS 'Knows how protected tables look before they change.';
-CREATE EVENT TRIGGER leadguard_watch_schema ON ddl_command_end EXECUTE FUNCTION leadguard.watch_schema();
-COMMENT ON EVENT TRIGGER leadguard_watch_schema IS 'Writes down what changes about protected tables.';
-CREATE EVENT TRIGGER leadguard_notice_drop ON sql_drop EXECUTE FUNCTION leadguard.watch_schema_drop();
-COMMENT ON EVENT TRIGGER leadguard_notice_drop IS 'Writes down what is dropped of protected tables.';

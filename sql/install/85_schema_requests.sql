@@ -5,7 +5,7 @@ CREATE FUNCTION leadguard.schema_kinds(with_object boolean)
 RETURNS text[] LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN $1
-        THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,attach partition,detach partition,tag namespace,attribute,valid value}'::text[]
+        THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,drop view,change view,attach partition,detach partition,tag namespace,attribute,valid value}'::text[]
         ELSE '{row security,owner,rename table,drop table,of type}'::text[] END
 $$;
 COMMENT ON FUNCTION leadguard.schema_kinds(boolean) IS 'Internal: the kinds of changes that name an object, or those that concern the whole table.';
@@ -38,7 +38,8 @@ BEGIN
         changes := changes || jsonb_build_object('kind', known, 'object', object);
     END LOOP;
     IF jsonb_array_length(changes) NOT BETWEEN 1 AND 50 THEN
-        RAISE EXCEPTION 'a request names 1 to 50 changes' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'a request names 1 to 50 changes'
+            USING ERRCODE = '22023', HINT = 'Make several requests of a longer list.';
     END IF;
     RETURN changes;
 END
@@ -100,6 +101,7 @@ AS $$
 DECLARE
     deciding leadguard.member;
     of leadguard.schema_change;
+    maker bigint;
     free boolean := leadguard.current_member() IS NULL
         AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
 BEGIN
@@ -110,20 +112,28 @@ BEGIN
     END IF;
     SELECT c.* INTO of FROM leadguard.schema_change c
     WHERE c.id = accept_schema_change.id AND (free OR coalesce(c.org_id, deciding.org_id) = deciding.org_id) FOR UPDATE;
+    maker := coalesce(of.member_id, (SELECT r.member_id FROM leadguard.schema_change_maker r WHERE r.change = of.id));
     IF of.id IS NULL THEN
-        RAISE EXCEPTION 'schema change % does not exist or is not visible', id USING ERRCODE = '42501';
-    ELSIF of.member_id = deciding.id OR of.session_role = deciding.db_role THEN
+        RAISE EXCEPTION 'schema change % does not exist or is not visible', id
+            USING ERRCODE = '42501', HINT = 'leadguard.schema_change shows those of your organization to members with the capability audit.';
+    ELSIF maker = deciding.id OR of.session_role = deciding.db_role THEN
         RAISE EXCEPTION 'schema change % is your own', id
             USING ERRCODE = '42501', HINT = 'Somebody else with the capability approve accepts it.';
+    ELSIF maker IS NULL AND of.session_role = session_user AND NOT free THEN
+        RAISE EXCEPTION 'schema change % may be your own', id
+            USING ERRCODE = '42501', DETAIL = 'Your login made it, for nobody who was known.',
+                  HINT = 'Somebody with the capability approve accepts it over another login.';
     ELSIF of.session_role IS NULL AND NOT free
           AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = of.target), 'USAGE') THEN
         RAISE EXCEPTION 'schema change % may be your own', id
             USING ERRCODE = '42501', DETAIL = 'Nobody knows who made it, and your login may change the table.',
                   HINT = 'Somebody else with the capability approve accepts it.';
     ELSIF of.state <> 'violation' THEN
-        RAISE EXCEPTION 'schema change % is no violation', id USING ERRCODE = '55000';
+        RAISE EXCEPTION 'schema change % is no violation', id
+            USING ERRCODE = '55000', HINT = 'It is approved or accepted already: leadguard.schema_change.state says which are violations.';
     ELSIF resolution IS NULL OR btrim(resolution) = '' OR length(resolution) > 10000 THEN
-        RAISE EXCEPTION 'the resolution is missing or too long' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the resolution is missing or too long'
+            USING ERRCODE = '22023', HINT = 'The changelog says why the change may stay.';
     END IF;
     UPDATE leadguard.schema_change c
     SET state = 'accepted', resolved_by = deciding.id, resolved_at = clock_timestamp(), resolution = accept_schema_change.resolution
@@ -133,7 +143,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.accept_schema_change(bigint, text) IS
-'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, nor, where nobody knows who did, hold the rights of the table''s owner, and superusers; 42501, 22023, 55000 where it is no violation.';
+'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, nor, where nobody knows who did, hold the rights of the table''s owner or come over the login that did, and superusers; 42501, 22023, 55000 where it is no violation.';
 
 CREATE FUNCTION leadguard.check_schema(target regclass DEFAULT NULL)
 RETURNS TABLE (id bigint, target_name text, kind text, object text, detail jsonb)
@@ -161,7 +171,8 @@ BEGIN
         RAISE EXCEPTION 'check_schema refused'
             USING ERRCODE = '42501', HINT = 'Members with the capability audit, approve or administer ask, and the owner of a table.';
     ELSIF $1 IS NOT NULL AND asked IS NULL THEN
-        RAISE EXCEPTION 'there is no protected table of yours that it could be about' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no protected table of yours that it could be about'
+            USING ERRCODE = '22023', HINT = 'leadguard.protected lists the protected tables.';
     END IF;
     FOREACH item IN ARRAY coalesce(asked, '{}') LOOP
         SELECT coalesce(max(c.id), 0) INTO before FROM leadguard.schema_change c;

@@ -231,10 +231,12 @@ AS $$
     SELECT CASE WHEN c.kind IN ('row security', 'drop policy', 'change policy', 'disable trigger', 'drop trigger', 'drop table', 'add policy') THEN 'high' ELSE 'medium' END,
            'schema change ' || c.id,
            jsonb_strip_nulls(jsonb_build_object('table', c.target_name, 'kind', c.kind, 'object', nullif(c.object, ''), 'at', c.at, 'login', c.session_role,
-                             'member', (SELECT m.key FROM leadguard.member m WHERE m.id = c.member_id AND m.org_id = $1),
-                             'concerns', CASE WHEN c.member_id IS NOT NULL THEN jsonb_build_array(c.member_id) END)),
+                             'member', m.key, 'concerns', CASE WHEN m.id IS NOT NULL THEN jsonb_build_array(m.id) END)),
            format('SELECT leadguard.accept_schema_change(%s, ''looked at and kept'');', c.id)
     FROM leadguard.schema_change c
+    LEFT JOIN leadguard.schema_change_maker r ON r.change = c.id
+    -- Of a table that several organizations share each hears of its own members only.
+    LEFT JOIN leadguard.member m ON m.id = coalesce(c.member_id, r.member_id) AND m.org_id = $1
     WHERE coalesce(c.org_id, $1) = $1 AND c.state = 'violation'
     -- All of them: what is not met is taken for solved.
     ORDER BY c.id DESC

@@ -38,18 +38,21 @@ BEGIN
         RAISE EXCEPTION 'a review of kind % %', kind, CASE kind WHEN 'incident' THEN 'needs a subject' ELSE 'has no subject' END
             USING ERRCODE = '22023', HINT = 'An incident is about a member: leadguard.audit_run(''incident'', ''key'').';
     ELSIF since > now() THEN
-        RAISE EXCEPTION 'since is in the future' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'since is in the future'
+            USING ERRCODE = '22023', HINT = 'Leave it out to look back a quarter, or a month.';
     END IF;
     SELECT array_agg(o.id ORDER BY o.id) INTO asked
     FROM leadguard.organization o
     WHERE o.archived_at IS NULL AND (own IS NULL OR o.id = own)
       AND (review_organizations.organization IS NULL OR o.key = review_organizations.organization);
     IF asked IS NULL THEN
-        RAISE EXCEPTION 'there is no organization %', quote_nullable(organization) USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no organization %', quote_nullable(organization)
+            USING ERRCODE = '22023', HINT = 'Leave it out to review your own, or, as a superuser, all of them.';
     ELSIF kind = 'incident' THEN
         SELECT array_agg(m.org_id) INTO asked FROM leadguard.member m WHERE m.key = review_organizations.subject AND m.org_id = ANY (asked);
         IF asked IS NULL THEN
-            RAISE EXCEPTION 'there is no member %', quote_nullable(subject) USING ERRCODE = '22023';
+            RAISE EXCEPTION 'there is no member %', quote_nullable(subject)
+                USING ERRCODE = '22023', HINT = 'Name a member of your organization by his key.';
         ELSIF subject = (SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member()) THEN
             RAISE EXCEPTION 'the incident is about you'
                 USING ERRCODE = '42501', HINT = 'Somebody else with the capability audit looks into it.';
@@ -347,7 +350,8 @@ BEGIN
     SELECT m.* INTO own FROM leadguard.member m WHERE m.id = leadguard.current_member();
     SELECT f.* INTO of FROM leadguard.finding f WHERE f.id = resolve_finding.id AND (own.id IS NULL OR f.org_id = own.org_id) FOR UPDATE;
     IF of.id IS NULL THEN
-        RAISE EXCEPTION 'finding % does not exist or is not visible', id USING ERRCODE = '42501';
+        RAISE EXCEPTION 'finding % does not exist or is not visible', id
+            USING ERRCODE = '42501', HINT = 'leadguard.findings() lists those of your organization.';
     ELSIF status IS NULL OR status NOT IN ('open', 'resolved', 'accepted') THEN
         RAISE EXCEPTION 'status % is unknown', quote_nullable(status) USING ERRCODE = '22023', HINT = 'It is one of open, resolved, accepted.';
     ELSIF resolution IS NULL OR btrim(resolution) = '' OR length(resolution) > 10000 THEN
@@ -355,7 +359,8 @@ BEGIN
     ELSIF own.id = ANY (of.concerns) THEN
         RAISE EXCEPTION 'finding % is about you', id USING ERRCODE = '42501', HINT = 'Somebody else with the capability audit resolves it.';
     ELSIF of.status = status THEN
-        RAISE EXCEPTION 'finding % is % already', id, status USING ERRCODE = '55000';
+        RAISE EXCEPTION 'finding % is % already', id, status
+            USING ERRCODE = '55000', HINT = 'leadguard.findings() shows what was said of it.';
     END IF;
     UPDATE leadguard.finding f
     SET status = resolve_finding.status,

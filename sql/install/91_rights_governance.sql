@@ -103,8 +103,10 @@ GRANT EXECUTE ON FUNCTION
     leadguard.access_requests()
 TO PUBLIC;
 
--- Schema changes. The owner of a table reads what concerns it, whether or not a member.
+-- Schema changes. The owner of a table reads what concerns it, whether or not a member. Nobody reads who made changes of
+-- tables that several organizations share.
 ALTER TABLE leadguard.schema_change ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.schema_change_maker ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.schema_known ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.schema_shape ENABLE ROW LEVEL SECURITY;
 CREATE POLICY audited ON leadguard.schema_change FOR SELECT USING (

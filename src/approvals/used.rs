@@ -48,7 +48,7 @@ pub(crate) fn on_transaction(event: Transaction) {
             Transaction::SubCommitted { sub, parent } => {
                 used.iter_mut().filter(|held| held.sub == sub).for_each(|held| held.sub = parent);
             }
-            Transaction::Ended => used.clear(),
+            Transaction::Ended(_) => used.clear(),
             _ => {}
         }
     });

@@ -218,7 +218,7 @@ pub(crate) fn on_transaction(event: Transaction) {
                     .raise();
             }
         }
-        Transaction::Ended => {
+        Transaction::Ended(_) => {
             let _ = NOTED.take();
         }
         Transaction::SubCommitted { sub, parent } => NOTED.with_borrow_mut(|noted| {

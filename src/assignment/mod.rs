@@ -85,7 +85,7 @@ pub(crate) fn on_transaction(event: Transaction) {
                 snapshot::with_latest(|| flush(None));
             }
         }
-        Transaction::Ended => {
+        Transaction::Ended(_) => {
             pool::clear();
             insert::clear();
             outbox::clear();

@@ -310,7 +310,7 @@ pub(crate) fn on_transaction(event: Transaction) {
                 snapshot::with_latest(|| writer::write(&buffer::take_all()));
             }
         }
-        Transaction::Ended => {
+        Transaction::Ended(_) => {
             buffer::clear();
             writer::forget_key();
         }

@@ -5,7 +5,7 @@
 use super::chain::{self, Lock, Passing, Present, Seal};
 use super::{verify, writer};
 use crate::errors::{self, NOT_YET, failure};
-use crate::ffi::session::{self, Transaction, as_extension};
+use crate::ffi::session::{self, Outcome, Transaction, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::trigger::Operation;
 use crate::ffi::{raise, snapshot, stream};
@@ -196,22 +196,26 @@ fn write(seal: &Seal) {
     SEALED.with_borrow_mut(|sealed| sealed.push((session::subtransaction(), line)));
 }
 
-/// The last of all listeners: whatever may still refuse the commit comes before.
+/// A seal is told to the log once it is there to stay: a line of one that a failed commit took back would look like a
+/// seal that somebody removed.
 pub(crate) fn on_transaction(event: Transaction) {
     let held = |body: &dyn Fn(&mut Lines)| {
         let _ = SEALED.with(|sealed| sealed.try_borrow_mut().map(|mut sealed| body(&mut sealed)));
     };
     match event {
-        Transaction::Committing => {
-            SEALED.with_borrow_mut(std::mem::take).iter().for_each(|(_, line)| raise::log(line));
-        }
+        Transaction::Committing => {}
         // It would keep the chain locked without its session.
         Transaction::Preparing => {
             if SEALED.with_borrow(|sealed| !sealed.is_empty()) {
-                failure(NOT_YET, "cannot PREPARE a transaction that has sealed the audit").raise();
+                failure(NOT_YET, "cannot PREPARE a transaction that has sealed the audit")
+                    .hint("Call leadguard.seal_audit in a transaction of its own.")
+                    .raise();
             }
         }
-        Transaction::Ended => held(&|sealed| sealed.clear()),
+        Transaction::Ended(Outcome::Committed) => {
+            held(&|sealed| sealed.drain(..).for_each(|(_, line)| raise::log(&line)));
+        }
+        Transaction::Ended(_) => held(&|sealed| sealed.clear()),
         Transaction::SubCommitted { sub, parent } => {
             held(&|sealed| sealed.iter_mut().filter(|(of, _)| *of == sub).for_each(|(of, _)| *of = parent));
         }

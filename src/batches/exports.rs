@@ -2,20 +2,22 @@
 //!
 //! The executor tells when the rows of a query go out by COPY, and which tables it names. Tables that functions of the
 //! query read are met by the first call of their policies. Rows that went out cannot be called back: where the
-//! transaction writes nothing, or is rolled back, a line in the server log says so.
+//! transaction can write nothing, or what it has written does not last, a line in the server log says so.
 
 use crate::audit::{self, Event};
 use crate::errors::refused;
 use crate::ffi::copy;
+use crate::ffi::policies;
 use crate::ffi::raise;
-use crate::ffi::runs;
-use crate::ffi::session;
+use crate::ffi::session::{self, Outcome};
 use crate::ffi::snapshot;
+use crate::ffi::versions;
 use crate::visibility::{self, Subject, Table};
 use pgrx::pg_sys::Oid;
 use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
 
+#[derive(Clone)]
 struct Export {
     sub: u32,
     execution: usize,
@@ -57,7 +59,7 @@ pub(crate) fn end(execution: usize) {
 /// A query whose rows go out names this relation.
 pub(crate) fn reads(relation: Oid) {
     // A preloaded library meets tables of databases where the extension is not.
-    if !runs::is_row_secured(relation) || !runs::has_extension() {
+    if !policies::is_row_secured(relation) || !versions::has_extension() {
         return;
     }
     let subject = visibility::statement();
@@ -136,14 +138,15 @@ impl Export {
         detail
     }
 
-    fn log(&self, rolled_back: bool) {
+    /// Says what became of the transaction, where it was not committed.
+    fn log(&self, fate: Option<&str>) {
         let mut line = self.detail();
         let mut add = |name: &str, value: Value| line.insert(name.to_owned(), value);
         add("table", self.table.clone().into());
         add("member", self.member.1.clone().into());
         add("session_role", self.role.clone().into());
-        if rolled_back {
-            add("rolled_back", true.into());
+        if let Some(fate) = fate {
+            add(fate, true.into());
         }
         raise::log(&format!("leadguard: export {}", Value::Object(line)));
     }
@@ -161,13 +164,16 @@ impl Export {
     }
 }
 
-/// The transaction is about to commit.
-pub(super) fn write() {
-    let exports = EXPORTS.with_borrow_mut(std::mem::take);
-    for export in &exports {
-        if copy::cannot_write() {
-            export.log(false);
-        } else {
+/// The transaction is about to end. The list stays until it has ended: writing may fail, and so may the commit.
+pub(super) fn write(prepares: bool) {
+    for export in &EXPORTS.with_borrow(Vec::clone) {
+        if prepares {
+            // Whoever rolls it back, in whatever session, is not heard of here.
+            export.log(Some("prepared"));
+        } else if copy::cannot_write() {
+            export.log(None);
+        }
+        if !copy::cannot_write() {
             snapshot::with_latest(|| export.write());
         }
     }
@@ -179,9 +185,12 @@ fn take(is_gone: impl Fn(&Export) -> bool) -> Vec<Export> {
     })
 }
 
-/// What was not written down by now never will be: the transaction failed.
-pub(super) fn ended() {
-    take(|_| true).iter().for_each(|export| export.log(true));
+/// What was written down before a commit that failed has gone with the transaction.
+pub(super) fn ended(outcome: Outcome) {
+    let exports = take(|_| true);
+    if outcome == Outcome::Aborted {
+        exports.iter().for_each(|export| export.log(Some("rolled_back")));
+    }
     let _ = OPEN.with(|open| open.try_borrow_mut().map(|mut open| open.clear()));
     DEPTH.set(0);
 }
@@ -191,5 +200,5 @@ pub(super) fn hand_over(sub: u32, parent: u32) {
 }
 
 pub(super) fn drop_of(sub: u32) {
-    take(|export| export.sub == sub).iter().for_each(|export| export.log(true));
+    take(|export| export.sub == sub).iter().for_each(|export| export.log(Some("rolled_back")));
 }

@@ -159,12 +159,12 @@ pub(crate) fn on_transaction(event: Transaction) {
                 snapshot::with_latest(finish);
             }
             log::write();
-            exports::write();
+            exports::write(matches!(event, Transaction::Preparing));
         }
-        Transaction::Ended => {
+        Transaction::Ended(outcome) => {
             counter::clear();
             active::clear();
-            exports::ended();
+            exports::ended(outcome);
         }
         Transaction::SubCommitted { sub, parent } => {
             counter::hand_over(sub, parent);

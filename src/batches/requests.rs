@@ -98,7 +98,9 @@ fn request_batch(
             errors::view_only("request_batch", &shown, &member.key)
         }
         Some(member) if member.guest => {
-            refused(format!("request_batch on {shown} refused for \"{}\", a guest", member.key)).raise()
+            refused(format!("request_batch on {shown} refused for \"{}\", a guest", member.key))
+                .hint("A member of the organization asks; guests write what their roles let them write.")
+                .raise()
         }
         Some(member) => member,
     };
@@ -106,7 +108,9 @@ fn request_batch(
     let operation = operation(operation_name, &[Operation::Insert, Operation::Update, Operation::Reassign]);
     let records = count(records);
     let justification = approvals::text(justification, "the justification");
-    let Some(until) = in_future(until) else { bad_argument("until is missing").raise() };
+    let Some(until) = in_future(until) else {
+        bad_argument("until is missing").hint("For example until => now() + interval '7 days'.").raise()
+    };
     if until > session::statement_time().saturating_add(LONGEST) {
         bad_argument("the request would hold for too long").hint("until may be 366 days ahead at most.").raise();
     }

@@ -8,33 +8,46 @@ use std::panic::AssertUnwindSafe;
 /// Errors that are not about what was tried: the transaction, the server's resources, the operator, the server itself.
 const GRAVE: [&str; 5] = ["40000", "53000", "57000", "58000", "XX000"];
 
+/// Nor is this one, whose class is about other things: somebody else holds a lock for longer than one waits for it.
+const LOCKED: &str = "55P03";
+
 /// The first two characters of a SQLSTATE are its twelve lowest bits.
 const CLASS: i32 = 0xfff;
 
 /// What code of a user cannot bring about by naming an error so: as PL/pgSQL has it, only that somebody cancels.
 const CANCELED: [&str; 1] = ["57000"];
 
-fn is_one_of(cause: &CaughtError, grave: &[&str]) -> bool {
-    let report = match cause {
-        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report,
-        CaughtError::RustPanic { .. } => return true,
-    };
-    let class = report.sql_error_code() as i32 & CLASS;
-    grave.iter().any(|code| sqlstate(code) & CLASS == class)
+fn code(cause: &CaughtError) -> Option<i32> {
+    match cause {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => Some(report.sql_error_code() as i32),
+        CaughtError::RustPanic { .. } => None,
+    }
+}
+
+fn is_one_of(code: i32, grave: &[&str]) -> bool {
+    grave.iter().any(|held| sqlstate(held) & CLASS == code & CLASS)
+}
+
+/// Postgres has forgotten an error that was caught, and could not go on with it: it is raised anew.
+fn again(cause: CaughtError) -> CaughtError {
+    match cause {
+        CaughtError::PostgresError(report) => CaughtError::ErrorReport(report),
+        other => other,
+    }
 }
 
 /// As `attempt`, for code of others, who may give an error any name; only the operator's goes on.
 pub(crate) fn attempt_of_others<T>(body: impl FnOnce() -> T) -> Option<T> {
-    attempt_unless(&CANCELED, body)
+    attempt_unless(|code| is_one_of(code, &CANCELED), body)
 }
 
 /// Runs `body` in a sub-transaction of its own and in memory that is given back; None when it raises an error, unless
 /// that is a grave one, which goes on.
 pub(crate) fn attempt<T>(body: impl FnOnce() -> T) -> Option<T> {
-    attempt_unless(&GRAVE, body)
+    attempt_unless(|code| is_one_of(code, &GRAVE) || code == sqlstate(LOCKED), body)
 }
 
-fn attempt_unless<T>(grave: &[&str], body: impl FnOnce() -> T) -> Option<T> {
+fn attempt_unless<T>(is_grave: impl Fn(i32) -> bool, body: impl FnOnce() -> T) -> Option<T> {
     let memory = PgMemoryContexts::new("leadguard attempt");
     // SAFETY: reads two backend variables, which are put back below.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
@@ -57,7 +70,7 @@ fn attempt_unless<T>(grave: &[&str], body: impl FnOnce() -> T) -> Option<T> {
     }
     match tried {
         Ok(value) => Some(value),
-        Err(cause) if is_one_of(&cause, grave) => cause.rethrow(),
+        Err(cause) if code(&cause).is_none_or(is_grave) => again(*cause).rethrow(),
         Err(_) => None,
     }
 }

@@ -16,6 +16,7 @@
 use super::copy;
 use super::expr::pointers;
 use super::runs;
+use super::versions;
 use crate::archive;
 use crate::guard::{self, Purpose};
 use crate::visibility;
@@ -231,7 +232,7 @@ fn guard_of(relation: &pg_sys::ResultRelInfo) -> Option<usize> {
 /// Whether a DELETE of rows of the relation archives them.
 fn archives(relation: &pg_sys::ResultRelInfo) -> bool {
     // A preloaded library meets tables of databases where the extension is not.
-    if !runs::has_extension() {
+    if !versions::has_extension() {
         return false;
     }
     // SAFETY: the relation is open while it is written.

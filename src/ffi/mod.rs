@@ -12,9 +12,10 @@
 //! entry    the C symbols that the install script names
 //! expr     expressions of a query tree
 //! index_cost what finding rows by a set of values costs
+//! invalidation plans and cached facts that hold no longer
 //! lookup   whether a query has its row already
 //! planner  requests of the planner
-//! policies the policies of a table
+//! policies the policies of a table, and whether it has any
 //! probe    the calls that run once for each row
 //! raise    errors with a SQLSTATE of our own
 //! row      all columns of a row: which differ, and what they say
@@ -22,7 +23,7 @@
 //! rows     rows of a query as the result of a function
 //! runs     what queries give to their clients
 //! scan     direct reads of the extension's own tables
-//! session  users, transactions, the switch to the extension's owner
+//! session  users, names, the switch to the extension's owner
 //! shared   memory that all sessions share
 //! shown    how columns of a row are shown, once for each row
 //! setting  settings that only the extension writes
@@ -30,6 +31,7 @@
 //! sql      queries with an explicit choice of snapshot
 //! stream   rows of large queries of the extension
 //! statistics what the planner knows of columns and tables
+//! transaction the one that runs, and who is told how it ends
 //! trigger  trigger calls, their rows and transition tables
 //! versions what the database knows of
 //! whole    all rows of a protected table, read without a query
@@ -48,6 +50,7 @@ mod entries;
 mod entry;
 pub(crate) mod expr;
 pub(crate) mod index_cost;
+pub(crate) mod invalidation;
 mod lookup;
 pub(crate) mod owner;
 mod partial;
@@ -67,7 +70,8 @@ pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod statistics;
 pub(crate) mod stream;
+pub(crate) mod transaction;
 pub(crate) mod trigger;
 pub(crate) mod undone;
-mod versions;
+pub(crate) mod versions;
 pub(crate) mod whole;

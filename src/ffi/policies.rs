@@ -53,3 +53,20 @@ unsafe fn calls_with(
     };
     expected.iter().all(is_expected) && columns.next().is_none()
 }
+
+/// Whether row security is on for a relation that is not one of the extension's.
+pub(crate) fn is_row_secured(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up; null where there is no such relation.
+    let tuple =
+        unsafe { pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, pg_sys::Datum::from(relation)) };
+    if tuple.is_null() {
+        return false;
+    }
+    // SAFETY: the tuple is one of pg_class, held until it is released.
+    let form = unsafe { &*pg_sys::heap_tuple_get_struct::<pg_sys::FormData_pg_class>(tuple) };
+    let (secured, schema) = (form.relrowsecurity, form.relnamespace);
+    // SAFETY: found above.
+    unsafe { pg_sys::ReleaseSysCache(tuple) };
+    // SAFETY: a catalog look-up by a terminated name.
+    secured && schema != unsafe { pg_sys::get_namespace_oid(c"leadguard".as_ptr(), true) }
+}

@@ -341,3 +341,10 @@ pub(crate) fn elements(type_oid: pg_sys::Oid, text: &str) -> Option<Vec<Option<S
     // SAFETY: as above.
     unsafe { Vec::<Option<String>>::from_datum(pg_sys::Datum::from(array), false) }
 }
+
+/// What SQL calls a type, the same type under every search path.
+pub(crate) fn type_name(type_oid: pg_sys::Oid, type_modifier: i32) -> String {
+    let how = (pg_sys::FORMAT_TYPE_TYPEMOD_GIVEN | pg_sys::FORMAT_TYPE_FORCE_QUALIFY) as u16;
+    // SAFETY: a catalog look-up, which raises for a type that does not exist; the result is terminated.
+    unsafe { CStr::from_ptr(pg_sys::format_type_extended(type_oid, type_modifier, how)) }.to_string_lossy().into_owned()
+}

@@ -1,6 +1,7 @@
-//! Users, transactions and the switch to the extension's owner.
+//! Users, names and the switch to the extension's owner.
 
 use super::compat;
+pub(crate) use super::transaction::{Outcome, Transaction, has_written, in_transaction_block, subtransaction};
 pub(crate) use super::versions::{is_governed, is_updated};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
@@ -131,12 +132,6 @@ pub(crate) fn server_version_num() -> u32 {
     unsafe { CStr::from_ptr(text) }.to_str().ok().and_then(|t| t.parse().ok()).unwrap_or(0)
 }
 
-/// Whether the transaction has changed anything.
-pub(crate) fn has_written() -> bool {
-    // SAFETY: looks at the transaction state.
-    unsafe { pg_sys::GetTopTransactionIdIfAny() != pg_sys::InvalidTransactionId }
-}
-
 /// Whether this server lets transactions be prepared.
 pub(crate) fn may_prepare_transactions() -> bool {
     static MAY: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
@@ -152,16 +147,6 @@ pub(crate) fn may_prepare_transactions() -> bool {
 pub(crate) fn has_waiting_portals() -> bool {
     // SAFETY: looks at the portals of this backend.
     !unsafe { pg_sys::ThereAreNoReadyPortals() }
-}
-
-pub(crate) fn in_transaction_block() -> bool {
-    // SAFETY: reads the transaction state.
-    unsafe { pg_sys::IsTransactionBlock() }
-}
-
-pub(crate) fn subtransaction() -> u32 {
-    // SAFETY: reads the transaction state.
-    unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
 
 /// The root of the partition tree that a partition belongs to.
@@ -271,134 +256,14 @@ pub(crate) fn set_local(name: &CStr, value: &CStr) {
     };
 }
 
-/// How the plan cache knows a function.
-pub(crate) fn plan_cache_hash(function: pg_sys::Oid) -> u32 {
-    let none = pg_sys::Datum::from(0usize);
-    // SAFETY: the keys are those of this cache.
-    unsafe {
-        pg_sys::GetSysCacheHashValue(
-            pg_sys::SysCacheIdentifier::PROCOID as i32,
-            pg_sys::Datum::from(function),
-            none,
-            none,
-            none,
-        )
-    }
-}
-
-/// Has this backend's plans of queries that name the function made anew at their next use.
-pub(crate) fn forget_plans(hash: u32) {
-    // SAFETY: tells the registered caches, as a change of the function would; they only set flags.
-    unsafe { pg_sys::CallSyscacheCallbacks(pg_sys::SysCacheIdentifier::PROCOID as i32, hash) };
-}
-
-/// Has every backend make plans over a table anew once this transaction is committed.
-pub(crate) fn invalidate_relation(relation: pg_sys::Oid) {
-    // SAFETY: a catalog look-up.
-    if unsafe { pg_sys::get_rel_relkind(relation) } != 0 {
-        // SAFETY: the relation exists; sends a message at commit.
-        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) };
-    }
-}
-
 /// Whether this process computes a part of a query for another one.
 pub(crate) fn is_parallel_worker() -> bool {
     // SAFETY: reads a backend variable.
     unsafe { pg_sys::ParallelWorkerNumber >= 0 }
 }
 
-/// What happens to a (sub)transaction, for state that must not outlive it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Transaction {
-    /// About to commit: may still write, and raise.
-    Committing,
-    Ended,
-    Preparing,
-    SubCommitted {
-        sub: u32,
-        parent: u32,
-    },
-    SubAborted {
-        sub: u32,
-    },
-}
-
-static LISTENER: std::sync::OnceLock<fn(Transaction)> = std::sync::OnceLock::new();
-
-/// Registers the one listener of the extension; it must not raise except before a commit or while preparing.
-pub(crate) fn on_transaction(listener: fn(Transaction)) {
-    if LISTENER.set(listener).is_err() {
-        return;
-    }
-    // SAFETY: registered once for the life of the backend, with functions that live as long.
-    unsafe { pg_sys::RegisterXactCallback(Some(transaction_event), core::ptr::null_mut()) };
-    // SAFETY: as above.
-    unsafe { pg_sys::RegisterSubXactCallback(Some(subtransaction_event), core::ptr::null_mut()) };
-}
-
-fn tell(event: Transaction) {
-    if let Some(listener) = LISTENER.get() {
-        listener(event);
-    }
-}
-
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn transaction_event(event: pg_sys::XactEvent::Type, _arg: *mut core::ffi::c_void) {
-    use pg_sys::XactEvent as E;
-    match event {
-        E::XACT_EVENT_PRE_COMMIT => tell(Transaction::Committing),
-        E::XACT_EVENT_PRE_PREPARE => tell(Transaction::Preparing),
-        E::XACT_EVENT_COMMIT
-        | E::XACT_EVENT_ABORT
-        | E::XACT_EVENT_PREPARE
-        | E::XACT_EVENT_PARALLEL_COMMIT
-        | E::XACT_EVENT_PARALLEL_ABORT => tell(Transaction::Ended),
-        _ => {}
-    }
-}
-
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn subtransaction_event(
-    event: pg_sys::SubXactEvent::Type,
-    sub: pg_sys::SubTransactionId,
-    parent: pg_sys::SubTransactionId,
-    _arg: *mut core::ffi::c_void,
-) {
-    use pg_sys::SubXactEvent as E;
-    match event {
-        E::SUBXACT_EVENT_COMMIT_SUB => tell(Transaction::SubCommitted { sub, parent }),
-        E::SUBXACT_EVENT_ABORT_SUB => tell(Transaction::SubAborted { sub }),
-        _ => {}
-    }
-}
-
 /// Microseconds since 2000-01-01 at the start of the connection.
 pub(crate) fn started() -> i64 {
     // SAFETY: a plain read of a backend variable set at the start.
     unsafe { pg_sys::MyStartTimestamp }
-}
-
-static FUNCTIONS_CHANGED: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
-
-/// Has the one listener told whenever a function of the database may have changed, and when an aborted
-/// (sub)transaction takes a change back. It must not look at the catalog.
-pub(crate) fn on_function_change(listener: fn()) {
-    if FUNCTIONS_CHANGED.set(listener).is_err() {
-        return;
-    }
-    // SAFETY: registered once for the life of the backend, with a function that lives as long.
-    unsafe {
-        pg_sys::CacheRegisterSyscacheCallback(
-            pg_sys::SysCacheIdentifier::PROCOID as i32,
-            Some(function_changed),
-            pg_sys::Datum::from(0usize),
-        )
-    };
-}
-
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn function_changed(_arg: pg_sys::Datum, _cache: i32, _hash: u32) {
-    if let Some(listener) = FUNCTIONS_CHANGED.get() {
-        listener();
-    }
 }

@@ -135,7 +135,7 @@ fn refuse_loss(is_due: impl Fn(&Move) -> bool) {
 pub(crate) fn on_transaction(event: Transaction) {
     match event {
         Transaction::Committing | Transaction::Preparing => refuse_loss(|_| true),
-        Transaction::Ended => MOVES.take().clear(),
+        Transaction::Ended(_) => MOVES.take().clear(),
         Transaction::SubCommitted { sub, parent } => MOVES.with_borrow_mut(|moves| {
             moves.iter_mut().filter(|m| m.sub == sub).for_each(|m| m.sub = parent);
         }),

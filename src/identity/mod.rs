@@ -103,7 +103,7 @@ pub(crate) fn on_transaction(event: Transaction) {
                 .raise();
             }
         }
-        Transaction::Ended => {
+        Transaction::Ended(_) => {
             HIERARCHY_TOUCHED.set(false);
             set_acting(None);
         }

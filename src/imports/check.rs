@@ -106,6 +106,8 @@ struct Checking<'a> {
     kinds: Vec<(Part, usize, Kind)>,
     sensitive: Option<usize>,
     found: Found,
+    /// For each match key where its columns are.
+    places: Vec<Vec<Option<usize>>>,
     /// For each match key the lines that have a value of it.
     keyed: Vec<HashMap<String, Vec<i64>>>,
     /// Whether the member may insert rows with these mapped values.
@@ -138,6 +140,7 @@ pub(super) fn run(session: &Session, target: &ImportTarget, subject: &Subject, m
         kinds,
         sensitive: target.mapped(Part::Sensitive),
         found: Found::default(),
+        places: target.keys.iter().map(|key| key.columns.iter().map(|name| target.place(name)).collect()).collect(),
         keyed: vec![HashMap::new(); target.keys.len()],
         allowed: HashMap::new(),
     };
@@ -302,7 +305,7 @@ impl Checking<'_> {
     /// Duplicates within the file: the first good line of a key stays.
     fn keys<'v>(&mut self, line: &Line, value: &dyn Fn(usize) -> Option<&'v str>) {
         for (index, key) in self.target.keys.iter().enumerate() {
-            let of = key.of(|column| self.target.place(column).and_then(value));
+            let of = key.of(self.places[index].iter().map(|place| place.and_then(value)));
             let Some(of) = of else { continue };
             let held = self.keyed[index].entry(of).or_default();
             let first = held.iter().copied().find(|line| !self.found.bad.contains(line));

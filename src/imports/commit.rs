@@ -12,6 +12,7 @@ use super::target::ImportTarget;
 use crate::audit::{self, Event};
 use crate::batches::{self, Cover};
 use crate::errors::{self, NEEDS_APPROVAL, failure};
+use crate::ffi::row;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::batch::Operation;
@@ -105,7 +106,7 @@ fn covered(session: &Session, target: &ImportTarget, subject: &Subject, member: 
         ("open" | "checked", _) => failure("55000", format!("{} is not submitted", session.shown()))
             .hint(format!("SELECT leadguard.import_submit({}, <justification>) submits it.", session.id))
             .raise(),
-        (state, _) => failure("55000", format!("{} is {state} already", session.shown())).raise(),
+        _ => session.refuse_as_over(),
     }
 }
 
@@ -193,12 +194,14 @@ fn insert_group(target: &ImportTarget, filled: &[usize], lines: &[&Line]) -> u64
     let (mut names, mut values, mut arrays) = (Vec::new(), Vec::new(), Vec::new());
     for (number, place) in (1..).zip(filled) {
         names.push(target.quoted(*place));
-        values.push(format!("v.c{number}::{}", target.fields[*place].type_name));
-        arrays.push((format!("${number}::pg_catalog.text[]"), format!("c{number}")));
+        let field = &target.fields[*place];
+        values.push(format!("v.c{number}::{}", row::type_name(field.type_oid, field.modifier)));
+        // One array alone would be an ordinary call, which finds functions by the search path if it is not qualified.
+        arrays.push((format!("pg_catalog.unnest(${number}::pg_catalog.text[])"), format!("c{number}")));
     }
     let (arrays, aliases): (Vec<String>, Vec<String>) = arrays.into_iter().unzip();
     let text = format!(
-        "INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS v ({})",
+        "INSERT INTO {} ({}) SELECT {} FROM ROWS FROM ({}) AS v ({})",
         target.base(),
         names.join(", "),
         values.join(", "),
@@ -210,7 +213,8 @@ fn insert_group(target: &ImportTarget, filled: &[usize], lines: &[&Line]) -> u64
         .map(|place| lines.iter().map(|line| line.texts[*place].clone().unwrap_or_default()).collect())
         .collect();
     let params: Vec<Param> = columns.iter().map(|column| Param::Texts(column)).collect();
-    // With the caller's search path, on which triggers of the table may rely: the text itself needs none.
+    // With the caller's search path, on which triggers of the table may rely: the text itself uses none, neither for
+    // functions nor for types. It has no operators.
     sql::query_once(&text, &params, Sees::Now, &mut |_| {})
 }
 

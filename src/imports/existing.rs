@@ -3,6 +3,7 @@
 
 use super::secret::Secrecy;
 use super::target::ImportTarget;
+use crate::directory;
 use crate::errors::failure;
 use crate::ffi::session::as_extension;
 use crate::ffi::snapshot;
@@ -11,7 +12,6 @@ use crate::ffi::whole::{self, Gone};
 use crate::model::value::{Kind, parse_int};
 use crate::questions::record::{Target, as_caller};
 use crate::visibility::{Member, Part};
-use pgrx::pg_sys::Oid;
 use std::collections::{HashMap, HashSet};
 
 /// How a record is there; what a member should know first comes last.
@@ -39,21 +39,6 @@ pub(super) struct Existing {
     pub record: Option<String>,
 }
 
-/// The table itself, or the partitions that hold its rows.
-fn leaves(table: Oid) -> Vec<Oid> {
-    let mut found = Vec::new();
-    as_extension(|| {
-        sql::query(
-            "SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' \
-             AND (c.oid = $1 OR c.oid IN (SELECT t.relid FROM pg_partition_tree($1) t))",
-            &[Param::Oid(table)],
-            Sees::Now,
-            &mut |row| found.extend(row.oid(0)),
-        )
-    });
-    found
-}
-
 /// Compares the match keys of lines with all records of the member's organization, in the newest state.
 pub(super) fn find(
     target: &ImportTarget,
@@ -66,20 +51,17 @@ pub(super) fn find(
     }
     let table = &target.table;
     let mut columns = vec![table.id_column.clone()];
-    let mut place = |column: Option<&str>| {
-        column.map(|column| {
-            columns.iter().position(|held| held == column).unwrap_or_else(|| {
-                columns.push(column.to_owned());
-                columns.len() - 1
-            })
+    let mut place = |column: &str| {
+        columns.iter().position(|held| held == column).unwrap_or_else(|| {
+            columns.push(column.to_owned());
+            columns.len() - 1
         })
     };
-    let archived = place(table.archived_at_column.as_deref());
-    let organization = place(table.organization_column.as_deref());
-    let states = [place(table.column(Part::Status)), place(table.column(Part::Stage))];
-    for column in target.keys.iter().flat_map(|key| &key.columns) {
-        place(Some(column));
-    }
+    let archived = table.archived_at_column.as_deref().map(&mut place);
+    let organization = table.organization_column.as_deref().map(&mut place);
+    let states = [Part::Status, Part::Stage].map(|part| table.column(part).map(&mut place));
+    let keys: Vec<Vec<usize>> =
+        target.keys.iter().map(|key| key.columns.iter().map(|column| place(column)).collect()).collect();
     let own = [member.org_id.to_string(), member.org_key.clone()];
     let by_id = table
         .organization_column
@@ -95,7 +77,7 @@ pub(super) fn find(
             return;
         }
         for (index, (key, keyed)) in target.keys.iter().zip(keyed).enumerate() {
-            let of = key.of(|column| said(columns.iter().position(|held| held == column)));
+            let of = key.of(keys[index].iter().map(|place| row[*place].as_deref()));
             let Some(lines) = of.and_then(|of| keyed.get(&of)) else { continue };
             let is_disqualified = states
                 .iter()
@@ -113,7 +95,7 @@ pub(super) fn find(
             }
         }
     };
-    for leaf in leaves(table.target) {
+    for leaf in as_extension(|| directory::leaves(table.target, Sees::Now)) {
         if let Err(Gone(column)) = snapshot::with_latest(|| whole::each(leaf, &columns, &mut look)) {
             gone(target, &column);
         }

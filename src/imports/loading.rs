@@ -165,6 +165,7 @@ fn reopen(import: i64) {
     if open.is_none() {
         failure("55000", format!("import {import} takes no more rows"))
             .detail("It was submitted, or has ended, while rows were loaded.")
+            .hint("leadguard.import_begin opens a new one for them.")
             .raise();
     }
 }
@@ -218,7 +219,7 @@ pub(crate) fn on_transaction(event: Transaction) {
                 snapshot::with_latest(|| write(take(None)));
             }
         }
-        Transaction::Ended => held(&|rows| rows.clear()),
+        Transaction::Ended(_) => held(&|rows| rows.clear()),
         Transaction::SubCommitted { sub, parent } => {
             held(&|rows| rows.iter_mut().filter(|row| row.sub == sub).for_each(|row| row.sub = parent));
         }

@@ -94,7 +94,9 @@ fn prepare_imports(
 
 fn require_column(column: &str, fields: &[target::Field], shown: &str) {
     if !fields.iter().any(|field| field.name == column) {
-        bad_argument(format!("{shown} has no column \"{column}\" that rows may be loaded for")).raise();
+        bad_argument(format!("{shown} has no column \"{column}\" that rows may be loaded for"))
+            .hint("Columns that Postgres generates, and those that say when and by whom a row was archived, are none.")
+            .raise();
     }
 }
 

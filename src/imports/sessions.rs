@@ -94,6 +94,16 @@ impl Session {
         registered(Some(self.target))
     }
 
+    /// What was to be done comes too late.
+    pub(super) fn refuse_as_over(&self) -> ! {
+        failure("55000", format!("{} is {} already", self.shown(), self.state))
+            .hint(format!(
+                "leadguard.import_report({}) says what became of it; leadguard.import_begin opens a new one.",
+                self.id
+            ))
+            .raise()
+    }
+
     /// 55000 unless rows may still be loaded.
     pub(super) fn require_open(&self, operation: &str) {
         if !matches!(self.state.as_str(), "open" | "checked") {
@@ -219,7 +229,9 @@ fn named_template(name: &str, member: &Member, target: Oid) -> i64 {
         })
     });
     found.flatten().unwrap_or_else(|| {
-        bad_argument(format!("there is no template \"{name}\" for imports into {}", names::shown(target))).raise()
+        bad_argument(format!("there is no template \"{name}\" for imports into {}", names::shown(target)))
+            .hint("The view leadguard.batch_templates lists them; leave it out to take any.")
+            .raise()
     })
 }
 
@@ -234,7 +246,7 @@ fn import_cancel(import: Option<i64>) {
     });
     let session = found.unwrap_or_else(|| absent(&shown));
     if matches!(session.state.as_str(), "committed" | "cancelled" | "refused") {
-        failure("55000", format!("{shown} is {} already", session.state)).raise();
+        session.refuse_as_over();
     }
     end(session.id);
     session.note("import_cancel", None, &format!("was {}", session.state));

@@ -87,7 +87,7 @@ fn import_submit(import: Option<i64>, justification: Option<&str>) -> Option<i64
             .hint(format!("SELECT * FROM leadguard.import_check({}) says what is wrong with its rows.", session.id))
             .raise(),
         "submitted" if is_expired(&session) => {}
-        state => failure("55000", format!("{} is {state} already", session.shown())).raise(),
+        _ => session.refuse_as_over(),
     }
     session.require_loaded("import_submit");
     session.require_checked_rows();

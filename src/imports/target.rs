@@ -15,7 +15,7 @@ pub(super) struct Field {
     pub number: i16,
     pub type_oid: Oid,
     pub modifier: i32,
-    /// As it is named in SQL.
+    /// For people: which type SQL takes it for depends on the search path.
     pub type_name: String,
     /// NOT NULL, and nothing fills it.
     pub must: bool,
@@ -102,11 +102,11 @@ impl MatchKey {
         MatchKey { name: columns.join(","), columns, steps }
     }
 
-    /// What is compared; None where a column says nothing, which is like nothing else.
-    pub(super) fn of<'a>(&self, mut value: impl FnMut(&str) -> Option<&'a str>) -> Option<String> {
+    /// What is compared, by what the columns of the key say; None where one says nothing, which is like nothing else.
+    pub(super) fn of<'a>(&self, said: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
         let mut parts = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let given = value(column)?;
+        for given in said {
+            let given = given?;
             let alike = self.steps.iter().fold(given.to_owned(), |text, step| step.apply(&text));
             if alike.is_empty() {
                 return None;

@@ -46,7 +46,7 @@ fn done(view: Oid) -> Rc<Done> {
 
 /// The numbers of commands begin anew with each transaction.
 pub(crate) fn on_transaction(event: Transaction) {
-    if matches!(event, Transaction::Ended) {
+    if matches!(event, Transaction::Ended(_)) {
         DONE.take();
     }
 }

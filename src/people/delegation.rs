@@ -6,10 +6,10 @@ use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::directory;
 use crate::errors::{self, bad_argument, refused};
+use crate::ffi::attempt::attempt;
 use crate::ffi::session::{self, as_extension, own_relation};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::ffi::undone;
 use crate::grants::{self, writes};
 use crate::identity::{self, Mode};
 use crate::model::level::Level;
@@ -169,7 +169,7 @@ fn give_all(delegation: i64, absent: &Person, level: Level, only: Option<Oid>) -
             let owned = reach::owned_by(&target, absent.id, &absent.key);
             (target, owned)
         };
-        let found = if only.is_some() { Some(read()) } else { undone::attempted(read) };
+        let found = if only.is_some() { Some(read()) } else { attempt(read) };
         let Some((target, owned)) = found else { continue };
         let mut records = Vec::new();
         let mut judged: Vec<(Option<String>, bool)> = Vec::new();

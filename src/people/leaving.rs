@@ -8,9 +8,9 @@ use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::directory;
 use crate::errors::{bad_argument, failure, refused};
+use crate::ffi::attempt::attempt;
 use crate::ffi::session::{as_extension, own_relation};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::ffi::undone;
 use crate::names;
 use crate::questions::reach;
 use crate::questions::record::Target;
@@ -52,7 +52,7 @@ fn offboard_plan(
     for holding in handover::holdings(leaver.id, &leaver.key, leaver.org_id) {
         // A table that somebody broke does not keep anybody from planning.
         let read = || reach::owned_by(&Target::find(Some(holding.target), Sees::Now), leaver.id, &leaver.key);
-        let owned = undone::attempted(read).unwrap_or_default();
+        let owned = attempt(read).unwrap_or_default();
         let unread = holding.count - owned.len() as i64;
         for record in owned {
             let (who, why) = suggestions.find(record.territory.as_deref());

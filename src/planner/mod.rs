@@ -10,6 +10,7 @@ pub(crate) mod plans;
 
 use crate::ffi::call::Call;
 use crate::ffi::expr::{Expr, function, function_if_any};
+use crate::ffi::invalidation;
 use crate::ffi::planner::{self as ffi, Request, no_answer};
 use crate::ffi::session;
 use crate::ffi::snapshot;
@@ -90,7 +91,7 @@ impl Arm {
 /// takes its functions with it. Those that a database which is not updated lacks are none.
 #[derive(Clone, Copy, Default)]
 struct Functions {
-    /// `CHANGES` when they were looked up; 0: never.
+    /// `function_changes` when they were looked up; 0: never.
     changes: u64,
     /// How the plan cache knows the gates and the arm that every OR has: every plan has one of them.
     hashes: [u32; 3],
@@ -103,24 +104,18 @@ struct Functions {
 
 thread_local! {
     static FUNCTIONS: Cell<Functions> = Cell::new(Functions::default());
-    /// How often functions of the database changed.
-    static CHANGES: Cell<u64> = const { Cell::new(1) };
-}
-
-pub(crate) fn watch_functions() {
-    session::on_function_change(|| CHANGES.set(CHANGES.get().wrapping_add(1)));
 }
 
 fn functions() -> Functions {
     let known = FUNCTIONS.get();
-    let changes = CHANGES.get();
+    let changes = invalidation::function_changes();
     if known.changes == changes {
         return known;
     }
     let all = function(c"visible_all", &[pg_sys::REGCLASSOID]);
     let arms = ARMS.map(|arm| function_if_any(arm.function(), &[pg_sys::REGCLASSOID, pg_sys::ANYOID]));
     let unmarked = function_if_any(c"visible_unmarked", &[pg_sys::REGCLASSOID]);
-    let hashes = [all, unmarked, arms[Arm::Record.number()]].map(session::plan_cache_hash);
+    let hashes = [all, unmarked, arms[Arm::Record.number()]].map(invalidation::plan_cache_hash);
     let hiding =
         |name, columns| function_if_any(name, &[&[pg_sys::REGCLASSOID], &[pg_sys::ANYOID; 3][..columns]].concat());
     let (stage, sensitive) = (hiding(c"visible_stage", 2), hiding(c"visible_sensitive", 3));
@@ -133,10 +128,10 @@ fn functions() -> Functions {
 fn forget_plans() {
     let known = FUNCTIONS.get();
     if known.changes != 0 {
-        known.hashes.into_iter().for_each(session::forget_plans);
-        if known.changes + 2 == CHANGES.get() {
+        known.hashes.into_iter().for_each(invalidation::forget_plans);
+        if known.changes + 2 == invalidation::function_changes() {
             // Only what was just said counted as a change of functions.
-            FUNCTIONS.set(Functions { changes: CHANGES.get(), ..known });
+            FUNCTIONS.set(Functions { changes: invalidation::function_changes(), ..known });
         }
     }
 }

@@ -6,6 +6,7 @@
 //! made anew at their next use; members of one width share them.
 
 use crate::ffi::call::Call;
+use crate::ffi::invalidation;
 use crate::ffi::scan;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot;
@@ -97,12 +98,12 @@ pub(crate) fn forget_in_all_backends() {
         protected.extend(row.oid(target));
         true
     });
-    protected.into_iter().for_each(session::invalidate_relation);
+    protected.into_iter().for_each(invalidation::invalidate_relation);
 }
 
 /// A plan that rests on an old or uncommitted state goes with it.
 pub(crate) fn on_transaction(event: Transaction) {
-    if matches!(event, Transaction::Ended | Transaction::SubAborted { .. }) && PASSING.replace(false) {
+    if matches!(event, Transaction::Ended(_) | Transaction::SubAborted { .. }) && PASSING.replace(false) {
         forget();
     }
 }

@@ -1,4 +1,4 @@
-//! What changes about protected tables, noticed by event triggers (sql/install/85_schema_changes.sql).
+//! What changes about protected tables, noticed by event triggers (sql/install/85_schema_watch.sql).
 //!
 //! Those tell the work of leadguard itself, which is no violation, by a flag that only Rust sets: around single
 //! statements that run no code of a user. Tests: tests/schema_changes.

@@ -305,7 +305,7 @@ fn known<T>(what: impl FnOnce(&Member) -> T) -> Option<T> {
 
 /// What was loaded in an aborted (sub)transaction, or for the transaction that ends, is gone with it.
 pub(crate) fn on_transaction(event: Transaction) {
-    if matches!(event, Transaction::Ended | Transaction::SubAborted { .. }) {
+    if matches!(event, Transaction::Ended(_) | Transaction::SubAborted { .. }) {
         let dropped = SUBJECTS.with(|s| s.try_borrow_mut().map(|mut s| std::mem::take(&mut *s)));
         drop(dropped);
     }

@@ -46,6 +46,32 @@ fn k48_the_log_tells_of_seals_that_are_committed() {
     holds(&mut admin);
 }
 
+// A line without its seal would look like a seal that somebody removed.
+#[test]
+fn k48_the_log_tells_of_no_seal_whose_commit_fails() {
+    let db = sealed("au_held_failed");
+    let (mut one, mut two) = (db.admin(), db.admin());
+    accepted(&mut one, "CREATE TABLE crm.left_side (n int); CREATE TABLE crm.right_side (n int)");
+    let begin = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+    let mac = "SELECT encode(mac, 'hex') FROM leadguard.audit_seal ORDER BY number DESC LIMIT 1";
+    for (crosses, code) in [(true, "40001"), (false, "ok")] {
+        accepted(&mut two, "UPDATE crm.lead SET name = name || '.' WHERE id = 1");
+        accepted(&mut one, begin);
+        assert_ne!(seal(&mut one), 0);
+        let made = scalar(&mut one, mac);
+        accepted(&mut one, "SELECT FROM crm.left_side; INSERT INTO crm.right_side VALUES (1)");
+        accepted(&mut two, begin);
+        accepted(&mut two, "SELECT FROM crm.right_side");
+        if crosses {
+            accepted(&mut two, "INSERT INTO crm.left_side VALUES (1)");
+        }
+        accepted(&mut two, "COMMIT");
+        assert_eq!(leadguard_tests::code(&mut one, "COMMIT"), code);
+        assert_eq!(lines(&mut two, &made), usize::from(!crosses));
+    }
+    holds(&mut two);
+}
+
 #[test]
 fn k48_a_seal_is_not_prepared_and_holds_nobody_up() {
     let db = sealed("au_held_prepared");
@@ -55,7 +81,8 @@ fn k48_a_seal_is_not_prepared_and_holds_nobody_up() {
     assert_eq!(seal(&mut tina), 1);
     let e = refused(&mut admin, "SELECT leadguard.seal_audit()", "55P03");
     assert_eq!(e.message(), "somebody else seals the audit");
-    refused(&mut tina, "PREPARE TRANSACTION 'au_held'", "0A000");
+    let e = refused(&mut tina, "PREPARE TRANSACTION 'au_held'", "0A000");
+    assert!(e.hint().is_some(), "{e:?}");
     // The client hears of the error before its transaction is over.
     accepted(&mut tina, "SELECT 1");
     assert_eq!(seal(&mut admin), 1, "the transaction is over");

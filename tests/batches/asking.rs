@@ -257,6 +257,8 @@ fn k31_a_request_does_not_hold_for_ever() {
     let mut cleo = db.connect("cleo");
     let ask = |until: &str| format!("SELECT leadguard.request_batch('crm.lead', 'update', 500, 'why', {until})");
     refused(&mut cleo, &ask("'infinity'"), "22023");
+    let error = refused(&mut cleo, &ask("NULL"), "22023");
+    assert!(error.hint().is_some_and(|hint| hint.contains("interval")), "{error:?}");
     refused(&mut cleo, &ask("now() + interval '367 days'"), "22023");
     accepted(&mut cleo, &ask("now() + interval '365 days'"));
 }

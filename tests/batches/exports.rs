@@ -137,3 +137,52 @@ fn k18_rows_that_went_out_are_known_though_the_transaction_is_rolled_back() {
     assert!(log(&db).is_empty());
     assert_eq!(server_log(&db, &db.role("ana")), 3);
 }
+
+/// Another transaction that reads what ana wrote and writes what she read, and is committed: hers can be put into no order.
+fn crosses(db: &Db, write: &str) {
+    let mut admin = db.admin();
+    accepted(&mut admin, "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM crm.memo");
+    accepted(&mut admin, write);
+    accepted(&mut admin, "COMMIT");
+}
+
+#[test]
+fn k18_rows_that_went_out_are_known_though_the_commit_fails() {
+    let db = lab("commit_fails");
+    accepted(&mut db.admin(), "CREATE TABLE crm.memo (text text); GRANT INSERT, SELECT ON crm.memo TO PUBLIC");
+    let mut ana = db.connect("ana");
+    accepted(&mut ana, "BEGIN ISOLATION LEVEL SERIALIZABLE");
+    assert_eq!(copy(&mut ana, WHOLE), Ok(500));
+    accepted(&mut ana, "INSERT INTO crm.memo VALUES ('exported')");
+    crosses(&db, "UPDATE crm.lead SET name = 'crossed' WHERE id = 1");
+    refused(&mut ana, "COMMIT", "40001");
+    assert!(log(&db).is_empty());
+    let line = db.role("ana");
+    assert_eq!(server_log(&db, &line), 1);
+    accepted(&mut ana, "BEGIN ISOLATION LEVEL SERIALIZABLE");
+    assert_eq!(copy(&mut ana, WHOLE), Ok(500));
+    accepted(&mut ana, "INSERT INTO crm.memo VALUES ('exported')");
+    crosses(&db, "SELECT count(*) FROM crm.lead");
+    accepted(&mut ana, "COMMIT");
+    assert_eq!((log(&db), server_log(&db, &line)), (vec!["ana export 500".to_owned()], 1));
+}
+
+// Whoever commits or rolls back what was prepared does it anywhere.
+#[test]
+fn k18_rows_that_went_out_are_known_though_the_transaction_was_prepared() {
+    let db = lab("prepared");
+    let mut ana = db.connect("ana");
+    let name = format!("{}_export", db.name());
+    let (line, mut lines) = (db.role("ana"), 0);
+    for (end, logged) in [("ROLLBACK", &[] as &[&str]), ("COMMIT", &["ana export 500"])] {
+        accepted(&mut ana, "BEGIN");
+        assert_eq!(copy(&mut ana, WHOLE), Ok(500));
+        accepted(&mut ana, &format!("PREPARE TRANSACTION '{name}'"));
+        lines += 1;
+        assert_eq!(server_log(&db, &line), lines);
+        accepted(&mut db.admin(), &format!("{end} PREPARED '{name}'"));
+        assert_eq!(log(&db), logged, "{end}");
+        accepted(&mut ana, "BEGIN; ROLLBACK");
+        assert_eq!(server_log(&db, &line), lines, "nothing is left of it in the session");
+    }
+}

@@ -189,7 +189,8 @@ fn k31_a_file_in_parts_is_one_file_within_a_transaction() {
 fn k34_a_template_covers_imports_that_are_as_it_says() {
     let db = lab("template");
     let mut cleo = db.connect("cleo");
-    refused(&mut cleo, "SELECT leadguard.import_begin('crm.lead', template => 'fairs')", "22023");
+    let error = refused(&mut cleo, "SELECT leadguard.import_begin('crm.lead', template => 'fairs')", "22023");
+    assert!(error.hint().is_some_and(|hint| hint.contains("batch_templates")), "{error:?}");
     let set = |rows: &str, role: &str, keys: &str| {
         accepted(
             &mut db.connect("olga"),

@@ -71,7 +71,10 @@ fn k33_rows_need_an_open_import_of_the_member() {
     accepted(&mut cleo, &format!("SELECT leadguard.import_cancel({import})"));
     assert_eq!(staged(&db, &import), "0");
     refused(&mut cleo, insert, "55000");
-    refused(&mut cleo, &format!("SELECT leadguard.import_cancel({import})"), "55000");
+    for late in [format!("SELECT leadguard.import_cancel({import})"), submit(&import), commit(&import)] {
+        let error = refused(&mut cleo, &late, "55000");
+        assert!(error.hint().is_some_and(|hint| hint.contains("import_report")), "{error:?}");
+    }
     begin(&mut cleo);
     accepted(&mut cleo, insert);
 }

@@ -7,6 +7,7 @@ mod dump;
 mod guessing;
 mod lab;
 mod loading;
+mod names;
 mod olist;
 mod racing;
 mod targets;

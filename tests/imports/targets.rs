@@ -154,3 +154,30 @@ fn p25_organizations_in_one_table_do_not_meet() {
     assert_eq!(committed(&mut cleo, &import), "2 1 0 1 0");
     assert_eq!(scalar(&mut db.admin(), "SELECT org FROM crm.shared WHERE id > 1"), "default");
 }
+
+// Somebody who is in the middle of something keeps DETACH CONCURRENTLY from ending, and whoever waits gives up.
+#[test]
+fn k43_records_of_a_partition_that_is_being_detached_count() {
+    let db = lab("detaching");
+    accepted(
+        &mut db.admin(),
+        r#"CREATE TABLE crm.deal (id bigint, owner_id bigint, region text, name text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+         CREATE TABLE crm.deal_eu PARTITION OF crm.deal FOR VALUES IN ('eu');
+         CREATE TABLE crm.deal_us PARTITION OF crm.deal FOR VALUES IN ('us');
+         SELECT leadguard.protect('crm.deal', preset => 'four_role', id => 'id', owner => 'owner_id', object => 'lead');
+         SELECT leadguard.prepare_imports('crm.deal', '{"name": "trim|lower"}');
+         INSERT INTO crm.deal VALUES (1, NULL, 'us', 'One');"#,
+    );
+    let mut cleo = db.connect("cleo");
+    let import = scalar(&mut cleo, "SELECT leadguard.import_begin('crm.deal')");
+    copy(&mut cleo, "COPY crm.deal_import (id, region, name) FROM STDIN WITH (FORMAT csv)", "2,eu,two\n3,eu,one\n");
+    assert_eq!(check(&mut cleo, &import), ["2 name exists record 1"]);
+    let (mut busy, mut admin) = (db.admin(), db.admin());
+    accepted(&mut busy, "BEGIN; SELECT FROM crm.deal");
+    accepted(&mut admin, "SET statement_timeout = '500ms'");
+    refused(&mut admin, "ALTER TABLE crm.deal DETACH PARTITION crm.deal_us CONCURRENTLY", "57014");
+    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM pg_inherits WHERE inhdetachpending"), "1");
+    assert_eq!(check(&mut cleo, &import), ["2 name exists ∅"], "nobody finds it in the table");
+    accepted(&mut cleo, &submit(&import));
+    assert_eq!(committed(&mut cleo, &import), "2 1 1 0 0");
+}

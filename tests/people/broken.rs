@@ -53,3 +53,26 @@ fn d22_a_broken_table_of_ones_own_stops_the_end_and_says_so() {
     accepted(&mut ada, "SELECT * FROM leadguard.offboard_now('curt', 'vera', 'x')");
     assert_eq!(scalar(&mut db.admin(), "SELECT active FROM leadguard.member WHERE key = 'curt'"), "f");
 }
+
+// A table that is locked is none that is broken: what it holds would be missing, and nobody told.
+#[test]
+fn d22_x16_who_waits_too_long_for_a_table_is_told() {
+    let db = decision_site("broken_locked");
+    let (mut ada, mut cara, mut busy) = (db.connect("ada"), db.connect("cara"), db.admin());
+    let delegate = "SELECT leadguard.delegate('cora', now() + interval '1 day', 'edit', 'holiday')";
+    let plan =
+        "SELECT count(*) FILTER (WHERE kind = 'record') FROM leadguard.offboard_plan('cara', current_date + 7, 'x')";
+    for client in [&mut ada, &mut cara] {
+        accepted(client, "SET lock_timeout = '200ms'");
+    }
+    accepted(&mut busy, "BEGIN; LOCK TABLE crm.site IN ACCESS EXCLUSIVE MODE");
+    refused(&mut cara, delegate, "55P03");
+    refused(&mut ada, plan, "55P03");
+    accepted(&mut ada, "SET lock_timeout = 0; SET statement_timeout = '500ms'");
+    refused(&mut ada, plan, "57014");
+    accepted(&mut ada, "RESET statement_timeout");
+    accepted(&mut busy, "ROLLBACK");
+    accepted(&mut cara, delegate);
+    assert_eq!(seen(&mut db.connect("cora"), "crm.site"), "1 2 3 4 6");
+    assert_eq!(scalar(&mut ada, plan), "5");
+}

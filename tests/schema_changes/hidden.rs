@@ -215,3 +215,67 @@ fn k49_a_new_type_covers_what_follows_from_it_and_no_more() {
         ["approved change type status"]
     );
 }
+
+#[test]
+fn k49_temporary_objects_are_looked_at_only_where_a_table_may_be_of_them() {
+    let db = lab("temporary");
+    let mut dba = db.connect("dba");
+    let columns = rows(
+        &mut db.admin(),
+        "SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum) FROM pg_attribute
+         WHERE attrelid = 'crm.lead'::regclass AND attnum > 0 AND NOT attisdropped",
+    );
+    accepted(&mut dba, &format!("CREATE TYPE pg_temp.form AS ({})", columns[0][0]));
+    accepted(&mut dba, "ALTER TABLE crm.lead OF pg_temp.form");
+    accepted(&mut dba, "ALTER TYPE pg_temp.form ADD ATTRIBUTE extra text CASCADE");
+    assert_eq!(log(&db), ["violation of type", "violation add column extra"]);
+    accepted(&mut dba, "CREATE TEMP TABLE mine (LIKE crm.lead INCLUDING ALL); ALTER TABLE mine ADD COLUMN n integer");
+    assert_eq!(log(&db).len(), 2);
+}
+
+// Commands of all applications of the database pass by here.
+#[test]
+fn k49_a_command_about_something_else_reads_no_catalog_from_end_to_end() {
+    let db = lab("elsewhere");
+    for sql in ["CREATE TEMP TABLE scratch (n integer)", "CREATE TABLE crm.other (n integer)", "DROP TABLE crm.other"] {
+        let mut dba = db.connect("dba");
+        accepted(&mut dba, "BEGIN");
+        accepted(&mut dba, sql);
+        let scans = "SELECT seq_scan FROM pg_stat_xact_sys_tables WHERE relname = 'pg_class'";
+        assert_eq!(scalar(&mut dba, scans), "0", "{sql}");
+        accepted(&mut dba, "COMMIT");
+    }
+}
+
+// Who owns the schema may drop the view that masks columns, and put one of his own in its place.
+#[test]
+fn k49_the_view_that_masks_a_table_is_watched() {
+    let db = lab("masked");
+    let dba = db.role("dba");
+    accepted(&mut db.admin(), &format!("GRANT CREATE ON DATABASE {} TO \"{dba}\"", db.name()));
+    accepted(&mut db.connect("dba"), "SELECT leadguard.mask('crm.lead', 'status', 'full')");
+    assert_eq!(log(&db), [""; 0], "leadguard's own work is no change");
+    accepted(&mut db.connect("dba"), "ALTER TABLE crm_base.lead ADD COLUMN score integer");
+    assert_eq!(log(&db), ["violation add column score"], "the view follows the table");
+    let open = "DROP VIEW crm.lead; CREATE VIEW crm.lead AS SELECT * FROM crm_base.lead";
+    accepted(&mut db.connect("dba"), "SELECT leadguard.set_switch('crm.lead', 'schema_changes', 'refuse')");
+    refused(&mut db.connect("dba"), open, "LG004");
+    accepted(&mut db.connect("dba"), "SELECT leadguard.set_switch('crm.lead', 'schema_changes', 'record')");
+    accepted(&mut db.connect("dba"), open);
+    assert_eq!(log(&db), ["violation add column score", "violation drop view crm.lead"]);
+    // What nobody saw happen is found later.
+    let db = lab("masked_unseen");
+    let dba = db.role("dba");
+    accepted(&mut db.admin(), &format!("GRANT CREATE ON DATABASE {} TO \"{dba}\"", db.name()));
+    accepted(
+        &mut db.connect("dba"),
+        "SELECT leadguard.mask('crm.lead', 'status', 'full'); SELECT leadguard.unmask('crm.lead', 'status')",
+    );
+    accepted(&mut db.connect("dba"), "SELECT leadguard.mask('crm.lead', 'status', 'full')");
+    accepted(
+        &mut db.admin(),
+        "ALTER EVENT TRIGGER leadguard_notice_drop DISABLE; DROP VIEW crm.lead; ALTER EVENT TRIGGER leadguard_notice_drop ENABLE",
+    );
+    assert_eq!(scalar(&mut db.admin(), "SELECT leadguard.check_schema()"), "1");
+    assert_eq!(log(&db), ["violation drop view crm.lead"]);
+}

@@ -96,3 +96,79 @@ fn k49_the_owner_of_a_table_cannot_make_the_watchers_run_his_code() {
     );
     assert_eq!(added, ["violation add constraint loud", "violation add column a"]);
 }
+
+/// A login of an application, which owns crm.deal of two organizations.
+fn pooled(name: &str) -> Db {
+    let db = lab(name);
+    let app = db.create_role("app");
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "SELECT leadguard.connector('{app}', 'trusted');
+             CREATE TABLE crm.deal (id bigint PRIMARY KEY, owner_id bigint, org_id bigint);
+             SELECT leadguard.protect('crm.deal', owner => 'owner_id', organization => 'org_id');
+             GRANT USAGE, CREATE ON SCHEMA crm TO \"{app}\"; ALTER TABLE crm.deal OWNER TO \"{app}\";
+             DELETE FROM leadguard.schema_change"
+        ),
+    );
+    db
+}
+
+/// What a member does over the login of the application.
+fn over_app(db: &Db, member: &str, sql: &str) -> String {
+    let mut app = db.connect("app");
+    accepted(&mut app, "BEGIN");
+    accepted(&mut app, &format!("SELECT leadguard.act_as('{member}')"));
+    let code = code(&mut app, sql);
+    accepted(&mut app, "COMMIT");
+    code
+}
+
+fn accept(db: &Db) -> String {
+    let id = scalar(&mut db.admin(), "SELECT max(id) FROM leadguard.schema_change");
+    format!("SELECT leadguard.accept_schema_change({id}, 'fine')")
+}
+
+#[test]
+fn k49_who_changed_a_shared_table_over_a_pooled_login_does_not_accept_it() {
+    let db = pooled("pooled");
+    assert_eq!(over_app(&db, "zoe", "ALTER TABLE crm.deal ADD COLUMN a integer"), "ok");
+    let accept = accept(&db);
+    let named = "SELECT member_id FROM leadguard.schema_change ORDER BY id DESC LIMIT 1";
+    assert_eq!(scalar(&mut db.connect("olga"), named), "∅", "she is of another organization");
+    for who in ["olga", "zoe", "app"] {
+        assert_eq!(code(&mut db.connect(who), "SELECT FROM leadguard.schema_change_maker"), "42501", "{who}");
+    }
+    assert_eq!(over_app(&db, "zoe", &accept), "42501");
+    refused(&mut db.connect("zoe"), &accept, "42501");
+    assert_eq!(over_app(&db, "olga", &accept), "ok");
+}
+
+#[test]
+fn k49_what_a_pooled_login_changed_for_nobody_is_accepted_over_another_one() {
+    let db = pooled("pooled_nobody");
+    accepted(&mut db.connect("app"), "ALTER TABLE crm.deal ADD COLUMN a integer");
+    let accept = accept(&db);
+    for who in ["olga", "zoe"] {
+        assert_eq!(over_app(&db, who, &accept), "42501", "{who}");
+    }
+    accepted(&mut db.connect("zoe"), &accept);
+}
+
+// Whoever is concerned does not resolve the finding; the other organization does not learn of him.
+#[test]
+fn k48_a_review_names_who_changed_a_shared_table_to_his_own_organization() {
+    let db = pooled("pooled_review");
+    assert_eq!(over_app(&db, "zoe", "ALTER TABLE crm.deal ADD COLUMN a integer"), "ok");
+    let found = |org: &str| {
+        scalar(
+            &mut db.admin(),
+            &format!(
+                "SELECT evidence ->> 'member' || ' ' || (evidence -> 'concerns' ->> 0 = m.id::text)
+                 FROM leadguard.organization o, leadguard.review_unapproved_schema_change(o.id, now()), leadguard.member m
+                 WHERE o.key = '{org}' AND m.key = 'zoe'"
+            ),
+        )
+    };
+    assert_eq!((found("globex"), found("default")), ("zoe true".to_owned(), "∅".to_owned()));
+}
