@@ -35,7 +35,6 @@ use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 
 /// A request for an import was decided, in the transaction of whoever decided.
-#[allow(dead_code)]
 pub(crate) fn decided(approval: i64, granted: bool) {
     as_extension(|| {
         sql::query(
