@@ -7,6 +7,7 @@ use crate::errors::{self, bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
+use crate::imports;
 use crate::model::batch::Operation;
 use crate::model::level::Level;
 use crate::names;
@@ -65,6 +66,17 @@ fn operation(name: Option<&str>, may_be: &[Operation]) -> &'static str {
     }
 }
 
+/// 22023 for inserts into a table that rows are imported into: nothing lets them pass without the checks of an import.
+fn require_no_import(operation: &str, table: &Table) {
+    if operation == Operation::Insert.name() && imports::is_prepared(table.target) {
+        bad_argument(format!("batches of inserts into {} are imports", table.shown()))
+            .hint(
+                "leadguard.import_begin opens one, leadguard.import_submit asks; templates name the operation import.",
+            )
+            .raise();
+    }
+}
+
 fn count(records: Option<i64>) -> i64 {
     records
         .filter(|records| *records > 0)
@@ -106,6 +118,7 @@ fn request_batch(
     };
     let table = table_for(target, Some(member));
     let operation = operation(operation_name, &[Operation::Insert, Operation::Update, Operation::Reassign]);
+    require_no_import(operation, &table);
     let records = count(records);
     let justification = approvals::text(justification, "the justification");
     let Some(until) = in_future(until) else {
@@ -191,6 +204,7 @@ fn set_batch_template(
     let org_id = member.map_or(table.org_id, |member| member.org_id);
     let may_be = [Operation::Insert, Operation::Update, Operation::Reassign, Operation::Import];
     let operation = operation(operation_name, &may_be);
+    require_no_import(operation, &table);
     let records = records.map(|records| count(Some(records)));
     let until = in_future(until);
     let reason = reason.map(|reason| approvals::text(Some(reason), "the reason"));
