@@ -5,14 +5,14 @@ CREATE FUNCTION leadguard.request_batch(target regclass, operation text, records
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'request_batch_wrapper';
 COMMENT ON FUNCTION leadguard.request_batch(regclass, text, bigint, text, timestamptz) IS
-'Asks for an approval to insert, update or reassign (operation) that many records of a table in one transaction; returns its number. Once granted it is used by the next transaction of the requester that goes over the limit, once, until the given time. For members who write, systems too. Errors: 42501 no member, a guest, or a login that only reads; 22023 arguments. Batches that archive or delete cannot be approved: they are for data owners.';
+'Asks for an approval to insert, update or reassign (operation) that many records of a table in one transaction; returns its number. Once granted it is used by the next transaction of the requester that goes over the limit, once, until the given time. For members who write, systems too. Errors: 42501 no member, a guest, or a login that only reads; 22023 arguments, and inserts into a table that is prepared for imports: many rows come into it by import_begin only. Batches that archive or delete cannot be approved: they are for data owners.';
 
 CREATE FUNCTION leadguard.set_batch_template(name text, target regclass, operation text, records bigint, role text DEFAULT NULL,
                                              until timestamptz DEFAULT NULL, reason text DEFAULT NULL, match_keys jsonb DEFAULT NULL)
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'set_batch_template_wrapper';
 COMMENT ON FUNCTION leadguard.set_batch_template(text, regclass, text, bigint, text, timestamptz, text, jsonb) IS
-'Lets batches pass in advance: operation insert, update, reassign or import, up to so many records (NULL: any number) in one transaction, by members with the role (NULL: everybody of the organization), until the given time (NULL: until it is withdrawn). A template of the same name is replaced. Returns its number. For persons with the capability approve, and superusers (42501); 22023 arguments.';
+'Lets batches pass in advance: operation insert, update, reassign or import, up to so many records (NULL: any number) in one transaction, by members with the role (NULL: everybody of the organization), until the given time (NULL: until it is withdrawn). Of insert not for a table that is prepared for imports. A template of the same name is replaced. Returns its number. For persons with the capability approve, and superusers (42501); 22023 arguments.';
 
 CREATE FUNCTION leadguard.drop_batch_template(name text)
 RETURNS boolean LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE

@@ -89,31 +89,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION leadguard.review_rights_beyond_role(bigint, timestamptz) IS 'Internal: see review_check.';
 
--- Job functions and offboarding belong to another part, which a database may not have yet.
 CREATE FUNCTION leadguard.review_roles_deviate(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
-LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    IF to_regclass('leadguard.member_function') IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY EXECUTE $q$
-        SELECT CASE WHEN held.rank > s.rank THEN 'medium' ELSE 'low' END, 'member ' || m.key,
-               jsonb_build_object('member', m.key, 'job_function', j.name, 'standard', j.role, 'held', held.roles),
-               concat_ws(E'\n',
-                   (SELECT string_agg(leadguard.review_takes_role(m.key, mr.role), E'\n' ORDER BY mr.role)
-                    FROM leadguard.member_role mr WHERE mr.member_id = m.id AND mr.role <> j.role),
-                   CASE WHEN NOT held.roles ? j.role THEN format('INSERT INTO leadguard.member_role (member_id, role) SELECT m.id, %L FROM leadguard.member m WHERE m.key = %L;',
-                                                               j.role, m.key) END)
-        FROM leadguard.member m
-        JOIN leadguard.member_function f ON f.member_id = m.id
-        JOIN leadguard.job_function j ON j.org_id = m.org_id AND j.name = f.job_function
-        JOIN leadguard.role s ON s.id = j.role_id
-        CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(mr.role ORDER BY mr.role), '[]') AS roles, coalesce(max(r.rank), 0) AS rank
-                            FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id WHERE mr.member_id = m.id) held
-        WHERE m.org_id = $1 AND m.active AND held.roles <> jsonb_build_array(j.role) $q$ USING org;
-END
+    SELECT CASE WHEN held.rank > s.rank THEN 'medium' ELSE 'low' END, 'member ' || m.key,
+           jsonb_build_object('member', m.key, 'job_function', j.name, 'standard', j.role, 'held', held.roles),
+           concat_ws(E'\n',
+               (SELECT string_agg(leadguard.review_takes_role(m.key, mr.role), E'\n' ORDER BY mr.role)
+                FROM leadguard.member_role mr WHERE mr.member_id = m.id AND mr.role <> j.role),
+               CASE WHEN NOT held.roles ? j.role THEN format('INSERT INTO leadguard.member_role (member_id, role) SELECT m.id, %L FROM leadguard.member m WHERE m.key = %L;',
+                                                           j.role, m.key) END)
+    FROM leadguard.member m
+    JOIN leadguard.member_function f ON f.member_id = m.id
+    JOIN leadguard.job_function j ON j.org_id = m.org_id AND j.name = f.job_function
+    JOIN leadguard.role s ON s.id = j.role_id
+    CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(mr.role ORDER BY mr.role), '[]') AS roles, coalesce(max(r.rank), 0) AS rank
+                        FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id WHERE mr.member_id = m.id) held
+    WHERE m.org_id = $1 AND m.active AND held.roles <> jsonb_build_array(j.role)
 $$;
 COMMENT ON FUNCTION leadguard.review_roles_deviate(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -150,49 +143,38 @@ COMMENT ON FUNCTION leadguard.review_guest_with_role(bigint, timestamptz) IS 'In
 
 CREATE FUNCTION leadguard.review_guest_not_reviewed(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
-LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    IF to_regclass('leadguard.guest_review') IS NULL THEN
-        RETURN;
-    END IF;
     -- Who was invited less than three months ago was looked at then.
-    RETURN QUERY EXECUTE $q$
-        SELECT 'medium', 'member ' || m.key,
-               jsonb_build_object('member', m.key, 'last_review', (SELECT max(g.reviewed_at) FROM leadguard.guest_review g WHERE g.member_id = m.id),
-                                  'records', (SELECT count(*) FROM leadguard.record_grant g WHERE g.member_id = m.id AND (g.until IS NULL OR g.until > now()))),
-               format('SELECT leadguard.review_guest(%L, ''end'', ''nobody needs it any more'');', m.key)
-        FROM leadguard.member m
-        WHERE m.org_id = $1 AND m.active AND m.kind = 'guest'
-          AND NOT EXISTS (SELECT FROM leadguard.guest_review g WHERE g.member_id = m.id AND g.reviewed_at > now() - interval '3 months')
-          AND EXISTS (SELECT FROM leadguard.record_grant g WHERE g.member_id = m.id AND g.granted_at <= now() - interval '3 months') $q$ USING org;
-END
+    SELECT 'medium', 'member ' || m.key,
+           jsonb_build_object('member', m.key, 'last_review', (SELECT max(g.reviewed_at) FROM leadguard.guest_review g WHERE g.member_id = m.id),
+                              'records', (SELECT count(*) FROM leadguard.record_grant g WHERE g.member_id = m.id AND (g.until IS NULL OR g.until > now()))),
+           format('SELECT leadguard.review_guest(%L, ''end'', ''nobody needs it any more'');', m.key)
+    FROM leadguard.member m
+    WHERE m.org_id = $1 AND m.active AND m.kind = 'guest'
+      AND NOT EXISTS (SELECT FROM leadguard.guest_review g WHERE g.member_id = m.id AND g.reviewed_at > now() - interval '3 months')
+      AND EXISTS (SELECT FROM leadguard.record_grant g WHERE g.member_id = m.id AND g.granted_at <= now() - interval '3 months')
 $$;
 COMMENT ON FUNCTION leadguard.review_guest_not_reviewed(bigint, timestamptz) IS 'Internal: see review_check.';
 
 CREATE FUNCTION leadguard.review_gone_but_active(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
-LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    RETURN QUERY
-        SELECT 'medium', 'member ' || m.key, jsonb_build_object('member', m.key, 'why', 'the login role is gone', 'login', m.db_role),
-               format('UPDATE leadguard.member SET active = false WHERE key = %L;', m.key)
-        FROM leadguard.member m
-        WHERE m.org_id = org AND m.active AND m.db_role IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = m.db_role);
-    IF to_regclass('leadguard.offboarding') IS NOT NULL THEN
-        RETURN QUERY EXECUTE $q$
-            SELECT DISTINCT ON (m.id) 'high', format('member %s, last day %s', m.key, o.last_day),
-                   jsonb_build_object('member', m.key, 'why', 'the last day is over', 'last_day', o.last_day, 'offboarding', o.state),
-                   CASE o.state WHEN 'planned' THEN format('SELECT leadguard.offboard_now(%L, reason => ''the last day is over'');', m.key)
-                                WHEN 'leaving' THEN format('SELECT leadguard.offboard_end(%L, ''the last day is over'');', m.key)
-                                ELSE format('UPDATE leadguard.member SET active = false WHERE key = %L;', m.key) END
-            FROM leadguard.offboarding o
-            JOIN leadguard.member m ON m.id = o.member_id AND m.active
-            WHERE m.org_id = $1 AND (o.state = 'ended' OR (o.state IN ('planned', 'leaving') AND o.last_day < current_date - 14))
-            ORDER BY m.id, o.id DESC $q$ USING org;
-    END IF;
-END
+    SELECT 'medium', 'member ' || m.key, jsonb_build_object('member', m.key, 'why', 'the login role is gone', 'login', m.db_role),
+           format('UPDATE leadguard.member SET active = false WHERE key = %L;', m.key)
+    FROM leadguard.member m
+    WHERE m.org_id = $1 AND m.active AND m.db_role IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = m.db_role)
+    UNION ALL
+    (SELECT DISTINCT ON (m.id) 'high', format('member %s, last day %s', m.key, o.last_day),
+            jsonb_build_object('member', m.key, 'why', 'the last day is over', 'last_day', o.last_day, 'offboarding', o.state),
+            CASE o.state WHEN 'planned' THEN format('SELECT leadguard.offboard_now(%L, reason => ''the last day is over'');', m.key)
+                         WHEN 'leaving' THEN format('SELECT leadguard.offboard_end(%L, ''the last day is over'');', m.key)
+                         ELSE format('UPDATE leadguard.member SET active = false WHERE key = %L;', m.key) END
+     FROM leadguard.offboarding o
+     JOIN leadguard.member m ON m.id = o.member_id AND m.active
+     WHERE m.org_id = $1 AND (o.state = 'ended' OR (o.state IN ('planned', 'leaving') AND o.last_day < current_date - 14))
+     ORDER BY m.id, o.id DESC)
 $$;
 COMMENT ON FUNCTION leadguard.review_gone_but_active(bigint, timestamptz) IS 'Internal: see review_check.';
 

@@ -115,7 +115,11 @@ AS $$
                              WHERE u.effect <> 'none' AND (u.role = '*' OR u.role IN (SELECT mr.role FROM leadguard.member_role mr WHERE mr.member_id = m.id))) r
                          WHERE p.org_id = $1 OR p.organization_column IS NOT NULL), NULL
         UNION ALL
-        SELECT 'delegations', NULL, NULL
+        SELECT 'delegations', (SELECT jsonb_agg(jsonb_build_object('of', f.key, 'to', t.key, 'table', d.target::text, 'level', d.level, 'until', d.until) ORDER BY d.id)
+                               FROM leadguard.delegation d JOIN leadguard.member f ON f.id = d.member_id JOIN leadguard.member t ON t.id = d.delegate_id
+                               WHERE m.id IN (f.id, t.id) AND d.ended_at IS NULL AND d.until > now()),
+               (SELECT string_agg(format('SELECT leadguard.undelegate(%s);', d.id), E'\n' ORDER BY d.id) FROM leadguard.delegation d
+                WHERE m.id IN (d.member_id, d.delegate_id) AND d.ended_at IS NULL AND d.until > now())
         UNION ALL
         SELECT 'activity', (SELECT jsonb_agg(jsonb_build_object('table', a.target_name, 'action', a.action, 'count', a.count, 'first', a.first, 'last', a.last,
                                                                 'logins', a.logins) ORDER BY a.last DESC)
@@ -126,23 +130,6 @@ AS $$
     GROUP BY m.key
 $$;
 COMMENT ON FUNCTION leadguard.review_incident(bigint, text, timestamptz) IS 'Internal: everything that a member has, and what he did.';
-
-CREATE FUNCTION leadguard.review_delegations(member text)
-RETURNS jsonb LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    answer jsonb;
-BEGIN
-    IF to_regclass('leadguard.delegation') IS NOT NULL THEN
-        EXECUTE $q$
-            SELECT jsonb_agg(jsonb_build_object('of', o.key, 'to', t.key, 'table', d.target::text, 'level', d.level, 'until', d.until) ORDER BY d.id)
-            FROM leadguard.delegation d JOIN leadguard.member o ON o.id = d.member_id JOIN leadguard.member t ON t.id = d.delegate_id
-            WHERE $1 IN (o.key, t.key) AND d.ended_at IS NULL AND d.until > now() $q$ INTO answer USING member;
-    END IF;
-    RETURN coalesce(answer, 'null');
-END
-$$;
-COMMENT ON FUNCTION leadguard.review_delegations(text) IS 'Internal: delegations that a member gave or has.';
 
 CREATE FUNCTION leadguard.review_concerns(org bigint, evidence jsonb)
 RETURNS bigint[] LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -247,7 +234,7 @@ BEGIN
     IF kind = 'incident' THEN
         -- One finding for each: what an earlier one saw stays as it was.
         PERFORM leadguard.review_note(made, org, 'incident', true, 'high', format('member %s, review %s', about, made),
-            jsonb_set(leadguard.review_incident(org, about, start), '{delegations,is}', leadguard.review_delegations(about)),
+            leadguard.review_incident(org, about, start),
             format('SELECT leadguard.resolve_finding(f.id, ''resolved'', ''what was learnt'') FROM leadguard.finding f WHERE f.finding = ''incident'' AND f.subject = %L AND f.status = ''open'';',
                    format('member %s, review %s', about, made)));
     ELSE

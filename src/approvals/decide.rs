@@ -56,9 +56,8 @@ fn is_judged_there(kind: &str) -> bool {
 }
 
 fn may_decide(subject: &Subject, member: &Member, asked: Option<&Asked>) -> bool {
-    !member.system
-        && !member.guest
-        && (subject.has_capability("approve") || asked.is_some_and(|asked| is_judged_there(&asked.kind)))
+    subject.is_data_owner()
+        || (!member.system && !member.guest && asked.is_some_and(|asked| is_judged_there(&asked.kind)))
 }
 
 /// Grants or denies a request, once. A person with the capability approve, of the requester's organization, who sees

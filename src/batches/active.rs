@@ -49,12 +49,8 @@ pub(super) fn check(due: &Due) {
             sql::query(query, &params, Sees::Now, &mut |row| active.extend(row.text(0)));
         };
         ask(include_str!("../../sql/query/active_changed.sql"));
-        if session::own_relation(c"claim") != Oid::INVALID {
-            ask(include_str!("../../sql/query/active_claimed.sql"));
-        }
-        if session::own_relation(c"handoff") != Oid::INVALID {
-            ask(include_str!("../../sql/query/active_handoff.sql"));
-        }
+        ask(include_str!("../../sql/query/active_claimed.sql"));
+        ask(include_str!("../../sql/query/active_handoff.sql"));
     });
     active.sort();
     active.dedup();

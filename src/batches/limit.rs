@@ -5,12 +5,13 @@ use crate::approvals;
 use crate::errors::{NEEDS_APPROVAL, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
+use crate::imports;
 use crate::model::batch::Operation;
 use crate::names;
 use crate::visibility::{Member, Table};
 
 /// What lets the member write this row and perhaps more. 42501 where only data owners may, LG004 where somebody
-/// must be asked.
+/// must be asked, or the rows must be imported.
 pub(super) fn exceeded(
     table: &Table,
     member: &Member,
@@ -25,6 +26,19 @@ pub(super) fn exceeded(
         refused(format!("{what} of more than {limit} records of {shown} {within} refused for \"{}\"", member.key))
             .detail("Batches that take records away are for data owners.")
             .hint("A person with the capability approve can do it.")
+            .raise();
+    }
+    // No approval lets rows in that nobody looked at (K34); one that was given before the table was prepared, neither.
+    if operation == Operation::Insert && imports::is_prepared(table.target) {
+        failure(NEEDS_APPROVAL, format!("{what} of more than {limit} rows of {shown} {within} is an import"))
+            .detail(format!(
+                "This would be row {rows} for \"{}\". An import validates rows and finds duplicates.",
+                member.key
+            ))
+            .hint(format!(
+                "leadguard.import_begin({}) opens one; a person with the capability approve inserts without.",
+                names::literal(&shown)
+            ))
             .raise();
     }
     let wanted = i64::try_from(rows).unwrap_or(i64::MAX);

@@ -21,7 +21,6 @@ mod requests;
 use crate::activity;
 use crate::ffi::session::Transaction;
 use crate::ffi::snapshot;
-use crate::identity::Mode;
 use crate::model::batch::Operation;
 use crate::visibility::{Member, Subject, Table};
 use counter::Key;
@@ -76,12 +75,6 @@ pub(crate) fn covered<T>(target: Oid, operation: Operation, cover: Cover, rows: 
     body()
 }
 
-/// A person with the capability approve.
-pub(crate) fn is_data_owner(subject: &Subject) -> bool {
-    subject.mode != Some(Mode::Analyst)
-        && subject.member.as_ref().is_some_and(|member| !member.system && !member.guest && member.can("approve"))
-}
-
 /// A row was written and has passed all triggers. Raises when it is one too many.
 pub(crate) fn count(
     subject: &Subject,
@@ -107,7 +100,7 @@ pub(crate) fn count(
             Some(member) => Some(member.org_id),
             None => table.organization_column.is_none().then_some(table.org_id),
         },
-        self_approved: covered.map_or_else(|| is_data_owner(subject), |c| c.cover.self_approved),
+        self_approved: covered.map_or_else(|| subject.is_data_owner(), |c| c.cover.self_approved),
     });
     if counted.becomes_batch {
         counter::set_fingerprint(counted.entry, log::fingerprint());
@@ -122,7 +115,7 @@ pub(crate) fn count(
     let recent = within_window(table, member, operation);
     let by_window = (recent > rows).then_some(i64::from(switches.batch_window));
     let rows = rows.max(recent);
-    if rows > limit && rows > counted.up_to && !is_data_owner(subject) {
+    if rows > limit && rows > counted.up_to && !subject.is_data_owner() {
         let held = limit::exceeded(table, member, operation, rows, limit, by_window);
         counter::hold(counted.entry, held);
     }

@@ -1,12 +1,13 @@
 //! Asking for a batch, letting batches pass in advance, and taking away what others work on.
 
-use super::{active, is_data_owner};
+use super::active;
 use crate::approvals;
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
+use crate::imports;
 use crate::model::batch::Operation;
 use crate::model::level::Level;
 use crate::names;
@@ -39,7 +40,7 @@ fn data_owner<'a>(subject: &'a Subject, operation: &str) -> Option<&'a Member> {
     match &subject.member {
         None if identity::is_superuser() => None,
         None => errors::no_identity(operation, "batches"),
-        Some(member) if is_data_owner(subject) && member.level_cap != Some(Level::Read) => Some(member),
+        Some(member) if subject.is_data_owner() && member.level_cap != Some(Level::Read) => Some(member),
         Some(member) => refused(format!("{operation} refused for \"{}\"", member.key))
             .hint("A person with the capability approve (a data owner) can do it.")
             .raise(),
@@ -62,6 +63,17 @@ fn operation(name: Option<&str>, may_be: &[Operation]) -> &'static str {
             };
             bad_argument(format!("the operation \"{name}\" is none that can be approved")).hint(hint).raise()
         }
+    }
+}
+
+/// 22023 for inserts into a table that rows are imported into: nothing lets them pass without the checks of an import.
+fn require_no_import(operation: &str, table: &Table) {
+    if operation == Operation::Insert.name() && imports::is_prepared(table.target) {
+        bad_argument(format!("batches of inserts into {} are imports", table.shown()))
+            .hint(
+                "leadguard.import_begin opens one, leadguard.import_submit asks; templates name the operation import.",
+            )
+            .raise();
     }
 }
 
@@ -106,6 +118,7 @@ fn request_batch(
     };
     let table = table_for(target, Some(member));
     let operation = operation(operation_name, &[Operation::Insert, Operation::Update, Operation::Reassign]);
+    require_no_import(operation, &table);
     let records = count(records);
     let justification = approvals::text(justification, "the justification");
     let Some(until) = in_future(until) else {
@@ -151,17 +164,17 @@ fn name(name: Option<&str>) -> &str {
     name
 }
 
-/// Ends the template of this name; whether there was one.
-fn withdraw(org_id: i64, name: &str, member: Option<&Member>) -> Option<Oid> {
-    let params = [Param::Int(Some(org_id)), Param::Text(Some(name)), Param::Int(member.map(|m| m.id))];
-    let mut found = None;
+/// Ends the templates of this name, of one organization or of all; their tables.
+fn withdraw(org_id: Option<i64>, name: &str, member: Option<&Member>) -> Vec<Oid> {
+    let params = [Param::Int(org_id), Param::Text(Some(name)), Param::Int(member.map(|m| m.id))];
+    let mut found = Vec::new();
     as_extension(|| {
         sql::query(
             "UPDATE leadguard.batch_template SET withdrawn_at = clock_timestamp(), withdrawn_by = $3 \
-             WHERE org_id = $1 AND name = $2 AND withdrawn_at IS NULL RETURNING target::oid",
+             WHERE ($1::bigint IS NULL OR org_id = $1) AND name = $2 AND withdrawn_at IS NULL RETURNING target::oid",
             &params,
             Sees::Now,
-            &mut |row| found = row.oid(0),
+            &mut |row| found.extend(row.oid(0)),
         )
     });
     found
@@ -191,6 +204,7 @@ fn set_batch_template(
     let org_id = member.map_or(table.org_id, |member| member.org_id);
     let may_be = [Operation::Insert, Operation::Update, Operation::Reassign, Operation::Import];
     let operation = operation(operation_name, &may_be);
+    require_no_import(operation, &table);
     let records = records.map(|records| count(Some(records)));
     let until = in_future(until);
     let reason = reason.map(|reason| approvals::text(Some(reason), "the reason"));
@@ -198,7 +212,7 @@ fn set_batch_template(
         known_role(role, org_id);
     }
     let match_keys = match_keys.map(|keys| keys.0.to_string());
-    withdraw(org_id, template, member);
+    withdraw(Some(org_id), template, member);
     let params = [
         Param::Int(Some(org_id)),
         Param::Text(Some(template)),
@@ -250,16 +264,7 @@ fn drop_batch_template(template: Option<&str>) -> bool {
     let subject = visibility::now();
     let member = data_owner(&subject, "drop_batch_template");
     let template = name(template);
-    let mut organizations = Vec::new();
-    match member {
-        Some(member) => organizations.push(member.org_id),
-        None => as_extension(|| {
-            sql::query("SELECT id FROM leadguard.organization", &[], Sees::Now, &mut |row| {
-                organizations.extend(row.int(0))
-            });
-        }),
-    }
-    let dropped: Vec<Oid> = organizations.into_iter().filter_map(|org_id| withdraw(org_id, template, member)).collect();
+    let dropped = withdraw(member.map(|member| member.org_id), template, member);
     for target in &dropped {
         note("drop_batch_template", *target, None, Some(template.to_owned()));
     }

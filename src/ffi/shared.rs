@@ -123,6 +123,8 @@ fn database() -> u32 {
 
 thread_local! {
     static LAST: Cell<Option<(i64, &'static Slot)>> = const { Cell::new(None) };
+    /// Where the window that was added to last was: mostly it is the next one too.
+    static LAST_WINDOW: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The counters of a member of this database; None without shared memory, or where all places near are taken.
@@ -195,10 +197,14 @@ pub(crate) fn window_add(key: [u64; 2], rows: i64, seconds: i64, now: i64) -> Op
     };
     let first = place(key, members);
     let near = (0..NEAR.min(members)).map(|step| (first + step) % members);
-    let found = near.clone().find(|at| windows[*at].is_of(key, seconds));
+    let last = Some(LAST_WINDOW.get()).filter(|at| *at < members);
+    let found = last.into_iter().chain(near.clone()).find(|at| windows[*at].is_of(key, seconds));
     // Else the one that was quiet for the longest time: a free one, if there is one.
     let at = found.or_else(|| near.min_by_key(|at| windows[*at].touched()));
-    let sum = at.map(|at| windows[at].add(key, seconds, now, rows));
+    let sum = at.map(|at| {
+        LAST_WINDOW.set(at);
+        windows[at].add(key, seconds, now, rows)
+    });
     // SAFETY: acquired above.
     unsafe { pg_sys::LWLockRelease(lock) };
     sum

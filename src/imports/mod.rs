@@ -33,9 +33,15 @@ pub(crate) use loading::{on_transaction, stage, staged};
 
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
+use pgrx::pg_sys::Oid;
+
+/// Whether rows are imported into the table: what many insert into it then is checked and compared with what is there.
+pub(crate) fn is_prepared(target: Oid) -> bool {
+    let text = "SELECT 1::bigint FROM leadguard.import_target WHERE target = $1";
+    as_extension(|| sql::first_int(text, &[Param::Oid(target)], Sees::Now)).is_some()
+}
 
 /// A request for an import was decided, in the transaction of whoever decided.
-#[allow(dead_code)]
 pub(crate) fn decided(approval: i64, granted: bool) {
     as_extension(|| {
         sql::query(

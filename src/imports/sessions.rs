@@ -2,7 +2,7 @@
 
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
-use crate::ffi::session::{as_extension, own_relation};
+use crate::ffi::session::as_extension;
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
@@ -42,12 +42,6 @@ pub(super) fn importer<'a>(subject: &'a Subject, operation: &str, on: &str) -> &
             .raise(),
         Some(member) => member,
     }
-}
-
-/// Whether the member decides about others' imports, and needs nobody's decision about his own.
-pub(super) fn approves(subject: &Subject) -> bool {
-    subject.mode != Some(Mode::Analyst)
-        && subject.member.as_ref().is_some_and(|member| !member.guest && !member.system && member.can("approve"))
 }
 
 impl Session {
@@ -211,24 +205,17 @@ fn import_begin(target: Option<Oid>, note: Option<&str>, template: Option<&str>)
     })
 }
 
-/// Templates come with batches; a database may have none.
-pub(super) fn has_templates() -> bool {
-    own_relation(c"batch_template") != pg_sys::InvalidOid
-}
-
 /// The template of this name for imports into the table; 22023 for none.
 fn named_template(name: &str, member: &Member, target: Oid) -> i64 {
-    let found = has_templates().then(|| {
-        as_extension(|| {
-            sql::first_int(
-                "SELECT t.id FROM leadguard.batch_template t \
-                 WHERE t.name = $1 AND t.org_id = $2 AND t.target = $3 AND t.operation = 'import' AND t.withdrawn_at IS NULL",
-                &[Param::Text(Some(name)), Param::Int(Some(member.org_id)), Param::Oid(target)],
-                Sees::Now,
-            )
-        })
+    let found = as_extension(|| {
+        sql::first_int(
+            "SELECT t.id FROM leadguard.batch_template t \
+             WHERE t.name = $1 AND t.org_id = $2 AND t.target = $3 AND t.operation = 'import' AND t.withdrawn_at IS NULL",
+            &[Param::Text(Some(name)), Param::Int(Some(member.org_id)), Param::Oid(target)],
+            Sees::Now,
+        )
     });
-    found.flatten().unwrap_or_else(|| {
+    found.unwrap_or_else(|| {
         bad_argument(format!("there is no template \"{name}\" for imports into {}", names::shown(target)))
             .hint("The view leadguard.batch_templates lists them; leave it out to take any.")
             .raise()
@@ -242,7 +229,7 @@ fn import_cancel(import: Option<i64>) {
     let (id, shown) = named(import);
     let member = importer(&subject, "import_cancel", &shown);
     let found = Session::find(id, member).filter(|found| {
-        found.member == member.id || (approves(&subject) && !matches!(found.state.as_str(), "open" | "checked"))
+        found.member == member.id || (subject.is_data_owner() && !matches!(found.state.as_str(), "open" | "checked"))
     });
     let session = found.unwrap_or_else(|| absent(&shown));
     if matches!(session.state.as_str(), "committed" | "cancelled" | "refused") {
@@ -275,7 +262,7 @@ fn import_cleanup(older_than: Option<Interval>) -> i64 {
         None if identity::is_superuser() => None,
         _ => {
             let member = importer(&subject, "import_cleanup", "leadguard.import_session");
-            if !approves(&subject) && !member.can("administer") {
+            if !subject.is_data_owner() && !member.can("administer") {
                 refused(format!("import_cleanup refused for \"{}\"", member.key))
                     .hint("Members with the capability administer or approve clean up.")
                     .raise();

@@ -225,6 +225,13 @@ impl Subject {
     pub(crate) fn has_capability(&self, capability: &str) -> bool {
         self.member.as_ref().is_some_and(|member| member.can(capability))
     }
+
+    /// A person who decides about what others ask for, and needs nobody's decision about his own: one with the
+    /// capability approve, no guest, no system, no login that only reads.
+    pub(crate) fn is_data_owner(&self) -> bool {
+        self.mode != Some(Mode::Analyst)
+            && self.member.as_ref().is_some_and(|member| !member.system && !member.guest && member.can("approve"))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,4 +10,5 @@ mod loading;
 mod names;
 mod olist;
 mod racing;
+mod raw;
 mod targets;

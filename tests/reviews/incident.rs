@@ -15,6 +15,7 @@ fn d34_one_call_shows_everything_that_a_member_has() {
          SELECT leadguard.share('crm.lead', '3', 'rep', 'edit')",
     );
     accepted(&mut db.admin(), "SELECT leadguard.valid_values('crm.lead', 'status', '{secret value}')");
+    accepted(&mut db.connect("ray"), "SELECT leadguard.delegate('rep', now() + interval '7 days', 'edit', 'holiday')");
     accepted(&mut db.connect("rep"), "UPDATE crm.lead SET status = 'secret value' WHERE id = 1");
     let mut olga = db.connect("olga");
     let found = rows(
@@ -29,6 +30,7 @@ fn d34_one_call_shows_everything_that_a_member_has() {
         ("territories", "north"),
         ("grants", "\"record\": \"3\""),
         ("rules", "own access full"),
+        ("delegations", "\"of\": \"ray\""),
         ("activity", "update"),
     ] {
         assert!(section(name).contains(what), "{name}: {}", section(name));
