@@ -139,7 +139,7 @@ CREATE FUNCTION leadguard.delegate(to_member text, until timestamptz, level text
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'delegate_wrapper';
 COMMENT ON FUNCTION leadguard.delegate(text, timestamptz, text, text, regclass, text) IS
-'Lets another member (key) reach what oneself owns, in one protected table or all of them, at level read, edit or full until a time; returns the number of the delegation. It follows ownership: what one gets meanwhile is included, what one hands over no longer. Nobody delegates more than he could share: what an owner may not share at the level is left out. member: for whom, for members with the capability administer in his organization. 42501; 22023: no active member of the organization, a guest or oneself, no such level, time in the past, no reason.';
+'Lets another member (key) reach what oneself owns, in one protected table or all of them, at level read, edit or full until a time; returns the number of the delegation. It follows ownership: what one gets meanwhile is included, what one hands over no longer. Nobody delegates more than he could share: what an owner may not share at the level is left out. By it the record is not shared for longer, not moved and given no member as contact. member: for whom, for members with the capability administer in his organization. 42501; 22023: no active member of the organization, a guest or oneself, no such level, time in the past, no reason.';
 
 CREATE FUNCTION leadguard.undelegate(id bigint)
 RETURNS boolean LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

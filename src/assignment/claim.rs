@@ -246,6 +246,7 @@ fn give(target: Oid, record: &str, winner: i64, key: &str, why: &str) {
         if right.record.owner == Some(winner) {
             return;
         }
+        right.demand_lasting("close_dispute", Rights::REASSIGN, None);
         right.active_member(key);
         let owner = Move::checked(right.target.owner.as_ref(), "owner", winner, key);
         let change = Change { owner: Some(&owner), territory: None, more: &[], reason: Some(why) };

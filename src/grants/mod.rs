@@ -19,7 +19,7 @@ use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-pub(crate) use right::{Right, demand_lasting_owner, writes};
+pub(crate) use right::{Right, demand_lasting_move, writes};
 
 const TO_MEMBER: &str = concat!(
     include_str!("../../sql/query/give_values.sql"),

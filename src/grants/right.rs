@@ -78,7 +78,7 @@ impl Right {
     /// grants that end, without it: what somebody has in the place of another he does not pass on for longer.
     pub(crate) fn demand_lasting(&self, operation: &str, needed: Rights, until: Option<i64>) {
         let Some(member) = self.member.filter(|_| session::is_governed()) else { return };
-        if !is_delegated(self.target.table.target, &self.record.id) {
+        if !is_delegated(self.target.table.target, &self.record.id, needed) {
             return;
         }
         let reached = paths::reached(&self.target, &self.record, Whose::Member(member), Sees::Now);
@@ -90,9 +90,14 @@ impl Right {
             |reached: &Reached| (lasting | reached.rights).has(needed) && reached.until.as_deref().is_some_and(lasts);
         if !lasting.has(needed) && !reached.iter().any(enough) {
             let (table, record) = (names::shown(self.target.table.target), &self.record.id);
+            let hint = if needed.has(Rights::SHARE) {
+                "A share may end with it, until => ...; the owner does what is meant to last."
+            } else {
+                "The owner does it, or somebody whose own right to the record does not end."
+            };
             refused(format!("{operation} of record {record} of {table} refused: your own right to it ends"))
-                .detail("What is given for a time, a share or a delegation, is passed on for no longer than that.")
-                .hint("A share may end with it, until => ...; the owner does what is meant to last.")
+                .detail("Somebody has delegated the record, and what is given for a time is passed on for no longer.")
+                .hint(hint)
                 .raise();
         }
     }
@@ -135,20 +140,20 @@ fn ends_later(end: &str, until: i64) -> bool {
     as_extension(|| sql::first_int(text, &params, Sees::Now)).is_some()
 }
 
-/// Whether somebody may do everything with a record in the place of its owner, for a time.
-fn is_delegated(target: Oid, record: &str) -> bool {
+/// Whether somebody may do this with a record in the place of its owner, for a time.
+fn is_delegated(target: Oid, record: &str, needed: Rights) -> bool {
+    let enough = |level: &&Level| Rights::of(**level).has(needed);
+    let levels: Vec<String> =
+        [Level::Read, Level::Edit, Level::Full].iter().filter(enough).map(|level| level.name().to_owned()).collect();
     let text = "SELECT id FROM leadguard.record_grant WHERE target = $1 AND record = $2 \
-                AND kind = 'delegated' AND level = 'full' AND until > statement_timestamp() LIMIT 1";
-    let params = [Param::Oid(target), Param::Text(Some(record))];
+                AND kind = 'delegated' AND level = ANY ($3) AND until > statement_timestamp() LIMIT 1";
+    let params = [Param::Oid(target), Param::Text(Some(record)), Param::Texts(&levels)];
     as_extension(|| sql::first_int(text, &params, Sees::Now)).is_some()
 }
 
-/// An UPDATE gives a record away: as for reassign, not by a right that ends. Cheap where no such right is given.
-pub(crate) fn demand_lasting_owner(target: Oid, record: &str) {
-    if !session::is_governed() {
-        return;
-    }
-    if !is_delegated(target, record) {
+/// An UPDATE moves a record to another owner, territory, team or parent: as for reassign, not by a right that ends.
+pub(crate) fn demand_lasting_move(target: Oid, record: &str) {
+    if !session::is_governed() || !is_delegated(target, record, Rights::REASSIGN) {
         return;
     }
     let target = Target::find(Some(target), Sees::Now);
