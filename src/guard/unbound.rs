@@ -109,7 +109,9 @@ fn delegations_follow(table: &Table, old: Option<&Row>, new: &Row) {
         return;
     }
     let mut mapped = Mapped::new();
-    for (part, column) in [Part::Id, Part::Owner, Part::Status].into_iter().filter_map(|p| Some((p, column(p)?))) {
+    for (part, column) in
+        [Part::Id, Part::Owner, Part::Status, Part::Organization].into_iter().filter_map(|p| Some((p, column(p)?)))
+    {
         mapped.put(part, new.value(column), Some(column.kind));
     }
     crate::people::owned_anew(table, &mapped, old.is_none());

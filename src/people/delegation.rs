@@ -15,9 +15,9 @@ use crate::identity::{self, Mode};
 use crate::model::level::Level;
 use crate::model::path::Path;
 use crate::model::rights::Rights;
-use crate::model::value::Value;
+use crate::model::value::{Kind, Value};
 use crate::questions::reach;
-use crate::questions::record::Target;
+use crate::questions::record::{Target, organization};
 use crate::questions::required;
 use crate::visibility::subject;
 use crate::visibility::{self, Mapped, Part, Table};
@@ -239,13 +239,22 @@ pub(crate) fn owned_anew(table: &Table, row: &Mapped, is_new: bool) {
             )
         });
     }
-    let owner = row.value(Part::Owner);
+    let Some((owner, kind)) = row.held(Part::Owner) else { return };
+    let organization = match (&table.organization_column, row.held(Part::Organization)) {
+        (None, _) => Some(table.org_id),
+        (Some(_), held) => held.and_then(|(value, kind)| organization(value.to_text().as_deref(), kind)),
+    };
     let (id, key) = match owner {
         Value::Int(id) => (Some(id), None),
-        Value::Null => return,
         other => (None, other.to_text()),
     };
-    let params = [Param::Int(id), Param::Text(key.as_deref()), Param::Oid(table.target)];
+    let params = [
+        Param::Int(id),
+        Param::Text(key.as_deref()),
+        Param::Oid(table.target),
+        Param::Int(organization),
+        Param::Bool(kind == Kind::Uuid),
+    ];
     let mut delegations = Vec::new();
     as_extension(|| {
         sql::query(include_str!("../../sql/query/delegations_of.sql"), &params, Sees::Now, &mut |row| {

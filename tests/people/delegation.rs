@@ -100,3 +100,43 @@ fn delegation_gives_no_more_than_an_owner_may_share() {
     );
     assert_eq!(seen(&mut site.connect("cora"), "crm.site"), "3 5");
 }
+
+#[test]
+fn delegation_is_that_of_one_key_in_one_organization() {
+    let db = decision_site("delegate_keys");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.member (key) VALUES ('ANNA'), ('anna'), ('A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11');
+         INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'CREATOR' FROM leadguard.member WHERE key ILIKE 'a%a%' OR key LIKE 'A0%'
+             ON CONFLICT DO NOTHING;
+         CREATE TABLE crm.plot (id bigint PRIMARY KEY, owner text);
+         CREATE TABLE crm.room (id bigint PRIMARY KEY, owner uuid);
+         SELECT leadguard.protect('crm.plot', preset => 'decision_site', id => 'id', owner => 'owner', object => 'deal');
+         SELECT leadguard.protect('crm.room', preset => 'decision_site', id => 'id', owner => 'owner', object => 'deal')",
+    );
+    for who in ["ANNA", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"] {
+        accepted(
+            &mut db.connect("ada"),
+            &format!("SELECT leadguard.delegate('cora', now() + interval '1 day', 'edit', 'ill', member => '{who}')"),
+        );
+    }
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO crm.plot VALUES (1, 'anna'), (2, 'ANNA'); INSERT INTO crm.room VALUES (1, 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11')",
+    );
+    let mut cora = db.connect("cora");
+    assert_eq!(seen(&mut cora, "crm.plot"), "2");
+    assert_eq!(seen(&mut cora, "crm.room"), "1", "a column of type uuid shows the key in lower case");
+    // What is another organization's is not his by the key alone.
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.organization (key) VALUES ('globex');
+         CREATE TABLE crm.yard (id bigint PRIMARY KEY, owner text, org text);
+         SELECT leadguard.protect('crm.yard', preset => 'decision_site', id => 'id', owner => 'owner', organization => 'org', object => 'deal');
+         INSERT INTO crm.yard VALUES (1, 'ANNA', 'globex'), (2, 'ANNA', 'default')",
+    );
+    assert_eq!(
+        rows(&mut db.admin(), "SELECT record FROM leadguard.record_grant WHERE target = 'crm.yard'::regclass"),
+        [["2"]]
+    );
+}
