@@ -5,7 +5,7 @@ use super::member::said;
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::directory;
-use crate::errors::{self, bad_argument, refused};
+use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension, own_relation};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
@@ -35,7 +35,7 @@ struct Person {
     org_id: i64,
 }
 
-/// Delegates what a member owns. Errors: 42501, 22023.
+/// Delegates what a member owns. Errors: 42501, 22023, 55000.
 #[pg_extern(sql = false)]
 fn delegate(
     to_member: Option<&str>,
@@ -65,6 +65,7 @@ fn delegate(
         .raise()
     };
     let target = target.map(|target| Target::find(Some(target), Sees::Now).table.target);
+    refuse_second(&absent, &delegate, target);
     let params = [
         Param::Int(Some(absent.org_id)),
         Param::Int(Some(absent.id)),
@@ -143,6 +144,20 @@ fn person(key: &str, org_id: Option<i64>) -> Option<Person> {
         )
     });
     found
+}
+
+/// One grant for a record and a delegate: a second delegation of the same records would take the first one along when it
+/// ends.
+fn refuse_second(absent: &Person, delegate: &Person, target: Option<Oid>) {
+    let text = "SELECT id FROM leadguard.delegation WHERE member_id = $1 AND delegate_id = $2 AND ended_at IS NULL \
+                AND until > statement_timestamp() AND (target IS NULL OR nullif($3, 0::oid) IS NULL OR target = $3) LIMIT 1";
+    let params =
+        [Param::Int(Some(absent.id)), Param::Int(Some(delegate.id)), Param::Oid(target.unwrap_or(pg_sys::InvalidOid))];
+    if let Some(held) = as_extension(|| sql::first_int(text, &params, Sees::Now)) {
+        failure("55000", format!("delegation {held} of \"{}\" to \"{}\" lasts already", absent.key, delegate.key))
+            .hint(format!("leadguard.undelegate({held}) ends it; then delegate anew, in one transaction."))
+            .raise();
+    }
 }
 
 /// Whether the member has had his last day.

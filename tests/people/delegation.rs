@@ -140,3 +140,24 @@ fn delegation_is_that_of_one_key_in_one_organization() {
         [["2"]]
     );
 }
+
+#[test]
+fn delegation_is_not_replaced_by_another_one() {
+    let db = decision_site("delegate_twice");
+    let (mut cara, mut cora) = (db.connect("cara"), db.connect("cora"));
+    let give = |days: i32, level: &str, target: &str| {
+        format!("SELECT leadguard.delegate('cora', now() + interval '{days} days', '{level}', 'holiday', {target})")
+    };
+    let id = scalar(&mut cara, &give(30, "full", "NULL"));
+    for target in ["NULL", "'crm.site'"] {
+        let e = refused(&mut cara, &give(1, "read", target), "55000");
+        assert!(e.hint().unwrap_or_default().contains(&format!("leadguard.undelegate({id})")), "{e:?}");
+    }
+    let level = "SELECT level FROM leadguard.explain_access('crm.site', '1', 'cora') WHERE decisive";
+    assert_eq!(scalar(&mut cora, level), "full");
+    // To another member, or once it is over.
+    accepted(&mut cara, &give(1, "read", "NULL").replace("cora", "vera"));
+    accepted(&mut cara, &format!("SELECT leadguard.undelegate({id}); {}", give(1, "read", "'crm.site'")));
+    assert_eq!(scalar(&mut cora, level), "read");
+    refused(&mut cara, &give(30, "full", "NULL"), "55000");
+}
