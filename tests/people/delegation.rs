@@ -161,3 +161,28 @@ fn delegation_is_not_replaced_by_another_one() {
     assert_eq!(scalar(&mut cora, level), "read");
     refused(&mut cara, &give(30, "full", "NULL"), "55000");
 }
+
+#[test]
+fn delegation_follows_a_superuser_who_moves_rows_between_partitions() {
+    let db = decision_site("delegate_partition");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "CREATE TABLE crm.place (id bigint, owner_id bigint, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+         CREATE TABLE crm.place_a PARTITION OF crm.place FOR VALUES IN ('a');
+         CREATE TABLE crm.place_b PARTITION OF crm.place FOR VALUES IN ('b');
+         INSERT INTO crm.place SELECT 1, id, 'a' FROM leadguard.member WHERE key = 'curt';
+         SELECT leadguard.protect('crm.place', preset => 'decision_site', id => 'id', owner => 'owner_id', object => 'deal')",
+    );
+    scalar(&mut db.connect("cara"), DELEGATE);
+    let mut cora = db.connect("cora");
+    for (owner, region, sees) in [("cara", "b", "1"), ("curt", "a", "")] {
+        accepted(
+            &mut admin,
+            &format!(
+                "UPDATE crm.place SET region = '{region}', owner_id = (SELECT id FROM leadguard.member WHERE key = '{owner}')"
+            ),
+        );
+        assert_eq!(seen(&mut cora, "crm.place"), sees, "{owner}");
+    }
+}
