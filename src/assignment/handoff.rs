@@ -298,7 +298,7 @@ fn offer(right: &Right, step: &Step, receiver: &Receiver, organization: i64, rea
     note(right, "handoff_offer", id, step, reason);
 }
 
-/// A share for somebody who has none; its number.
+/// A share for somebody who has none, or one that has ended and is still written down; its number.
 fn share(right: &Right, member: i64, level: Level, why: &str) -> Option<i64> {
     let params = [
         Param::Oid(right.target.table.target),
@@ -310,9 +310,12 @@ fn share(right: &Right, member: i64, level: Level, why: &str) -> Option<i64> {
     ];
     as_extension(|| {
         sql::first_int(
-            "INSERT INTO leadguard.record_grant (target, record, kind, member_id, level, reason, granted_by) \
+            "INSERT INTO leadguard.record_grant AS held (target, record, kind, member_id, level, reason, granted_by) \
              SELECT $1, $2, 'share', m.id, $4, $5, $6 FROM leadguard.member m WHERE m.id = $3 AND m.active \
-             ON CONFLICT (target, record, kind, member_id, retained) WHERE member_id IS NOT NULL DO NOTHING RETURNING id",
+             ON CONFLICT (target, record, kind, member_id, retained) WHERE member_id IS NOT NULL \
+             DO UPDATE SET level = excluded.level, reason = excluded.reason, granted_by = excluded.granted_by, \
+                 granted_at = now(), until = NULL, approval_id = NULL \
+             WHERE held.until <= statement_timestamp() RETURNING id",
             &params,
             Sees::Now,
         )
