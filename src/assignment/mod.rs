@@ -13,6 +13,7 @@
 //! claim      claims and disputes
 //! ghost      who works on records beside their owners
 //! outbox     telling old and new owners
+//! owners     new owners who are there
 //!
 //! An owner changes by an UPDATE of the caller's own, whatever moves it (grants::reassign): guards, field rules and
 //! triggers apply. Invariant: what is noted while a statement runs is written when it ends, or goes with what was rolled
@@ -25,6 +26,7 @@ mod ghost;
 mod handoff;
 mod insert;
 mod outbox;
+mod owners;
 mod pool;
 mod right;
 mod route;

@@ -2,8 +2,10 @@
 //!
 //! What was noted belongs to the subtransaction that made the change, and goes with it.
 
+use super::owners;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::visibility;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 
@@ -15,15 +17,17 @@ const BY_ID: &str =
 const BY_KEY: &str =
     concat!(include_str!("../../sql/query/owners_by_key.sql"), include_str!("../../sql/query/tell_owners.sql"));
 
-struct Noted {
+pub(super) struct Noted {
     sub: u32,
-    target: Oid,
-    organization: Option<i64>,
+    pub target: Oid,
+    pub organization: Option<i64>,
     record: String,
     before: Option<String>,
-    after: Option<String>,
+    pub after: Option<String>,
     /// The column holds keys, not ids.
-    keys: bool,
+    pub keys: bool,
+    /// By a member.
+    pub bound: bool,
 }
 
 thread_local! {
@@ -46,11 +50,12 @@ pub(crate) fn owner_changed(
         before: before.map(str::to_owned),
         after: after.map(str::to_owned),
         keys,
+        bound: visibility::statement().member.is_some(),
     };
     NOTED.with_borrow_mut(|list| list.push(noted));
 }
 
-/// Tells what this (sub)transaction has noted; at the end of the transaction all of it.
+/// Tells what this (sub)transaction has noted, after a look at the new owners; at the end of the transaction all of it.
 pub(super) fn flush(only: Option<u32>) {
     let taken = NOTED.with_borrow_mut(|list| {
         let (taken, kept): (Vec<Noted>, Vec<Noted>) =
@@ -60,6 +65,7 @@ pub(super) fn flush(only: Option<u32>) {
     });
     let same = |a: &Noted, b: &Noted| (a.target, a.organization, a.keys) == (b.target, b.organization, b.keys);
     for noted in taken.chunk_by(same) {
+        owners::demand(noted);
         write(noted);
     }
 }

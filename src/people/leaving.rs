@@ -275,6 +275,7 @@ fn end(leaver: &Managed, reason: &str) -> Vec<Step> {
             .hint("leadguard.offboard_last_day comes first; leadguard.offboard_now does all at once.")
             .raise();
     }
+    as_extension(|| directory::wait_for_givers(&[leaver.id]));
     let left = left_behind(leaver);
     if !left.is_empty() {
         failure("23503", format!("member \"{}\" cannot be removed: something would be without an owner", leaver.key))
