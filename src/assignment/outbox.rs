@@ -2,7 +2,7 @@
 //!
 //! What was noted belongs to the subtransaction that made the change, and goes with it.
 
-use super::owners;
+use super::{owners, wake};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::visibility;
@@ -85,7 +85,9 @@ fn write(noted: &[Noted]) {
         Param::Bool(noted.len() > MOST_SINGLE),
     ];
     let text = if first.keys { BY_KEY } else { BY_ID };
-    as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {}));
+    if as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {})) > 0 {
+        wake::remember();
+    }
 }
 
 pub(super) fn is_waiting() -> bool {

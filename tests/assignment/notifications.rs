@@ -153,6 +153,37 @@ fn k42_a_listener_wakes_up_and_learns_nothing() {
 }
 
 #[test]
+fn k42_a_prepared_transaction_tells_without_waking() {
+    use postgres::fallible_iterator::FallibleIterator;
+    let db = lab("notes_prepared");
+    let mut listener = db.connect("gus");
+    accepted(&mut listener, "LISTEN leadguard_notification");
+    let mut woken = || {
+        let mut notices = listener.notifications();
+        let found = notices.timeout_iter(std::time::Duration::from_millis(500)).count().expect("the connection lives");
+        found
+    };
+    let mut dora = db.connect("dora");
+    let name = db.name();
+    accepted(&mut dora, "BEGIN; SELECT leadguard.reassign('crm.lead', '1', 'rob')");
+    accepted(&mut dora, &format!("PREPARE TRANSACTION '{name}'"));
+    accepted(&mut db.admin(), &format!("COMMIT PREPARED '{name}'"));
+    assert_eq!((told(&db, "rob"), woken()), ("owner_changed 1".into(), 0));
+    // What is taken back wakes nobody; everything else does once, whatever told it.
+    accepted(
+        &mut dora,
+        "BEGIN; SAVEPOINT s; SELECT leadguard.reassign('crm.lead', '1', 'rita'); ROLLBACK TO s; COMMIT",
+    );
+    assert_eq!(woken(), 0);
+    accepted(
+        &mut dora,
+        "BEGIN; SELECT leadguard.reassign('crm.lead', '1', 'rita'); SAVEPOINT s; SELECT leadguard.claim('crm.lead', '2', 'x');
+         SELECT leadguard.reassign('crm.lead', '2', 'ron'); RELEASE s; COMMIT",
+    );
+    assert_eq!(woken(), 1);
+}
+
+#[test]
 fn k42_owners_named_by_key_and_moved_partitions() {
     let db = lab("notes_keys");
     accepted(
