@@ -165,32 +165,58 @@ COMMENT ON FUNCTION leadguard.job_deviations() IS
 'Active members whose roles are not exactly that of their job function; beyond: roles that the function does not give. For members with the capability administer or manage_members about their organization, and superusers (42501).';
 
 -- Who is told about roles, and what the audit says. What a restore brings happened long ago.
+CREATE FUNCTION leadguard.tell_of_roles(kind text, members bigint[], roles text[])
+RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_crowd boolean := coalesce(cardinality(members), 0) > 1000;
+    item record;
+BEGIN
+    FOR item IN
+        SELECT m.org_id, count(*) AS members
+        FROM unnest(members) u (id) JOIN leadguard.member m ON m.id = u.id WHERE is_crowd GROUP BY 1
+    LOOP
+        PERFORM leadguard.note_event(kind, item.org_id, NULL, NULL, NULL, format('%s roles', item.members));
+    END LOOP;
+    -- Of many, those that a review asks for by name.
+    FOR item IN
+        SELECT m.id, m.key, m.org_id, u.role
+        FROM unnest(members, roles) u (id, role) JOIN leadguard.member m ON m.id = u.id
+        WHERE NOT is_crowd OR EXISTS (
+            SELECT FROM leadguard.role r
+            WHERE r.name = u.role AND (r.org_id IS NULL OR r.org_id = m.org_id) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities))
+        ORDER BY m.id, u.role
+    LOOP
+        PERFORM leadguard.note_event(kind, item.org_id, NULL, NULL, NULL, format('member %s, role %s', item.key, item.role));
+        PERFORM leadguard.tell(item.id, kind, NULL, NULL, jsonb_build_object('role', item.role));
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION leadguard.tell_of_roles(text, bigint[], text[]) IS
+'Internal: tells members of roles given or taken, and writes the audit; of more than 1,000 at once how many, and the administrative ones.';
+
 CREATE FUNCTION leadguard.follow_roles()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    kind text := CASE TG_OP WHEN 'DELETE' THEN 'role_taken' ELSE 'role_given' END;
-    item record;
-    crowd record;
 BEGIN
     IF current_setting('row_security') <> 'on' THEN
         RETURN NULL;
     END IF;
-    IF (SELECT count(*) FROM changed) > 1000 THEN
-        FOR crowd IN SELECT m.org_id, count(*) AS members FROM changed c JOIN leadguard.member m ON m.id = c.member_id GROUP BY 1 LOOP
-            PERFORM leadguard.note_event(kind, crowd.org_id, NULL, NULL, NULL, format('%s roles', crowd.members));
-        END LOOP;
+    -- Each operation has its own transition tables; an UPDATE may take a role from one member and give it to another.
+    IF TG_OP = 'DELETE' THEN
+        PERFORM leadguard.tell_of_roles('role_taken', array_agg(o.member_id), array_agg(o.role)) FROM old_rows o;
+        RETURN NULL;
+    ELSIF TG_OP = 'UPDATE' THEN
+        PERFORM leadguard.tell_of_roles('role_taken', array_agg(g.member_id), array_agg(g.role))
+        FROM (SELECT o.member_id, o.role FROM old_rows o EXCEPT SELECT n.member_id, n.role FROM new_rows n) g;
+        PERFORM leadguard.tell_of_roles('role_given', array_agg(g.member_id), array_agg(g.role))
+        FROM (SELECT n.member_id, n.role FROM new_rows n EXCEPT SELECT o.member_id, o.role FROM old_rows o) g;
     ELSE
-        FOR item IN SELECT m.id, m.key, m.org_id, c.role FROM changed c JOIN leadguard.member m ON m.id = c.member_id ORDER BY m.id, c.role LOOP
-            PERFORM leadguard.note_event(kind, item.org_id, NULL, NULL, NULL, format('member %s, role %s', item.key, item.role));
-            PERFORM leadguard.tell(item.id, kind, NULL, NULL, jsonb_build_object('role', item.role));
-        END LOOP;
+        PERFORM leadguard.tell_of_roles('role_given', array_agg(n.member_id), array_agg(n.role)) FROM new_rows n;
     END IF;
-    IF TG_OP <> 'DELETE' THEN
-        PERFORM leadguard.count_admins(c.org_id) FROM (
-            SELECT DISTINCT m.org_id FROM changed n JOIN leadguard.member m ON m.id = n.member_id
-            JOIN leadguard.role r ON r.id = n.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) c;
-    END IF;
+    PERFORM leadguard.count_admins(c.org_id) FROM (
+        SELECT DISTINCT m.org_id FROM new_rows n JOIN leadguard.member m ON m.id = n.member_id
+        JOIN leadguard.role r ON r.id = n.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) c;
     RETURN NULL;
 END
 $$;
@@ -252,11 +278,11 @@ CREATE TRIGGER directory_80_admins AFTER UPDATE OF rank, capabilities ON leadgua
     FOR EACH ROW WHEN (new.rank >= 90 AND 'administer' = ANY (new.capabilities)
                        AND NOT (old.rank >= 90 AND 'administer' = ANY (old.capabilities))) EXECUTE FUNCTION leadguard.follow_admins();
 
-CREATE TRIGGER directory_80_insert AFTER INSERT ON leadguard.member_role REFERENCING NEW TABLE AS changed
+CREATE TRIGGER directory_80_insert AFTER INSERT ON leadguard.member_role REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_roles();
-CREATE TRIGGER directory_80_delete AFTER DELETE ON leadguard.member_role REFERENCING OLD TABLE AS changed
+CREATE TRIGGER directory_80_delete AFTER DELETE ON leadguard.member_role REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_roles();
-CREATE TRIGGER directory_80_update AFTER UPDATE ON leadguard.member_role REFERENCING NEW TABLE AS changed
+CREATE TRIGGER directory_80_update AFTER UPDATE ON leadguard.member_role REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_roles();
 
 -- What somebody is and has, without what it gives in which table.
