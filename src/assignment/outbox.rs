@@ -57,14 +57,16 @@ pub(crate) fn owner_changed(
 
 /// Tells what this (sub)transaction has noted, after a look at the new owners; at the end of the transaction all of it.
 pub(super) fn flush(only: Option<u32>) {
-    let taken = NOTED.with_borrow_mut(|list| {
+    let mut taken = NOTED.with_borrow_mut(|list| {
         let (taken, kept): (Vec<Noted>, Vec<Noted>) =
             std::mem::take(list).into_iter().partition(|noted| only.is_none_or(|sub| noted.sub == sub));
         *list = kept;
         taken
     });
-    let same = |a: &Noted, b: &Noted| (a.target, a.organization, a.keys) == (b.target, b.organization, b.keys);
-    for noted in taken.chunk_by(same) {
+    // What belongs together stands together, wherever the rows were: a write for each table, not for each row.
+    let group = |noted: &Noted| (u32::from(noted.target), noted.organization, noted.keys);
+    taken.sort_by_key(group);
+    for noted in taken.chunk_by(|a, b| group(a) == group(b)) {
         owners::demand(noted);
         write(noted);
     }

@@ -84,6 +84,26 @@ fn k42_a_large_batch_is_told_once() {
 }
 
 #[test]
+fn k42_a_batch_of_two_organizations_is_told_once_in_each() {
+    let db = lab("notes_mixed");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "CREATE TABLE crm.deal (id bigint PRIMARY KEY, owner_id bigint, org text);
+         INSERT INTO crm.deal SELECT n, m.id, CASE n % 2 WHEN 0 THEN 'default' ELSE 'globex' END
+             FROM generate_series(1, 42) n JOIN leadguard.member m ON m.key = CASE n % 2 WHEN 0 THEN 'rita' ELSE 'zed' END;
+         SELECT leadguard.protect('crm.deal', owner => 'owner_id', organization => 'org')",
+    );
+    accepted(
+        &mut admin,
+        "UPDATE crm.deal SET owner_id = CASE org WHEN 'default' THEN (SELECT id FROM leadguard.member WHERE key = 'rob') END",
+    );
+    for who in ["rita", "rob", "zed"] {
+        assert_eq!(told(&db, who), "owner_changed 21", "{who}");
+    }
+}
+
+#[test]
 fn k42_the_outbox_is_ones_own() {
     let db = lab("notes_own");
     let mut dora = db.connect("dora");
