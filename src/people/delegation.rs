@@ -6,6 +6,7 @@ use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::directory;
 use crate::errors::{self, bad_argument, failure, refused};
+use crate::ffi::scan;
 use crate::ffi::session::{self, as_extension, own_relation};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
@@ -217,24 +218,29 @@ thread_local! {
     static ANY: Cell<Option<(i64, u32, bool)>> = const { Cell::new(None) };
 }
 
-/// Whether anything is delegated at all: asked once for each command that writes.
-fn is_any() -> bool {
+/// Whether anything is delegated at all: asked once for each command that writes, which in most databases ends here.
+pub(crate) fn is_any() -> bool {
     let (at, command) = (session::statement_time(), snapshot::command());
     if let Some((held_at, held_command, any)) = ANY.get()
         && (held_at, held_command) == (at, command)
     {
         return any;
     }
-    let any = own_relation(c"delegation") != pg_sys::InvalidOid
-        && as_extension(|| {
-            sql::first_int(
-                "SELECT id FROM leadguard.delegation WHERE ended_at IS NULL AND until > statement_timestamp() LIMIT 1",
-                &[],
-                Sees::Now,
-            )
-        })
-        .is_some();
+    let any = own_relation(c"delegation") != pg_sys::InvalidOid && snapshot::with_latest(|| lasts_any(at));
     ANY.set(Some((at, command, any)));
+    any
+}
+
+/// Without an executor: this is asked for every INSERT.
+fn lasts_any(now: i64) -> bool {
+    let table = scan::Table::open(c"delegation");
+    let (ended, until) = (table.column(c"ended_at"), table.column(c"until"));
+    let index = (!table.is_tiny()).then_some(c"delegation_member_idx");
+    let mut any = false;
+    table.scan(index, &[], |row| {
+        any = row.int(ended).is_none() && row.int(until).is_some_and(|until| until > now);
+        !any
+    });
     any
 }
 

@@ -18,5 +18,5 @@ mod member;
 mod requests;
 mod suggestion;
 
-pub(crate) use delegation::owned_anew;
+pub(crate) use delegation::{is_any as is_any_delegated, owned_anew};
 pub(crate) use requests::decided;

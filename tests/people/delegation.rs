@@ -41,6 +41,13 @@ fn delegation_reaches_what_the_member_owns_until_the_end() {
 fn delegation_follows_the_owner() {
     let db = decision_site("delegate_follows");
     let (mut cora, mut cara) = (db.connect("cora"), db.connect("cara"));
+    // Among many that are over.
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.delegation (org_id, member_id, delegate_id, level, until, reason, ended_at)
+         SELECT 1, a.id, b.id, 'edit', now() - interval '1 day', 'over', CASE WHEN n > 3 THEN now() END
+         FROM leadguard.member a, leadguard.member b, generate_series(1, 500) n WHERE (a.key, b.key) = ('cara', 'curt')",
+    );
     scalar(&mut cara, DELEGATE);
     // What she creates meanwhile, and gets.
     let new = scalar(&mut cara, "INSERT INTO crm.site (name) VALUES ('new') RETURNING id");
