@@ -25,7 +25,8 @@ BEGIN
     SELECT m.* INTO found FROM leadguard.member m
     WHERE m.key = managed_member.member AND (m.org_id = leadguard.current_organization() OR leadguard.is_unbound());
     IF found.id IS NULL THEN
-        RAISE EXCEPTION 'there is no member %', quote_nullable(member) USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no member %', quote_nullable(member)
+            USING ERRCODE = '22023', HINT = 'Members are named by their keys; leadguard.member lists those of your organization.';
     END IF;
     RETURN found;
 END
@@ -64,7 +65,8 @@ BEGIN
     SELECT m.org_id INTO new.org_id FROM leadguard.member m
     WHERE m.id = new.member_id AND (leadguard.current_member() IS NULL OR m.org_id = leadguard.current_organization());
     IF new.org_id IS NULL THEN
-        RAISE EXCEPTION 'there is no member % in your organization', new.member_id USING ERRCODE = '23503';
+        RAISE EXCEPTION 'there is no member % in your organization', new.member_id
+            USING ERRCODE = '23503', HINT = 'leadguard.member lists the members with their ids.';
     END IF;
     RETURN new;
 END

@@ -132,12 +132,13 @@ DECLARE
     steps text[] := '{}';
 BEGIN
     IF coalesce(btrim(onboard.key), '') = '' THEN
-        RAISE EXCEPTION 'the key is missing' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the key is missing' USING ERRCODE = '22023', HINT = 'The key is how everything names the member: key => ''nina''.';
     END IF;
     IF onboard.manager IS NOT NULL THEN
         SELECT m.id INTO boss FROM leadguard.member m WHERE m.key = onboard.manager AND m.org_id = org;
         IF boss IS NULL THEN
-            RAISE EXCEPTION 'there is no member "%"', onboard.manager USING ERRCODE = '22023';
+            RAISE EXCEPTION 'there is no member "%"', onboard.manager
+                USING ERRCODE = '22023', HINT = 'Members are named by their keys; leadguard.member lists those of your organization.';
         END IF;
     END IF;
     IF onboard.job_function IS NOT NULL THEN
@@ -150,12 +151,14 @@ BEGIN
     SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.teams) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.team t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no team %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no team %', missing
+            USING ERRCODE = '22023', HINT = 'Teams are named by their keys; leadguard.team lists them.';
     END IF;
     SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.territories) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.territory t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no territory %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no territory %', missing
+            USING ERRCODE = '22023', HINT = 'Territories are named by their keys; leadguard.territory lists them.';
     END IF;
 
     BEGIN

@@ -170,6 +170,7 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
     if !right.rights().has(Rights::of(grant.level)) {
         refused(format!("level {} on record {} of {} refused", grant.level.name(), right.record.id, shown(right)))
             .detail(format!("It is more than the giver has: {}.", right.rights().shown()))
+            .hint("Give a lower level, or have the owner give this one.")
             .raise();
     }
     let operation = if grant.kind == "share" { "share" } else { "team_add" };

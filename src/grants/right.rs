@@ -13,6 +13,8 @@ use crate::questions::record::{Record, Target, subject};
 use crate::questions::required;
 use pgrx::pg_sys::Oid;
 
+const MEMBERS: &str = "Members are named by their keys; leadguard.member lists them.";
+
 pub(crate) struct Right {
     pub target: Target,
     pub record: Record,
@@ -70,7 +72,10 @@ impl Right {
             let (table, record) = (names::shown(self.target.table.target), &self.record.id);
             refused(format!("{operation} of record {record} of {table} refused"))
                 .detail(rights.lacks(needed))
-                .hint("The owner, those above and administrators have level full.")
+                .hint(format!(
+                    "The owner, those above and administrators have level full; {}",
+                    errors::asks_for_access(&table, record, needed.level_that_has())
+                ))
                 .raise();
         }
     }
@@ -106,25 +111,34 @@ impl Right {
     /// An active member of the record's organization. One answer for all others: nobody learns who is where.
     pub(crate) fn active_member(&self, key: &str) -> i64 {
         self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active", key).unwrap_or_else(
-            || bad_argument(format!("\"{key}\" is no active member of the organization of the record")).raise(),
+            || {
+                bad_argument(format!("\"{key}\" is no active member of the organization of the record"))
+                    .hint(MEMBERS)
+                    .raise()
+            },
         )
     }
 
     /// A member of the record's organization, active or not: what somebody left behind can be taken back.
     pub(super) fn any_member(&self, key: &str) -> i64 {
         self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
-            bad_argument(format!("\"{key}\" is no member of the organization of the record")).raise()
+            bad_argument(format!("\"{key}\" is no member of the organization of the record")).hint(MEMBERS).raise()
         })
     }
 
     pub(super) fn team(&self, key: &str) -> i64 {
-        self.holder("SELECT id FROM leadguard.team WHERE key = $1 AND org_id = $2", key)
-            .unwrap_or_else(|| bad_argument(format!("\"{key}\" is no team of the organization of the record")).raise())
+        self.holder("SELECT id FROM leadguard.team WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
+            bad_argument(format!("\"{key}\" is no team of the organization of the record"))
+                .hint("Teams are named by their keys; leadguard.team lists them.")
+                .raise()
+        })
     }
 
     pub(crate) fn territory(&self, key: &str) -> i64 {
         self.holder("SELECT id FROM leadguard.territory WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
-            bad_argument(format!("\"{key}\" is no territory of the organization of the record")).raise()
+            bad_argument(format!("\"{key}\" is no territory of the organization of the record"))
+                .hint("Territories are named by their keys; leadguard.territory lists them.")
+                .raise()
         })
     }
 

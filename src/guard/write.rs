@@ -271,7 +271,12 @@ impl Write<'_> {
             self.member.key
         ))
         .detail(rights.lacks(needed))
-        .hint(format!("leadguard.explain_access({}, {}) tells why.", names::literal(&table), names::literal(&record)))
+        .hint(format!(
+            "leadguard.explain_access({}, {}) tells why; {}",
+            names::literal(&table),
+            names::literal(&record),
+            errors::asks_for_access(&table, &record, needed.level_that_has())
+        ))
         .raise()
     }
 

@@ -63,6 +63,7 @@ fn delegate(
             "\"{}\" is no other active person of the organization who stays",
             to_member.unwrap_or_default()
         ))
+        .hint("Members are named by their keys, leadguard.member lists them; who has had his last day is no delegate.")
         .raise()
     };
     let target = target.map(|target| Target::find(Some(target), Sees::Now).table.target);
@@ -108,7 +109,7 @@ fn delegating(member: Option<&str>) -> Person {
     let subject = visibility::now();
     let own = subject.member.as_ref();
     if own.is_some_and(|own| own.guest) {
-        refused("delegate refused: guests delegate nothing").raise();
+        refused("delegate refused: guests delegate nothing").hint("A member of the organization does.").raise();
     }
     let superuser = own.is_none() && identity::is_superuser();
     match (member, own) {
@@ -123,8 +124,11 @@ fn delegating(member: Option<&str>) -> Person {
                     .hint("A member with the capability administer can.")
                     .raise();
             }
-            person(key, own.map(|own| own.org_id))
-                .unwrap_or_else(|| bad_argument(format!("there is no active person \"{key}\"")).raise())
+            person(key, own.map(|own| own.org_id)).unwrap_or_else(|| {
+                bad_argument(format!("there is no active person \"{key}\""))
+                    .hint("Members are named by their keys; leadguard.member lists them.")
+                    .raise()
+            })
         }
     }
 }

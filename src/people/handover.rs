@@ -55,7 +55,9 @@ impl Owner<'_> {
             column.kind == Kind::Text || parse_uuid(self.key).is_some()
         };
         if !fits {
-            bad_argument(format!("the owner column {} cannot hold \"{}\"", column.quoted, self.key)).raise();
+            bad_argument(format!("the owner column {} cannot hold \"{}\"", column.quoted, self.key))
+                .hint("Name a new owner whose id or key is of the type of the column.")
+                .raise();
         }
         if column.kind.is_int() { Param::Int(Some(self.id)) } else { Param::Text(Some(self.key)) }
     }
