@@ -6,6 +6,7 @@
 
 use crate::audit::denied;
 use crate::ffi::raise::{self, Report};
+use crate::names;
 
 /// Builds and raises one error.
 pub(crate) struct Failure(Report);
@@ -63,7 +64,10 @@ pub(crate) fn bug(what: &str) -> ! {
 pub(crate) fn no_rule(operation: &str, table: &str, member: &str, right: &str) -> ! {
     refused(format!("{operation} on {table} refused for \"{member}\""))
         .detail(format!("No role of the member gives the right to {right} in this table."))
-        .hint(format!("leadguard.access_matrix({}) shows which roles do.", crate::names::literal(table)))
+        .hint(format!(
+            "leadguard.access_matrix({}) shows which roles do; leadguard.request_role(role, why) asks for one.",
+            names::literal(table)
+        ))
         .raise()
 }
 
@@ -86,11 +90,22 @@ pub(crate) fn read_only_login(operation: &str, table: &str) -> ! {
 
 pub(crate) fn view_only(operation: &str, table: &str, member: &str) -> ! {
     refused(format!("{operation} on {table} refused: \"{member}\" has a view-only role"))
-        .hint("An administrator can take the role away in leadguard.member_role.")
+        .hint(
+            "An administrator can take the role away in leadguard.member_role; leadguard.request_role(role, why) asks \
+             for another one.",
+        )
         .raise()
 }
 
 /// The one answer for a record that is not there and one that the caller may not know of.
 pub(crate) fn no_such_record(table: &str, record: &str) -> ! {
-    refused(format!("record {record} of {table} does not exist or is not visible")).raise()
+    refused(format!("record {record} of {table} does not exist or is not visible"))
+        .hint(asks_for_access(table, record, "read"))
+        .raise()
+}
+
+/// How to get at a record.
+pub(crate) fn asks_for_access(table: &str, record: &str, level: &str) -> String {
+    let (table, record) = (names::literal(table), names::literal(record));
+    format!("leadguard.request_access({table}, {record}, '{level}', why) asks for it.")
 }

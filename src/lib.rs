@@ -96,7 +96,9 @@ extension_sql_file!("../sql/install/80_batches.sql", name = "batches_api", requi
 extension_sql_file!("../sql/install/82_imports.sql", name = "imports_api", requires = ["batches_api"]);
 extension_sql_file!("../sql/install/83_assignment.sql", name = "assignment_api", requires = ["imports_api"]);
 extension_sql_file!("../sql/install/83_claims.sql", name = "claims_api", requires = ["assignment_api"]);
-extension_sql_file!("../sql/install/84_people.sql", name = "people_api", requires = ["claims_api"]);
+extension_sql_file!("../sql/install/84_job_functions.sql", name = "job_functions", requires = ["claims_api"]);
+extension_sql_file!("../sql/install/84_roles.sql", name = "roles_api", requires = ["job_functions"]);
+extension_sql_file!("../sql/install/84_people.sql", name = "people_api", requires = ["roles_api"]);
 extension_sql_file!("../sql/install/84_people_changes.sql", name = "people_changes", requires = ["people_api"]);
 extension_sql_file!("../sql/install/84_people_leaving.sql", name = "people_leaving", requires = ["people_changes"]);
 extension_sql_file!("../sql/install/84_directory_audit.sql", name = "directory_audit", requires = ["people_leaving"]);

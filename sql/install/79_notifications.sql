@@ -6,6 +6,12 @@ AS 'MODULE_PATHNAME', 'note_event_wrapper';
 COMMENT ON FUNCTION leadguard.note_event(text, bigint, regclass, text, text, text) IS
 'Internal: writes a row of the audit in the name of the current member. organization: whose auditors may read it.';
 
+CREATE FUNCTION leadguard.wake_at_commit()
+RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wake_at_commit_wrapper';
+COMMENT ON FUNCTION leadguard.wake_at_commit() IS
+'Internal: has NOTIFY leadguard_notification sent once when the transaction commits; not for a prepared one.';
+
 CREATE FUNCTION leadguard.tell(member bigint, kind text, target regclass DEFAULT NULL, record text DEFAULT NULL, detail jsonb DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -16,7 +22,7 @@ BEGIN
     FROM leadguard.member m
     WHERE m.id = tell.member AND m.active AND m.id IS DISTINCT FROM leadguard.current_member();
     IF FOUND THEN
-        PERFORM pg_notify('leadguard_notification', '');
+        PERFORM leadguard.wake_at_commit();
     END IF;
 END
 $$;

@@ -55,4 +55,4 @@ COMMENT ON FUNCTION leadguard.batch_log() IS
 
 CREATE VIEW leadguard.batches AS SELECT * FROM leadguard.batch_log();
 COMMENT ON VIEW leadguard.batches IS
-'One row for each batch: who wrote (or exported) how many rows of a table in one transaction, with which approval or template. Members with the capability audit read those of their organization, superusers all.';
+'One row for each batch: who wrote (or exported) how many rows of a table in one transaction, with which approval or template; self_approved: by a data owner, or when a member left (offboard_last_day). Members with the capability audit read those of their organization, superusers all.';

@@ -42,16 +42,18 @@ BEGIN
         RAISE EXCEPTION 'change_roles refused' USING ERRCODE = '42501', HINT = 'Members who may give the roles can.';
     END IF;
     IF coalesce(btrim(reason), '') = '' THEN
-        RAISE EXCEPTION 'the reason is missing' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the reason is missing' USING ERRCODE = '22023', HINT = 'A text that says something: reason => ''...''.';
     ELSIF from_role IS NULL AND to_role IS NULL THEN
-        RAISE EXCEPTION 'neither a role to take nor one to give is named' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'neither a role to take nor one to give is named'
+            USING ERRCODE = '22023', HINT = 'from_role is taken, to_role is given; one of them may be NULL.';
     ELSIF from_role = to_role THEN
-        RAISE EXCEPTION 'both roles are "%"', from_role USING ERRCODE = '22023';
+        RAISE EXCEPTION 'both roles are "%"', from_role USING ERRCODE = '22023', HINT = 'Name another role to give, or NULL to only take this one.';
     END IF;
     SELECT string_agg(DISTINCT quote_nullable(u.key), ', ') INTO missing FROM unnest(members) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.member m WHERE m.key = u.key AND (org IS NULL OR m.org_id = org));
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no member %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no member %', missing
+            USING ERRCODE = '22023', HINT = 'Members are named by their keys; leadguard.member lists those of your organization.';
     END IF;
     SELECT coalesce(array_agg(m.id), '{}') INTO ids FROM leadguard.member m WHERE m.key = ANY (members);
     -- As the caller, whom the limits of the directory bind. What is given comes before what is taken: who exchanges the
@@ -149,12 +151,14 @@ BEGIN
     END IF;
     SELECT t.id INTO its_id FROM leadguard.team t WHERE t.key = add_to_team.team AND t.org_id = org;
     IF its_id IS NULL THEN
-        RAISE EXCEPTION 'there is no team %', quote_nullable(add_to_team.team) USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no team %', quote_nullable(add_to_team.team)
+            USING ERRCODE = '22023', HINT = 'Teams are named by their keys; leadguard.team lists them.';
     END IF;
     SELECT string_agg(DISTINCT quote_nullable(u.key), ', ') INTO missing FROM unnest(members) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.member m WHERE m.key = u.key AND m.org_id = org);
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no member %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no member %', missing
+            USING ERRCODE = '22023', HINT = 'Members are named by their keys; leadguard.member lists those of your organization.';
     END IF;
     -- As the caller, who must manage the team.
     WITH come AS (
@@ -221,11 +225,13 @@ BEGIN
     FROM (SELECT e.key FROM jsonb_each_text(mapping) e UNION SELECT e.value FROM jsonb_each_text(mapping) e) u (name)
     WHERE NOT EXISTS (SELECT FROM leadguard.role r WHERE r.name = u.name AND (r.org_id IS NULL OR r.org_id = org));
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no role %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no role %', missing
+            USING ERRCODE = '22023', HINT = 'Roles are those shipped and those of the organization, see leadguard.role.';
     END IF;
     SELECT string_agg(format('"%s"', e.value), ', ') INTO missing FROM jsonb_each_text(mapping) e WHERE mapping ? e.value;
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'role % is mapped and mapped to', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'role % is mapped and mapped to', missing
+            USING ERRCODE = '22023', HINT = 'Map in one step: each role to what it becomes in the end.';
     END IF;
     SELECT coalesce(array_agg(m.key ORDER BY m.key, r.role), '{}'), coalesce(array_agg(r.role ORDER BY m.key, r.role), '{}') INTO moving, had
     FROM leadguard.member m JOIN leadguard.member_role r ON r.member_id = m.id

@@ -52,7 +52,7 @@ DECLARE
     held leadguard.offboarding;
 BEGIN
     IF coalesce(btrim(note), '') = '' THEN
-        RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023', HINT = 'A text that says something: note => ''...''.';
     ELSIF m.id = leadguard.current_member() THEN
         RAISE EXCEPTION 'offboard_cancel of yourself refused' USING ERRCODE = '42501', HINT = 'Somebody else cancels it.';
     ELSIF leadguard.outranks_me(m.id) AND NOT leadguard.is_unbound() AND NOT leadguard.has_capability('administer') THEN
@@ -62,7 +62,8 @@ BEGIN
     UPDATE leadguard.offboarding o SET state = 'cancelled', note = concat_ws(E'\n', nullif(o.note, ''), offboard_cancel.note)
     WHERE o.member_id = m.id AND o.state IN ('planned', 'leaving') RETURNING o.* INTO held;
     IF held.id IS NULL THEN
-        RAISE EXCEPTION 'member "%" is not leaving', m.key USING ERRCODE = '55000';
+        RAISE EXCEPTION 'member "%" is not leaving', m.key
+            USING ERRCODE = '55000', HINT = 'leadguard.offboarding lists who is; what has ended is not taken back: make the member active and give roles anew.';
     END IF;
     PERFORM leadguard.note_event('offboard_cancel', m.org_id, NULL, NULL, offboard_cancel.note, format('member %s', m.key));
     PERFORM leadguard.tell(m.id, 'offboarding', NULL, NULL, '{"phase": "cancelled"}');
@@ -109,11 +110,12 @@ DECLARE
     ended bigint := 0;
 BEGIN
     IF m.kind <> 'guest' THEN
-        RAISE EXCEPTION '"%" is no guest', m.key USING ERRCODE = '22023';
+        RAISE EXCEPTION '"%" is no guest', m.key
+            USING ERRCODE = '22023', HINT = 'leadguard.guests_due lists the guests to look at; leadguard.offboard_plan begins the leaving of a member.';
     ELSIF decision IS NULL OR decision NOT IN ('keep', 'end') THEN
         RAISE EXCEPTION 'decision % is unknown', quote_nullable(decision) USING ERRCODE = '22023', HINT = 'Decisions are keep and end.';
     ELSIF coalesce(btrim(note), '') = '' THEN
-        RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023', HINT = 'A text that says something: note => ''...''.';
     ELSIF leadguard.outranks_me(m.id) THEN
         RAISE EXCEPTION 'review_guest of a member of a higher rank than your own refused' USING ERRCODE = '42501',
             HINT = 'A member with the capability administer can.';
@@ -139,7 +141,7 @@ CREATE FUNCTION leadguard.delegate(to_member text, until timestamptz, level text
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'delegate_wrapper';
 COMMENT ON FUNCTION leadguard.delegate(text, timestamptz, text, text, regclass, text) IS
-'Lets another member (key) reach what oneself owns, in one protected table or all of them, at level read, edit or full until a time; returns the number of the delegation. It follows ownership: what one gets meanwhile is included, what one hands over no longer. Nobody delegates more than he could share: what an owner may not share at the level is left out. member: for whom, for members with the capability administer in his organization. 42501; 22023: no active member of the organization, a guest or oneself, no such level, time in the past, no reason.';
+'Lets another member (key) reach what oneself owns, in one protected table or all of them, at level read, edit or full until a time; returns the number of the delegation. It follows ownership: what one gets meanwhile is included, what one hands over no longer. Nobody delegates more than he could share: what an owner may not share at the level is left out. By it the record is not shared for longer, not moved and given no member as contact. member: for whom, for members with the capability administer in his organization. 42501; 22023: no active member of the organization, a guest or oneself, no such level, time in the past, no reason; 55000: a delegation of these records to this member lasts already.';
 
 CREATE FUNCTION leadguard.undelegate(id bigint)
 RETURNS boolean LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

@@ -56,14 +56,24 @@ CREATE FUNCTION leadguard.review_new_admin(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'medium', format('member %s, role %s, %s', a.key, a.role, to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
-           jsonb_build_object('member', a.key, 'role', a.role, 'at', min(l.at), 'by', coalesce(min(l.member_key), min(l.session_role)),
-                              'concerns', jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL)),
-           leadguard.review_takes_role(a.key, a.role)
-    FROM leadguard.audit_log l
-    JOIN leadguard.review_admins($1) a ON l.detail = format('member %s, role %s', a.key, a.role)
-    WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'role_given'
-    GROUP BY 2, a.key, a.role
+    -- Whoever was given such a role, also one who has lost it since, or is gone: what he did meanwhile is to be looked at.
+    WITH given AS (
+        SELECT substring(l.detail FROM 8 FOR length(l.detail) - length(r.name) - 14) AS key, r.name AS role,
+               to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, min(l.at) AS at, coalesce(min(l.member_key), min(l.session_role)) AS by,
+               jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL) AS concerns
+        FROM leadguard.audit_log l
+        JOIN (SELECT DISTINCT r.name FROM leadguard.role r
+              WHERE (r.org_id IS NULL OR r.org_id = $1) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) r
+            ON starts_with(l.detail, 'member ') AND right(l.detail, length(r.name) + 7) = ', role ' || r.name
+        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'role_given'
+        GROUP BY 1, 2, 3
+    )
+    SELECT 'medium', format('member %s, role %s, %s', g.key, g.role, g.day),
+           jsonb_build_object('member', g.key, 'role', g.role, 'at', g.at, 'by', g.by, 'concerns', g.concerns, 'holds_it', h.holds),
+           CASE WHEN h.holds THEN leadguard.review_takes_role(g.key, g.role) END
+    FROM given g
+    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM leadguard.member m JOIN leadguard.member_role mr ON mr.member_id = m.id AND mr.role = g.role
+                                       WHERE m.key = g.key AND m.org_id = $1 AND m.active) AS holds) h
 $$;
 COMMENT ON FUNCTION leadguard.review_new_admin(bigint, timestamptz) IS 'Internal: see review_check.';
 

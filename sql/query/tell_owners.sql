@@ -15,4 +15,4 @@
     GROUP BY n.org_id, n.id, c.received, CASE WHEN NOT $6 THEN c.record END
     RETURNING 1
 )
-SELECT pg_notify('leadguard_notification', '') FROM (SELECT 1 FROM told LIMIT 1) t
+SELECT 1 FROM told LIMIT 1

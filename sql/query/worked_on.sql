@@ -1,4 +1,5 @@
--- Who changed, claimed or received records of table $1 (record $2, or all) of organization $3 in the last $4 days.
+-- Who changed, claimed or received records of table $1 (record $2, or all) of organization $3 in the last $4 days. A
+-- job that writes scores does not work on them.
 SELECT w.record, w.member_id, w.what, max(w.at), count(*)
 FROM (
     SELECT a.record, a.member_id, 'change' AS what, a.at
@@ -7,6 +8,7 @@ FROM (
       AND ($3::bigint IS NULL OR a.organization = $3)
       AND a.at > now() - make_interval(days => $4::integer)
       AND a.action IN ('update', 'archive', 'restore', 'reassign', 'mark_sensitive', 'unmark_sensitive')
+      AND NOT EXISTS (SELECT FROM leadguard.member s WHERE s.id = a.member_id AND s.kind = 'system')
     UNION ALL
     SELECT r.record, a.member_id, 'change', a.at
     FROM leadguard.audit_entry a, unnest(a.records) AS r (record)
@@ -14,6 +16,7 @@ FROM (
       AND ($3::bigint IS NULL OR a.organization = $3)
       AND a.at > now() - make_interval(days => $4::integer)
       AND a.action IN ('update', 'archive', 'restore', 'reassign', 'mark_sensitive', 'unmark_sensitive')
+      AND NOT EXISTS (SELECT FROM leadguard.member s WHERE s.id = a.member_id AND s.kind = 'system')
     UNION ALL
     SELECT c.record, c.member_id, 'claim', c.claimed_at
     FROM leadguard.claim c

@@ -112,7 +112,7 @@ fn adopt(right: &Right, reason: Option<&str>) {
     if record.owner_text.is_none() || !session::is_governed() || !directory::owners_stay(right.target.table.target) {
         return;
     }
-    let text = "SELECT id FROM leadguard.member WHERE id = $1 AND active";
+    let text = "SELECT id FROM leadguard.member WHERE id = $1 AND active FOR SHARE";
     if as_extension(|| sql::first_int(text, &[Param::Int(record.owner)], Sees::Now)).is_some() {
         return;
     }

@@ -75,7 +75,9 @@ impl Open {
             absent();
         }
         if open.state != "open" {
-            failure(WRONG_STATE, format!("handoff {id} is {} already", open.state)).raise();
+            failure(WRONG_STATE, format!("handoff {id} is {} already", open.state))
+                .hint("leadguard.handoff offers the record anew.")
+                .raise();
         }
         (open, member.id)
     }

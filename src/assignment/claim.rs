@@ -8,6 +8,7 @@ use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
 use crate::grants::{Right, writes};
 use crate::model::rights::Rights;
+use crate::names;
 use crate::questions::record::Target;
 use crate::questions::required;
 use crate::visibility::{self, Member};
@@ -34,16 +35,21 @@ fn claim(target: Option<Oid>, record: Option<&str>, why: Option<&str>) -> i64 {
         refused("claim refused: this session is no member").hint("A member claims for himself.").raise()
     };
     if right.guest {
-        refused("claim refused: guests claim nothing").raise();
+        refused("claim refused: guests claim nothing").hint("A member of the organization claims.").raise();
     }
     if !right.target.table.rules.switches.readers_claim {
         right.demand("claim", Rights::UPDATE);
     }
     if right.record.archived {
-        failure(WRONG_STATE, format!("record {} is archived", right.record.id)).raise();
+        let (table, literal) = (names::literal(&right.target.table.shown()), names::literal(&right.record.id));
+        failure(WRONG_STATE, format!("record {} is archived", right.record.id))
+            .hint(format!("leadguard.restore({table}, {literal}) takes it back."))
+            .raise();
     }
     if right.record.organization.is_none() {
-        failure(WRONG_STATE, format!("record {} belongs to no organization", right.record.id)).raise();
+        failure(WRONG_STATE, format!("record {} belongs to no organization", right.record.id))
+            .hint("Fill its organization column first.")
+            .raise();
     }
     let why = reason(why);
     let table = right.target.table.target;
@@ -141,7 +147,9 @@ fn caller(operation: &str, on: &str) -> Rc<Member> {
     writes(operation, &|| on.to_owned());
     match visibility::now().member.clone() {
         Some(member) => member,
-        None => refused(format!("{operation} on {on} refused: this session is no member")).raise(),
+        None => refused(format!("{operation} on {on} refused: this session is no member"))
+            .hint("Who claimed, or a person with the capability approve, does it as himself.")
+            .raise(),
     }
 }
 
@@ -169,11 +177,15 @@ fn release(claim: Option<i64>) {
     });
     let found = found.filter(|(_, _, holder, _)| *holder == member.id || is_data_owner(&member));
     let Some((target, record, holder, state)) = found else {
-        refused(format!("claim {claim} does not exist or is not yours")).raise()
+        refused(format!("claim {claim} does not exist or is not yours"))
+            .hint("leadguard.claim lists those that concern you; a person with the capability approve ends any that is in no dispute.")
+            .raise()
     };
     let is_own = holder == member.id;
     match state.as_str() {
-        "closed" => failure(WRONG_STATE, format!("claim {claim} is closed already")).raise(),
+        "closed" => failure(WRONG_STATE, format!("claim {claim} is closed already"))
+            .hint("There is nothing left to release; leadguard.claim(...) claims anew.")
+            .raise(),
         // Who decides does so with a reason, for all claimants at once, and claims nothing himself.
         "disputed" if !is_own => failure(WRONG_STATE, format!("claim {claim} is in a dispute"))
             .hint("leadguard.close_dispute decides it; who claims the record leaves that to somebody else.")
@@ -212,10 +224,14 @@ fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reass
         )
     });
     let Some((target, record, closed)) = found else {
-        refused(format!("dispute {id} does not exist or is not visible")).raise()
+        refused(format!("dispute {id} does not exist or is not visible"))
+            .hint("leadguard.dispute lists those of your organization.")
+            .raise()
     };
     if closed {
-        failure(WRONG_STATE, format!("dispute {id} is closed already")).raise();
+        failure(WRONG_STATE, format!("dispute {id} is closed already"))
+            .hint("leadguard.reassign changes the owner; a new claim opens a new dispute.")
+            .raise();
     }
     let claims = |member: i64| {
         let text = "SELECT id FROM leadguard.claim WHERE dispute_id = $1 AND member_id = $2 AND state = 'disputed'";
@@ -256,6 +272,7 @@ fn give(target: Oid, record: &str, winner: i64, key: &str, why: &str) {
         if right.record.owner == Some(winner) {
             return;
         }
+        right.demand_lasting("close_dispute", Rights::REASSIGN, None);
         right.active_member(key);
         let owner = Move::checked(right.target.owner.as_ref(), "owner", winner, key);
         let change = Change { owner: Some(&owner), territory: None, more: &[], reason: Some(why) };

@@ -196,7 +196,9 @@ fn ghost_leads(target: Option<Oid>, within: Option<i32>) -> Ghosts {
         return TableIterator::new(Vec::new());
     }
     let Some(owner) = target.owner.clone() else {
-        bad_argument(format!("{} maps no owner column", names::shown(target.table.target))).raise()
+        bad_argument(format!("{} maps no owner column", names::shown(target.table.target)))
+            .hint("Without owners there are no ghosts; leadguard.worked_on says who works on a record.")
+            .raise()
     };
     let organization = asker.member.as_ref().map(|m| m.org_id);
     let mut work = logged(target.table.target, None, organization, days);

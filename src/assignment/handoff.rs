@@ -91,14 +91,16 @@ fn short(text: &str) -> String {
 
 pub(super) fn organization(right: &Right) -> i64 {
     right.record.organization.unwrap_or_else(|| {
-        failure(WRONG_STATE, format!("record {} belongs to no organization", right.record.id)).raise()
+        failure(WRONG_STATE, format!("record {} belongs to no organization", right.record.id))
+            .hint("Fill its organization column first.")
+            .raise()
     })
 }
 
 /// Whether the caller may take this step.
 fn demand(right: &Right, step: &Step) {
     if right.guest {
-        refused("handoff refused: guests hand nothing over").raise();
+        refused("handoff refused: guests hand nothing over").hint("A member of the organization does.").raise();
     }
     reassign::demand_owner_change(right, true);
     let subject = visibility::now();
@@ -125,7 +127,10 @@ fn demand(right: &Right, step: &Step) {
 pub(super) fn demand_stage(right: &Right, step: &Step) {
     let record = &right.record;
     if record.archived {
-        failure(WRONG_STATE, format!("record {} is archived", record.id)).raise();
+        let (table, literal) = (names::literal(&right.target.table.shown()), names::literal(&record.id));
+        failure(WRONG_STATE, format!("record {} is archived", record.id))
+            .hint(format!("leadguard.restore({table}, {literal}) takes it back."))
+            .raise();
     }
     let stage = if record.has_stage { &record.stage } else { &record.status };
     if step.from_stage.is_some() && step.from_stage != *stage {
@@ -144,14 +149,16 @@ pub(super) fn receiver(right: &Right, step: &Step, key: &str) -> Receiver {
     {
         failure(WRONG_STATE, format!("the step \"{}\" gives to a member with the role \"{role}\"", step.name))
             .detail("The receiver has another role.")
+            .hint("Name a member who has it, or take the step for his role; leadguard.handoff_step lists them.")
             .raise();
     }
     if !pool::may_own(id, table) {
         failure(WRONG_STATE, format!("the receiver would not reach records of {} by owning them", table.shown()))
+            .hint("Name a member whose roles give him what he owns there; leadguard.member_rights lists it.")
             .raise();
     }
     if right.record.owner == Some(id) {
-        bad_argument("the receiver owns the record already").raise();
+        bad_argument("the receiver owns the record already").hint("Name another member.").raise();
     }
     Receiver { id, key: key.to_owned() }
 }
@@ -282,7 +289,9 @@ fn store(
     });
     made.unwrap_or_else(|| {
         refuse_open(right);
-        failure(WRONG_STATE, format!("record {} is being handed over by somebody else", right.record.id)).raise()
+        failure(WRONG_STATE, format!("record {} is being handed over by somebody else", right.record.id))
+            .hint("Try again: that handoff is decided then, or has to be answered first.")
+            .raise()
     })
 }
 
@@ -298,7 +307,7 @@ fn offer(right: &Right, step: &Step, receiver: &Receiver, organization: i64, rea
     note(right, "handoff_offer", id, step, reason);
 }
 
-/// A share for somebody who has none; its number.
+/// A share for somebody who has none, or one that has ended and is still written down; its number.
 fn share(right: &Right, member: i64, level: Level, why: &str) -> Option<i64> {
     let params = [
         Param::Oid(right.target.table.target),
@@ -310,9 +319,12 @@ fn share(right: &Right, member: i64, level: Level, why: &str) -> Option<i64> {
     ];
     as_extension(|| {
         sql::first_int(
-            "INSERT INTO leadguard.record_grant (target, record, kind, member_id, level, reason, granted_by) \
+            "INSERT INTO leadguard.record_grant AS held (target, record, kind, member_id, level, reason, granted_by) \
              SELECT $1, $2, 'share', m.id, $4, $5, $6 FROM leadguard.member m WHERE m.id = $3 AND m.active \
-             ON CONFLICT (target, record, kind, member_id, retained) WHERE member_id IS NOT NULL DO NOTHING RETURNING id",
+             ON CONFLICT (target, record, kind, member_id, retained) WHERE member_id IS NOT NULL \
+             DO UPDATE SET level = excluded.level, reason = excluded.reason, granted_by = excluded.granted_by, \
+                 granted_at = now(), until = NULL, approval_id = NULL \
+             WHERE held.until <= statement_timestamp() RETURNING id",
             &params,
             Sees::Now,
         )

@@ -167,13 +167,15 @@ pub(crate) fn stored(table: &Table, member: &Member, row: &Mapped) {
 
 /// Carries out what follows from rows that this (sub)transaction stored; at the end of the transaction from all.
 pub(super) fn flush(only: Option<u32>) {
-    let stored = STATE.with_borrow_mut(|state| {
+    let mut stored = STATE.with_borrow_mut(|state| {
         let (taken, kept): (Vec<Stored>, Vec<Stored>) =
             std::mem::take(&mut state.stored).into_iter().partition(|s| only.is_none_or(|sub| s.sub == sub));
         state.stored = kept;
         taken
     });
-    for stored in stored.chunk_by(|a, b| (a.target, a.organization) == (b.target, b.organization)) {
+    let group = |stored: &Stored| (u32::from(stored.target), stored.organization);
+    stored.sort_by_key(group);
+    for stored in stored.chunk_by(|a, b| group(a) == group(b)) {
         let Some(first) = stored.first() else { continue };
         let joining: Vec<(String, i64)> =
             stored.iter().filter_map(|s| Some((s.record.clone(), s.routed.territory.as_ref()?.id))).collect();

@@ -13,6 +13,8 @@
 //! claim      claims and disputes
 //! ghost      who works on records beside their owners
 //! outbox     telling old and new owners
+//! owners     new owners who are there
+//! wake       NOTIFY at commit
 //!
 //! An owner changes by an UPDATE of the caller's own, whatever moves it (grants::reassign): guards, field rules and
 //! triggers apply. Invariant: what is noted while a statement runs is written when it ends, or goes with what was rolled
@@ -25,12 +27,14 @@ mod ghost;
 mod handoff;
 mod insert;
 mod outbox;
+mod owners;
 mod pool;
 mod right;
 mod route;
 mod router;
 mod rule;
 mod step;
+mod wake;
 
 use crate::ffi::session::{self, Transaction, as_extension};
 use crate::ffi::snapshot;
@@ -84,21 +88,27 @@ pub(crate) fn on_transaction(event: Transaction) {
                 // Nothing runs any more, so that there is no snapshot to write under.
                 snapshot::with_latest(|| flush(None));
             }
+            if matches!(event, Transaction::Committing) {
+                wake::notify();
+            }
         }
         Transaction::Ended(_) => {
             pool::clear();
             insert::clear();
             outbox::clear();
+            wake::clear();
         }
         Transaction::SubCommitted { sub, parent } => {
             pool::hand_over(sub, parent);
             insert::hand_over(sub, parent);
             outbox::hand_over(sub, parent);
+            wake::hand_over(sub, parent);
         }
         Transaction::SubAborted { sub } => {
             pool::drop_of(sub);
             insert::drop_of(sub);
             outbox::drop_of(sub);
+            wake::drop_of(sub);
         }
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! What was noted belongs to the subtransaction that made the change, and goes with it.
 
+use super::{owners, wake};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::visibility;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 
@@ -15,15 +17,17 @@ const BY_ID: &str =
 const BY_KEY: &str =
     concat!(include_str!("../../sql/query/owners_by_key.sql"), include_str!("../../sql/query/tell_owners.sql"));
 
-struct Noted {
+pub(super) struct Noted {
     sub: u32,
-    target: Oid,
-    organization: Option<i64>,
+    pub target: Oid,
+    pub organization: Option<i64>,
     record: String,
     before: Option<String>,
-    after: Option<String>,
+    pub after: Option<String>,
     /// The column holds keys, not ids.
-    keys: bool,
+    pub keys: bool,
+    /// By a member.
+    pub bound: bool,
 }
 
 thread_local! {
@@ -46,20 +50,24 @@ pub(crate) fn owner_changed(
         before: before.map(str::to_owned),
         after: after.map(str::to_owned),
         keys,
+        bound: visibility::statement().member.is_some(),
     };
     NOTED.with_borrow_mut(|list| list.push(noted));
 }
 
-/// Tells what this (sub)transaction has noted; at the end of the transaction all of it.
+/// Tells what this (sub)transaction has noted, after a look at the new owners; at the end of the transaction all of it.
 pub(super) fn flush(only: Option<u32>) {
-    let taken = NOTED.with_borrow_mut(|list| {
+    let mut taken = NOTED.with_borrow_mut(|list| {
         let (taken, kept): (Vec<Noted>, Vec<Noted>) =
             std::mem::take(list).into_iter().partition(|noted| only.is_none_or(|sub| noted.sub == sub));
         *list = kept;
         taken
     });
-    let same = |a: &Noted, b: &Noted| (a.target, a.organization, a.keys) == (b.target, b.organization, b.keys);
-    for noted in taken.chunk_by(same) {
+    // What belongs together stands together, wherever the rows were: a write for each table, not for each row.
+    let group = |noted: &Noted| (u32::from(noted.target), noted.organization, noted.keys);
+    taken.sort_by_key(group);
+    for noted in taken.chunk_by(|a, b| group(a) == group(b)) {
+        owners::demand(noted);
         write(noted);
     }
 }
@@ -79,7 +87,9 @@ fn write(noted: &[Noted]) {
         Param::Bool(noted.len() > MOST_SINGLE),
     ];
     let text = if first.keys { BY_KEY } else { BY_ID };
-    as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {}));
+    if as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {})) > 0 {
+        wake::remember();
+    }
 }
 
 pub(super) fn is_waiting() -> bool {

@@ -74,6 +74,7 @@ fn demand(right: &Right) {
     }
     if !assigns {
         right.demand("route", Rights::REASSIGN);
+        right.demand_lasting("route", Rights::REASSIGN, None);
     }
 }
 

@@ -44,6 +44,8 @@ fn wrong(what: &str) -> ! {
         .raise()
 }
 
+const CONDITION: &str = "For example [{\"column\": \"size\", \"at_least\": 500}, {\"territory\": \"emea\"}].";
+
 /// Sets a rule, or replaces the one of this name. Who may call: Maker. Errors: 42501, 22023, 42703, 22P02.
 #[pg_extern(sql = false)]
 fn set_assignment_rule(
@@ -57,12 +59,14 @@ fn set_assignment_rule(
     let name = right::name(name, "the name of the rule");
     let position = position.unwrap_or_else(|| bad_argument("the position is missing").raise());
     if maker.table.owner_column.is_none() {
-        bad_argument(format!("{} maps no owner column", maker.table.shown())).raise();
+        bad_argument(format!("{} maps no owner column", maker.table.shown()))
+            .hint("Protect it with owner => ... first; leadguard.protected lists what is mapped.")
+            .raise();
     }
     let attributes = row::attributes_of(maker.table.target);
     let condition = condition.map_or(Json::Array(Vec::new()), |json| json.0);
     let clauses = condition::parse(&condition)
-        .unwrap_or_else(|why| bad_argument(format!("the condition cannot work: {why}")).raise());
+        .unwrap_or_else(|why| bad_argument(format!("the condition cannot work: {why}")).hint(CONDITION).raise());
     clauses.iter().for_each(|clause| check(&maker, clause, &attributes));
     let action = self::action(&maker, action.map_or(Json::Null, |json| json.0), &attributes);
     let (text, kind) = (condition.to_string(), action.kind.name());
@@ -170,14 +174,18 @@ fn check(maker: &Maker, clause: &Clause, attributes: &[Attribute]) {
         }
         Clause::Territory(keys) => {
             if maker.table.column(Part::Territory).is_none() {
-                bad_argument(format!("{} maps no territory column", maker.table.shown())).raise();
+                bad_argument(format!("{} maps no territory column", maker.table.shown()))
+                    .hint("Ask for a column of the table instead, or protect it with territory => ....")
+                    .raise();
             }
             for key in keys {
                 maker.territory(key);
             }
         }
         Clause::Segment(_) if maker.table.column(Part::Segment).is_none() => {
-            bad_argument(format!("{} maps no segment column", maker.table.shown())).raise();
+            bad_argument(format!("{} maps no segment column", maker.table.shown()))
+                .hint("Ask for a column of the table instead, or protect it with segment => ....")
+                .raise();
         }
         Clause::Segment(_) => {}
     }
@@ -186,7 +194,9 @@ fn check(maker: &Maker, clause: &Clause, attributes: &[Attribute]) {
 pub(super) fn column<'a>(maker: &Maker, name: &str, attributes: &'a [Attribute]) -> &'a Attribute {
     attributes.iter().find(|a| a.name == name).unwrap_or_else(|| {
         let short: String = name.chars().take(63).collect();
-        failure("42703", format!("{} has no column \"{short}\"", maker.table.shown())).raise()
+        failure("42703", format!("{} has no column \"{short}\"", maker.table.shown()))
+            .hint("Name a column of the table as it is, in lower case if it was made without quotes.")
+            .raise()
     })
 }
 

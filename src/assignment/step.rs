@@ -101,7 +101,9 @@ fn set_handoff_step(
     let maker = Maker::find("set_handoff_step", target);
     let name = right::name(name, "the name of the step");
     if maker.table.owner_column.is_none() {
-        bad_argument(format!("{} maps no owner column", maker.table.shown())).raise();
+        bad_argument(format!("{} maps no owner column", maker.table.shown()))
+            .hint("Protect it with owner => ... first; leadguard.protected lists what is mapped.")
+            .raise();
     }
     check_stages(&maker, [from_stage, to_stage]);
     [from_role, to_role].into_iter().flatten().for_each(|role| maker.role(role));

@@ -174,6 +174,9 @@ fn contact_side(contact: Option<i64>, wanted: Option<&str>) {
     if contact.buyer == (wanted == "BUYER") {
         return;
     }
+    if contact.member {
+        right::demand_lasting("contact_side", &contact.right);
+    }
     if wanted == "SELLER" {
         end_types(&contact, None);
     }

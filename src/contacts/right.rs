@@ -13,6 +13,8 @@ use pgrx::pg_sys::Oid;
 pub(super) struct Contact {
     pub right: Right,
     pub id: i64,
+    /// Whether it is a member, who has access by it.
+    pub member: bool,
     pub buyer: bool,
     pub removed: bool,
 }
@@ -41,7 +43,7 @@ impl Contact {
         if member.is_some() && !matches!(operation, "contact_mark" | "contact_unmark") {
             demand_no_guest(operation, &right);
         }
-        Contact { right, id, buyer, removed }
+        Contact { right, id, member: member.is_some(), buyer, removed }
     }
 }
 
@@ -51,8 +53,14 @@ pub(super) fn to_add(target: Option<Oid>, record: Option<&str>, is_member: bool)
     demand_unarchived("contact_add", &right);
     if is_member {
         demand_no_guest("contact_add", &right);
+        demand_lasting("contact_add", &right);
     }
     right
+}
+
+/// A member who is a contact has access by it until the contact is removed: not by a right that ends.
+pub(super) fn demand_lasting(operation: &str, right: &Right) {
+    right.demand_lasting(operation, Rights::UPDATE, None);
 }
 
 /// 42501 for a guest: whether members are on a record is not for external people to say, nor who is a member.

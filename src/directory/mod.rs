@@ -15,6 +15,7 @@ mod owners;
 pub(crate) use holders::keep as keep_holders;
 pub(crate) use owners::{
     Counting, Named, in_words, is_there, keep as keep_owners, leaves, owners_stay, tables as owned_tables, unarchived,
+    wait_for_givers,
 };
 
 use crate::errors::bad_argument;

@@ -155,10 +155,17 @@ pub(crate) fn keep(call: &Call) -> Datum {
             })
         });
         if !leaving.ids.is_empty() {
+            wait_for_givers(&leaving.ids);
             refuse_owners(&leaving);
         }
     });
     trigger.skip()
+}
+
+/// Who gives a record to a member holds his row until that is committed (assignment::owners): then it counts.
+pub(crate) fn wait_for_givers(members: &[i64]) {
+    let text = "SELECT id FROM leadguard.member WHERE id = ANY ($1) ORDER BY id FOR UPDATE";
+    sql::query(text, &[Param::Ints(members)], Sees::Now, &mut |_| {});
 }
 
 fn refuse_owners(leaving: &Named) {

@@ -19,7 +19,7 @@ use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-pub(crate) use right::{Right, demand_lasting_owner, writes};
+pub(crate) use right::{Right, demand_lasting_move, writes};
 
 const TO_MEMBER: &str = concat!(
     include_str!("../../sql/query/give_values.sql"),
@@ -170,6 +170,7 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
     if !right.rights().has(Rights::of(grant.level)) {
         refused(format!("level {} on record {} of {} refused", grant.level.name(), right.record.id, shown(right)))
             .detail(format!("It is more than the giver has: {}.", right.rights().shown()))
+            .hint("Give a lower level, or have the owner give this one.")
             .raise();
     }
     let operation = if grant.kind == "share" { "share" } else { "team_add" };

@@ -52,10 +52,14 @@ impl Move {
     /// 22023 when the column cannot hold the id or key.
     pub(crate) fn checked(column: Option<&Column>, what: &str, id: i64, key: &str) -> Move {
         let Some(column) = column else {
-            bad_argument(format!("the table has no {what} column")).raise();
+            bad_argument(format!("the table has no {what} column"))
+                .hint("leadguard.protected lists what is mapped: only that is reassigned.")
+                .raise();
         };
         if !column.kind.fits(id) && column.kind.is_int() || column.kind == Kind::Uuid && parse_uuid(key).is_none() {
-            bad_argument(format!("the {what} column cannot hold \"{key}\"")).raise();
+            bad_argument(format!("the {what} column cannot hold \"{key}\""))
+                .hint("Name one whose id or key is of the type of the column, or have the table's owner widen it.")
+                .raise();
         }
         Move { column: column.clone(), id, key: key.to_owned() }
     }

@@ -7,10 +7,13 @@ use crate::identity::{self, Mode};
 use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
+use crate::people;
 use crate::questions::paths::{self, Reached, Whose};
 use crate::questions::record::{Record, Target, subject};
 use crate::questions::required;
 use pgrx::pg_sys::Oid;
+
+const MEMBERS: &str = "Members are named by their keys; leadguard.member lists them.";
 
 pub(crate) struct Right {
     pub target: Target,
@@ -69,7 +72,10 @@ impl Right {
             let (table, record) = (names::shown(self.target.table.target), &self.record.id);
             refused(format!("{operation} of record {record} of {table} refused"))
                 .detail(rights.lacks(needed))
-                .hint("The owner, those above and administrators have level full.")
+                .hint(format!(
+                    "The owner, those above and administrators have level full; {}",
+                    errors::asks_for_access(&table, record, needed.level_that_has())
+                ))
                 .raise();
         }
     }
@@ -78,7 +84,7 @@ impl Right {
     /// grants that end, without it: what somebody has in the place of another he does not pass on for longer.
     pub(crate) fn demand_lasting(&self, operation: &str, needed: Rights, until: Option<i64>) {
         let Some(member) = self.member.filter(|_| session::is_governed()) else { return };
-        if !is_delegated(self.target.table.target, &self.record.id) {
+        if !is_delegated(self.target.table.target, &self.record.id, needed) {
             return;
         }
         let reached = paths::reached(&self.target, &self.record, Whose::Member(member), Sees::Now);
@@ -90,9 +96,14 @@ impl Right {
             |reached: &Reached| (lasting | reached.rights).has(needed) && reached.until.as_deref().is_some_and(lasts);
         if !lasting.has(needed) && !reached.iter().any(enough) {
             let (table, record) = (names::shown(self.target.table.target), &self.record.id);
+            let hint = if needed.has(Rights::SHARE) {
+                "A share may end with it, until => ...; the owner does what is meant to last."
+            } else {
+                "The owner does it, or somebody whose own right to the record does not end."
+            };
             refused(format!("{operation} of record {record} of {table} refused: your own right to it ends"))
-                .detail("What is given for a time, a share or a delegation, is passed on for no longer than that.")
-                .hint("A share may end with it, until => ...; the owner does what is meant to last.")
+                .detail("Somebody has delegated the record, and what is given for a time is passed on for no longer.")
+                .hint(hint)
                 .raise();
         }
     }
@@ -100,25 +111,34 @@ impl Right {
     /// An active member of the record's organization. One answer for all others: nobody learns who is where.
     pub(crate) fn active_member(&self, key: &str) -> i64 {
         self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active", key).unwrap_or_else(
-            || bad_argument(format!("\"{key}\" is no active member of the organization of the record")).raise(),
+            || {
+                bad_argument(format!("\"{key}\" is no active member of the organization of the record"))
+                    .hint(MEMBERS)
+                    .raise()
+            },
         )
     }
 
     /// A member of the record's organization, active or not: what somebody left behind can be taken back.
     pub(super) fn any_member(&self, key: &str) -> i64 {
         self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
-            bad_argument(format!("\"{key}\" is no member of the organization of the record")).raise()
+            bad_argument(format!("\"{key}\" is no member of the organization of the record")).hint(MEMBERS).raise()
         })
     }
 
     pub(super) fn team(&self, key: &str) -> i64 {
-        self.holder("SELECT id FROM leadguard.team WHERE key = $1 AND org_id = $2", key)
-            .unwrap_or_else(|| bad_argument(format!("\"{key}\" is no team of the organization of the record")).raise())
+        self.holder("SELECT id FROM leadguard.team WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
+            bad_argument(format!("\"{key}\" is no team of the organization of the record"))
+                .hint("Teams are named by their keys; leadguard.team lists them.")
+                .raise()
+        })
     }
 
     pub(crate) fn territory(&self, key: &str) -> i64 {
         self.holder("SELECT id FROM leadguard.territory WHERE key = $1 AND org_id = $2", key).unwrap_or_else(|| {
-            bad_argument(format!("\"{key}\" is no territory of the organization of the record")).raise()
+            bad_argument(format!("\"{key}\" is no territory of the organization of the record"))
+                .hint("Territories are named by their keys; leadguard.territory lists them.")
+                .raise()
         })
     }
 
@@ -135,20 +155,23 @@ fn ends_later(end: &str, until: i64) -> bool {
     as_extension(|| sql::first_int(text, &params, Sees::Now)).is_some()
 }
 
-/// Whether somebody may do everything with a record in the place of its owner, for a time.
-fn is_delegated(target: Oid, record: &str) -> bool {
+/// Whether somebody may do this with a record in the place of its owner, for a time.
+fn is_delegated(target: Oid, record: &str, needed: Rights) -> bool {
+    if !people::is_any_delegated() {
+        return false;
+    }
+    let enough = |level: &&Level| Rights::of(**level).has(needed);
+    let levels: Vec<String> =
+        [Level::Read, Level::Edit, Level::Full].iter().filter(enough).map(|level| level.name().to_owned()).collect();
     let text = "SELECT id FROM leadguard.record_grant WHERE target = $1 AND record = $2 \
-                AND kind = 'delegated' AND level = 'full' AND until > statement_timestamp() LIMIT 1";
-    let params = [Param::Oid(target), Param::Text(Some(record))];
+                AND kind = 'delegated' AND level = ANY ($3) AND until > statement_timestamp() LIMIT 1";
+    let params = [Param::Oid(target), Param::Text(Some(record)), Param::Texts(&levels)];
     as_extension(|| sql::first_int(text, &params, Sees::Now)).is_some()
 }
 
-/// An UPDATE gives a record away: as for reassign, not by a right that ends. Cheap where no such right is given.
-pub(crate) fn demand_lasting_owner(target: Oid, record: &str) {
-    if !session::is_governed() {
-        return;
-    }
-    if !is_delegated(target, record) {
+/// An UPDATE moves a record to another owner, territory, team or parent: as for reassign, not by a right that ends.
+pub(crate) fn demand_lasting_move(target: Oid, record: &str) {
+    if !session::is_governed() || !is_delegated(target, record, Rights::REASSIGN) {
         return;
     }
     let target = Target::find(Some(target), Sees::Now);

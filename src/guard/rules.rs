@@ -112,7 +112,7 @@ pub(crate) struct Changed {
 
 impl Changed {
     /// A segment is a value as any other until rules make scopes of it.
-    fn moves(self, table: &Table) -> bool {
+    pub(super) fn moves(self, table: &Table) -> bool {
         let scopes = || table.rules.rules.iter().any(|rule| rule.path == Some(Path::Scope));
         self.owner || self.territory || self.team || self.parent || (self.segment && scopes())
     }

@@ -77,16 +77,17 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
         Operation::Insert
             if is_partition && moving::arrives(table.target, &signature(table, &row), false).is_some() =>
         {
+            delegations_follow(table, None, &row, false);
             audit::arrived(table, None, &row, watched);
             count(table, sanction::batch(purpose));
         }
         Operation::Insert => {
-            delegations_follow(table, None, &row);
+            delegations_follow(table, None, &row, true);
             audit::inserted(table, None, &row, watched);
             count(table, Batch::Insert);
         }
         Operation::Update => {
-            delegations_follow(table, Some(&row), &trigger.new_row());
+            delegations_follow(table, Some(&row), &trigger.new_row(), false);
             audit::updated(table, None, &row, &trigger.new_row(), watched, sanction.as_ref());
             count(table, sanction::batch(purpose));
         }
@@ -101,18 +102,20 @@ fn note(call: &Call, trigger: &TriggerCall, table: &Table) {
     }
 }
 
-/// Delegations belong to the owner, whoever made him one.
-fn delegations_follow(table: &Table, old: Option<&Row>, new: &Row) {
+/// Delegations belong to the owner, whoever made him one. A row from another partition may have got another owner.
+fn delegations_follow(table: &Table, old: Option<&Row>, new: &Row, is_new: bool) {
     let column = |part: Part| table.column(part).and_then(|name| new.column(name));
     let Some(owner) = column(Part::Owner) else { return };
     if old.is_some_and(|old| old.value(owner) == new.value(owner)) {
         return;
     }
     let mut mapped = Mapped::new();
-    for (part, column) in [Part::Id, Part::Owner, Part::Status].into_iter().filter_map(|p| Some((p, column(p)?))) {
+    for (part, column) in
+        [Part::Id, Part::Owner, Part::Status, Part::Organization].into_iter().filter_map(|p| Some((p, column(p)?)))
+    {
         mapped.put(part, new.value(column), Some(column.kind));
     }
-    crate::people::owned_anew(table, &mapped, old.is_none());
+    crate::people::owned_anew(table, &mapped, is_new);
 }
 
 /// Most writes have none, and their records need not be named.

@@ -179,12 +179,12 @@ impl Write<'_> {
         {
             failure.raise();
         }
-        if self.before && changed.owner && purpose.is_none() {
+        if self.before && purpose.is_none() && changed.moves(self.table) {
             let record = old.text(self.columns.id);
-            if self.columns.owner.is_some_and(|column| new.value(column) == Value::Null) {
+            if changed.owner && self.columns.owner.is_some_and(|column| new.value(column) == Value::Null) {
                 refuse_without_owner(self.table, &record);
             }
-            grants::demand_lasting_owner(self.table.target, &record);
+            grants::demand_lasting_move(self.table.target, &record);
         }
         // Handing a record over or archiving it is no way around the rules about its fields, for other triggers.
         let fields = self.columns.fields.as_ref();
@@ -271,7 +271,12 @@ impl Write<'_> {
             self.member.key
         ))
         .detail(rights.lacks(needed))
-        .hint(format!("leadguard.explain_access({}, {}) tells why.", names::literal(&table), names::literal(&record)))
+        .hint(format!(
+            "leadguard.explain_access({}, {}) tells why; {}",
+            names::literal(&table),
+            names::literal(&record),
+            errors::asks_for_access(&table, &record, needed.level_that_has())
+        ))
         .raise()
     }
 

@@ -45,6 +45,12 @@ impl Rights {
             .unwrap_or_default()
     }
 
+    /// The name of the lowest level that includes these.
+    pub fn level_that_has(self) -> &'static str {
+        let lowest = [Level::Read, Level::Edit].into_iter().find(|level| Rights::of(*level).has(self));
+        lowest.unwrap_or(Level::Full).name()
+    }
+
     /// What an action takes. Exporting, and deleting for good, take more than a right on the record.
     pub fn for_action(action: Action) -> Rights {
         match action {

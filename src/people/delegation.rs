@@ -5,8 +5,9 @@ use super::member::said;
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::directory;
-use crate::errors::{self, bad_argument, refused};
+use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::attempt::attempt;
+use crate::ffi::scan;
 use crate::ffi::session::{self, as_extension, own_relation};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
@@ -15,9 +16,9 @@ use crate::identity::{self, Mode};
 use crate::model::level::Level;
 use crate::model::path::Path;
 use crate::model::rights::Rights;
-use crate::model::value::Value;
+use crate::model::value::{Kind, Value};
 use crate::questions::reach;
-use crate::questions::record::Target;
+use crate::questions::record::{Target, organization};
 use crate::questions::required;
 use crate::visibility::subject;
 use crate::visibility::{self, Mapped, Part, Table};
@@ -35,7 +36,7 @@ struct Person {
     org_id: i64,
 }
 
-/// Delegates what a member owns. Errors: 42501, 22023.
+/// Delegates what a member owns. Errors: 42501, 22023, 55000.
 #[pg_extern(sql = false)]
 fn delegate(
     to_member: Option<&str>,
@@ -62,9 +63,11 @@ fn delegate(
             "\"{}\" is no other active person of the organization who stays",
             to_member.unwrap_or_default()
         ))
+        .hint("Members are named by their keys, leadguard.member lists them; who has had his last day is no delegate.")
         .raise()
     };
     let target = target.map(|target| Target::find(Some(target), Sees::Now).table.target);
+    refuse_second(&absent, &delegate, target);
     let params = [
         Param::Int(Some(absent.org_id)),
         Param::Int(Some(absent.id)),
@@ -106,7 +109,7 @@ fn delegating(member: Option<&str>) -> Person {
     let subject = visibility::now();
     let own = subject.member.as_ref();
     if own.is_some_and(|own| own.guest) {
-        refused("delegate refused: guests delegate nothing").raise();
+        refused("delegate refused: guests delegate nothing").hint("A member of the organization does.").raise();
     }
     let superuser = own.is_none() && identity::is_superuser();
     match (member, own) {
@@ -121,8 +124,11 @@ fn delegating(member: Option<&str>) -> Person {
                     .hint("A member with the capability administer can.")
                     .raise();
             }
-            person(key, own.map(|own| own.org_id))
-                .unwrap_or_else(|| bad_argument(format!("there is no active person \"{key}\"")).raise())
+            person(key, own.map(|own| own.org_id)).unwrap_or_else(|| {
+                bad_argument(format!("there is no active person \"{key}\""))
+                    .hint("Members are named by their keys; leadguard.member lists them.")
+                    .raise()
+            })
         }
     }
 }
@@ -143,6 +149,20 @@ fn person(key: &str, org_id: Option<i64>) -> Option<Person> {
         )
     });
     found
+}
+
+/// One grant for a record and a delegate: a second delegation of the same records would take the first one along when it
+/// ends.
+fn refuse_second(absent: &Person, delegate: &Person, target: Option<Oid>) {
+    let text = "SELECT id FROM leadguard.delegation WHERE member_id = $1 AND delegate_id = $2 AND ended_at IS NULL \
+                AND until > statement_timestamp() AND (target IS NULL OR nullif($3, 0::oid) IS NULL OR target = $3) LIMIT 1";
+    let params =
+        [Param::Int(Some(absent.id)), Param::Int(Some(delegate.id)), Param::Oid(target.unwrap_or(pg_sys::InvalidOid))];
+    if let Some(held) = as_extension(|| sql::first_int(text, &params, Sees::Now)) {
+        failure("55000", format!("delegation {held} of \"{}\" to \"{}\" lasts already", absent.key, delegate.key))
+            .hint(format!("leadguard.undelegate({held}) ends it; then delegate anew, in one transaction."))
+            .raise();
+    }
 }
 
 /// Whether the member has had his last day.
@@ -202,24 +222,29 @@ thread_local! {
     static ANY: Cell<Option<(i64, u32, bool)>> = const { Cell::new(None) };
 }
 
-/// Whether anything is delegated at all: asked once for each command that writes.
-fn is_any() -> bool {
+/// Whether anything is delegated at all: asked once for each command that writes, which in most databases ends here.
+pub(crate) fn is_any() -> bool {
     let (at, command) = (session::statement_time(), snapshot::command());
     if let Some((held_at, held_command, any)) = ANY.get()
         && (held_at, held_command) == (at, command)
     {
         return any;
     }
-    let any = own_relation(c"delegation") != pg_sys::InvalidOid
-        && as_extension(|| {
-            sql::first_int(
-                "SELECT id FROM leadguard.delegation WHERE ended_at IS NULL AND until > statement_timestamp() LIMIT 1",
-                &[],
-                Sees::Now,
-            )
-        })
-        .is_some();
+    let any = own_relation(c"delegation") != pg_sys::InvalidOid && snapshot::with_latest(|| lasts_any(at));
     ANY.set(Some((at, command, any)));
+    any
+}
+
+/// Without an executor: this is asked for every INSERT.
+fn lasts_any(now: i64) -> bool {
+    let table = scan::Table::open(c"delegation");
+    let (ended, until) = (table.column(c"ended_at"), table.column(c"until"));
+    let index = (!table.is_tiny()).then_some(c"delegation_member_idx");
+    let mut any = false;
+    table.scan(index, &[], |row| {
+        any = row.int(ended).is_none() && row.int(until).is_some_and(|until| until > now);
+        !any
+    });
     any
 }
 
@@ -239,13 +264,22 @@ pub(crate) fn owned_anew(table: &Table, row: &Mapped, is_new: bool) {
             )
         });
     }
-    let owner = row.value(Part::Owner);
+    let Some((owner, kind)) = row.held(Part::Owner) else { return };
+    let organization = match (&table.organization_column, row.held(Part::Organization)) {
+        (None, _) => Some(table.org_id),
+        (Some(_), held) => held.and_then(|(value, kind)| organization(value.to_text().as_deref(), kind)),
+    };
     let (id, key) = match owner {
         Value::Int(id) => (Some(id), None),
-        Value::Null => return,
         other => (None, other.to_text()),
     };
-    let params = [Param::Int(id), Param::Text(key.as_deref()), Param::Oid(table.target)];
+    let params = [
+        Param::Int(id),
+        Param::Text(key.as_deref()),
+        Param::Oid(table.target),
+        Param::Int(organization),
+        Param::Bool(kind == Kind::Uuid),
+    ];
     let mut delegations = Vec::new();
     as_extension(|| {
         sql::query(include_str!("../../sql/query/delegations_of.sql"), &params, Sees::Now, &mut |row| {

@@ -55,7 +55,9 @@ impl Owner<'_> {
             column.kind == Kind::Text || parse_uuid(self.key).is_some()
         };
         if !fits {
-            bad_argument(format!("the owner column {} cannot hold \"{}\"", column.quoted, self.key)).raise();
+            bad_argument(format!("the owner column {} cannot hold \"{}\"", column.quoted, self.key))
+                .hint("Name a new owner whose id or key is of the type of the column.")
+                .raise();
         }
         if column.kind.is_int() { Param::Int(Some(self.id)) } else { Param::Text(Some(self.key)) }
     }
@@ -83,6 +85,8 @@ pub(super) fn records(leaver: &Managed, new_owner: (i64, &str), reason: &str) ->
             .raise();
     }
     for (target, owned) in &found {
+        // That somebody leaves is decided (the plan, its reason and who gets what are in the audit, the manager is told), and
+        // each record takes the right to reassign it: no second person is asked, however many there are.
         let cover = Cover { self_approved: true, ..Cover::default() };
         let moved = batches::covered(target.table.target, Operation::Reassign, cover, owned.len() as u64, || {
             update(target, owned, leaver, new_owner, reason)

@@ -4,21 +4,22 @@
 use super::handover::{self, Holding};
 use super::member::{self, Managed, managed, said};
 use super::suggestion::Suggestions;
+use super::unfinished;
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::directory;
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::attempt::attempt;
-use crate::ffi::session::{as_extension, own_relation};
+use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names;
 use crate::questions::reach;
 use crate::questions::record::Target;
 use pgrx::datum::Date;
 use pgrx::iter::TableIterator;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::Oid;
 use pgrx::{name, pg_extern};
-use std::ffi::CStr;
+use serde_json::json;
 
 type Planned = TableIterator<
     'static,
@@ -101,7 +102,7 @@ fn plan(leaver: &Managed, last_day: Option<&str>, note: Option<&str>, role: Opti
         )
     });
     if let Some(manager) = manager {
-        let detail = format!(r#"{{"phase": "planned", "member": {}}}"#, json(&leaver.key));
+        let detail = json!({ "phase": "planned", "member": leaver.key }).to_string();
         tell(manager, "offboarding", None, None, Some(&detail));
     }
 }
@@ -162,7 +163,9 @@ fn last_day(leaver: &Managed, new_owner: Option<&str>, reason: &str) -> Vec<Step
         sql::query(include_str!("../../sql/query/offboard_directory.sql"), &params, Sees::Now, &mut |row| {
             push(&mut steps, row.text(0), row.text(1), row.int(2));
         });
-        work(leaver.id, &mut steps);
+        for (step, count) in unfinished::end(leaver.id) {
+            push(&mut steps, Some(step.to_owned()), None, i64::try_from(count).ok());
+        }
         sql::query(include_str!("../../sql/query/offboard_roles.sql"), &params, Sees::Now, &mut |row| {
             push(&mut steps, row.text(0), row.text(1), row.int(2));
         });
@@ -183,8 +186,7 @@ fn last_day(leaver: &Managed, new_owner: Option<&str>, reason: &str) -> Vec<Step
     );
     tell(leaver.id, "offboarding", None, None, Some(r#"{"phase": "last day"}"#));
     for holding in &moved {
-        let detail =
-            format!(r#"{{"phase": "last day", "member": {}, "records": {}}}"#, json(&leaver.key), holding.count);
+        let detail = json!({ "phase": "last day", "member": leaver.key, "records": holding.count }).to_string();
         tell(heir, "offboarding", Some(holding.target), None, Some(&detail));
     }
     steps
@@ -215,44 +217,6 @@ fn refuse_favours(leaver: &Managed, heir: i64) {
     }
 }
 
-/// What is in the member's hands ends, and stays with who has it: claims, handoffs to him, imports that are not done.
-fn work(leaver: i64, steps: &mut Vec<Step>) {
-    let params = [Param::Int(Some(leaver))];
-    let tables: [(&CStr, &str, &str); 3] = [
-        (
-            c"claim",
-            "claims ended",
-            "UPDATE leadguard.claim SET state = 'closed', closed_at = clock_timestamp() \
-             WHERE member_id = $1 AND state <> 'closed'",
-        ),
-        (
-            c"handoff",
-            "handoffs withdrawn",
-            "WITH withdrawn AS ( \
-                 UPDATE leadguard.handoff SET state = 'withdrawn', ended_at = clock_timestamp() \
-                 WHERE to_member = $1 AND state = 'open' RETURNING target, record, from_member) \
-             SELECT leadguard.tell(w.from_member, 'handoff', w.target, w.record, '{\"state\": \"withdrawn\"}') FROM withdrawn w",
-        ),
-        (
-            c"import_session",
-            "imports cancelled",
-            "WITH gone AS ( \
-                 UPDATE leadguard.import_session SET state = 'cancelled', ended_at = clock_timestamp() \
-                 WHERE member_id = $1 AND state IN ('open', 'checked', 'submitted', 'approved') RETURNING id), \
-             empty AS (DELETE FROM leadguard.import_row r USING gone g WHERE r.import_id = g.id) \
-             SELECT id FROM gone",
-        ),
-    ];
-    for (table, step, text) in tables {
-        if own_relation(table) != pg_sys::InvalidOid {
-            let count = sql::query_once(text, &params, Sees::Now, &mut |_| {});
-            if count > 0 {
-                steps.push((step.into(), None, None, count as i64));
-            }
-        }
-    }
-}
-
 /// The end of the membership. Errors: 42501, 22023, 55000, 23503.
 #[pg_extern(sql = false)]
 fn offboard_end(member: Option<&str>, reason: Option<&str>) -> Steps {
@@ -275,6 +239,7 @@ fn end(leaver: &Managed, reason: &str) -> Vec<Step> {
             .hint("leadguard.offboard_last_day comes first; leadguard.offboard_now does all at once.")
             .raise();
     }
+    as_extension(|| directory::wait_for_givers(&[leaver.id]));
     let left = left_behind(leaver);
     if !left.is_empty() {
         failure("23503", format!("member \"{}\" cannot be removed: something would be without an owner", leaver.key))
@@ -317,32 +282,7 @@ fn left_behind(leaver: &Managed) -> Vec<String> {
         sql::query(include_str!("../../sql/query/leaver_owns.sql"), &params, Sees::Now, &mut |row| {
             left.extend(row.text(0).zip(row.text(1)).map(|(kind, which)| format!("{kind} {which}")));
         });
-        for (table, what, text) in [
-            (
-                c"claim",
-                "open claims",
-                "SELECT count(*) FROM leadguard.claim WHERE member_id = $1 AND state <> 'closed'",
-            ),
-            (
-                c"handoff",
-                "open handoffs",
-                "SELECT count(*) FROM leadguard.handoff WHERE to_member = $1 AND state = 'open'",
-            ),
-            (
-                c"import_session",
-                "open imports",
-                "SELECT count(*) FROM leadguard.import_session \
-                 WHERE member_id = $1 AND state IN ('open', 'checked', 'submitted', 'approved')",
-            ),
-        ] {
-            let mut count = 0;
-            if own_relation(table) != pg_sys::InvalidOid {
-                sql::query_once(text, &params, Sees::Now, &mut |row| count = row.int(0).unwrap_or_default());
-            }
-            if count > 0 {
-                left.push(format!("{count} {what}"));
-            }
-        }
+        left.extend(unfinished::count(leaver.id));
     });
     left
 }
@@ -381,21 +321,4 @@ fn words(moved: &[Holding]) -> String {
 fn event(leaver: &Managed, action: &str, reason: Option<&str>, detail: String) {
     let event = Event { target: None, record: None, action, reason, approval: None, detail: Some(detail) };
     audit::event_of(&event, Some(leaver.org_id));
-}
-
-/// A text as JSON writes it.
-pub(super) fn json(text: &str) -> String {
-    let mut written = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                written.push('\\');
-                written.push(c);
-            }
-            c if c < ' ' => written.push_str(&format!("\\u{:04x}", c as u32)),
-            c => written.push(c),
-        }
-    }
-    written.push('"');
-    written
 }

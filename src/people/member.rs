@@ -72,7 +72,11 @@ pub(super) fn managed(operation: &str, key: Option<&str>) -> Managed {
             },
         )
     });
-    let Some((id, org_id)) = found else { bad_argument(format!("there is no member \"{key}\"")).raise() };
+    let Some((id, org_id)) = found else {
+        bad_argument(format!("there is no member \"{key}\""))
+            .hint("Members are named by their keys; leadguard.member lists those of your organization.")
+            .raise()
+    };
     let by = subject.member.as_ref().map(|member| member.id);
     if by == Some(id) {
         refused(format!("{operation} of yourself refused")).hint("Somebody else does it.").raise();
@@ -95,7 +99,9 @@ pub(super) fn successor(leaver: &Managed, key: Option<&str>) -> (i64, String) {
         })
     });
     found.unwrap_or_else(|| match key {
-        Some(key) => bad_argument(format!("\"{key}\" is no active person of the organization who stays")).raise(),
+        Some(key) => bad_argument(format!("\"{key}\" is no active person of the organization who stays"))
+            .hint("Name somebody who does not leave himself; leadguard.member lists the members.")
+            .raise(),
         None => bad_argument(format!("nobody active stands above \"{}\"", leaver.key))
             .hint("Name who takes over: new_owner => '...'.")
             .raise(),

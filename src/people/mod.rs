@@ -1,9 +1,10 @@
-//! People who come, change and go. What touches only the directory is SQL (sql/install/84_people*.sql); here is what
+//! People who come, change and go. What touches only the directory is SQL (sql/install/84_*.sql); here is what
 //! touches records.
 //!
 //! member      about whom it is, and who may
 //! handover    everything that somebody owns becomes another one's
 //! leaving     plan, last day, end
+//! unfinished  what is in somebody's hands beside records
 //! suggestion  who could take what is owned
 //! requests    asking for access or a role, which is given with the decision
 //! delegation  somebody else reaches what a member owns, for a time
@@ -17,6 +18,7 @@ mod leaving;
 mod member;
 mod requests;
 mod suggestion;
+mod unfinished;
 
-pub(crate) use delegation::owned_anew;
+pub(crate) use delegation::{is_any as is_any_delegated, owned_anew};
 pub(crate) use requests::decided;

@@ -46,6 +46,19 @@ fn k54_who_worked_on_a_lead() {
 }
 
 #[test]
+fn k54_a_job_makes_no_ghosts() {
+    let db = ghosts_lab("ghosts_jobs");
+    join(&db, "robo", "system", "administrator", "default", "");
+    let mut robo = db.connect("robo");
+    accepted(&mut robo, "UPDATE crm.lead SET region = 'north'");
+    accepted(&mut robo, "UPDATE crm.lead SET region = 'south' WHERE id = 1");
+    let asked = "SELECT record, array_to_string(members, ' ') FROM leadguard.ghost_leads('crm.lead') ORDER BY 1";
+    assert_eq!(rows(&mut db.connect("dora"), asked), [["3", "rita rob ron"]]);
+    let worked = "SELECT member FROM leadguard.worked_on('crm.lead', '3') WHERE what = 'change' ORDER BY 1";
+    assert_eq!(rows(&mut db.connect("dora"), worked), [["rita"], ["sid"]]);
+}
+
+#[test]
 fn k54_ghost_leads_are_those_that_one_reads() {
     let db = ghosts_lab("ghosts_list");
     let asked = "SELECT record, owner, array_to_string(members, ' ') FROM leadguard.ghost_leads('crm.lead')";

@@ -253,6 +253,38 @@ fn x9_what_the_previous_owner_keeps() {
 }
 
 #[test]
+fn k39_a_share_that_has_ended_does_not_stand_in_for_a_new_one() {
+    let db = steps("handoff_expired");
+    let mut admin = db.admin();
+    let expired = |who: &str| {
+        format!(
+            "INSERT INTO leadguard.record_grant (target, record, kind, member_id, level, until)
+             SELECT 'crm.lead', '3', 'share', id, 'edit', now() - interval '1 day' FROM leadguard.member WHERE key = '{who}'"
+        )
+    };
+    accepted(&mut admin, &expired("alma"));
+    accepted(&mut admin, &expired("sid"));
+    switch(&db, "previous_owner_access", "read");
+    let (mut sid, mut alma) = (db.connect("sid"), db.connect("alma"));
+    let sees = "SELECT count(*) FROM crm.lead WHERE id = 3";
+    assert_eq!(scalar(&mut alma, sees), "0");
+    accepted(&mut sid, "SELECT * FROM leadguard.handoff('crm.lead', '3', 'offer', 'alma')");
+    assert_eq!(scalar(&mut alma, sees), "1");
+    refused(&mut alma, "UPDATE crm.lead SET name = 'x' WHERE id = 3", "42501");
+    let id = scalar(&mut admin, "SELECT id FROM leadguard.handoff WHERE state = 'open'");
+    accepted(&mut alma, &format!("SELECT leadguard.accept_handoff({id})"));
+    assert_eq!((owner(&db, 3).as_str(), scalar(&mut sid, sees).as_str()), ("alma", "1"));
+    // One that lasts stays what it is.
+    accepted(&mut alma, "SELECT leadguard.share('crm.lead', '3', 'rob', 'edit', 'to help')");
+    accepted(
+        &mut admin,
+        "UPDATE crm.lead SET stage = 'qualified', owner_id = (SELECT id FROM leadguard.member WHERE key = 'rob') WHERE id = 3",
+    );
+    accepted(&mut db.connect("dora"), "SELECT * FROM leadguard.handoff('crm.lead', '3', 'accept', 'alma')");
+    accepted(&mut db.connect("rob"), "UPDATE crm.lead SET name = 'still' WHERE id = 3");
+}
+
+#[test]
 fn k39_steps_that_cannot_work() {
     let db = lab("handoff_steps");
     let mut dora = db.connect("dora");

@@ -84,6 +84,26 @@ fn k42_a_large_batch_is_told_once() {
 }
 
 #[test]
+fn k42_a_batch_of_two_organizations_is_told_once_in_each() {
+    let db = lab("notes_mixed");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "CREATE TABLE crm.deal (id bigint PRIMARY KEY, owner_id bigint, org text);
+         INSERT INTO crm.deal SELECT n, m.id, CASE n % 2 WHEN 0 THEN 'default' ELSE 'globex' END
+             FROM generate_series(1, 42) n JOIN leadguard.member m ON m.key = CASE n % 2 WHEN 0 THEN 'rita' ELSE 'zed' END;
+         SELECT leadguard.protect('crm.deal', owner => 'owner_id', organization => 'org')",
+    );
+    accepted(
+        &mut admin,
+        "UPDATE crm.deal SET owner_id = CASE org WHEN 'default' THEN (SELECT id FROM leadguard.member WHERE key = 'rob') END",
+    );
+    for who in ["rita", "rob", "zed"] {
+        assert_eq!(told(&db, who), "owner_changed 21", "{who}");
+    }
+}
+
+#[test]
 fn k42_the_outbox_is_ones_own() {
     let db = lab("notes_own");
     let mut dora = db.connect("dora");
@@ -150,6 +170,37 @@ fn k42_a_listener_wakes_up_and_learns_nothing() {
         .expect("the connection lives")
         .expect("woken up");
     assert_eq!(heard.payload(), "");
+}
+
+#[test]
+fn k42_a_prepared_transaction_tells_without_waking() {
+    use postgres::fallible_iterator::FallibleIterator;
+    let db = lab("notes_prepared");
+    let mut listener = db.connect("gus");
+    accepted(&mut listener, "LISTEN leadguard_notification");
+    let mut woken = || {
+        let mut notices = listener.notifications();
+        let found = notices.timeout_iter(std::time::Duration::from_millis(500)).count().expect("the connection lives");
+        found
+    };
+    let mut dora = db.connect("dora");
+    let name = db.name();
+    accepted(&mut dora, "BEGIN; SELECT leadguard.reassign('crm.lead', '1', 'rob')");
+    accepted(&mut dora, &format!("PREPARE TRANSACTION '{name}'"));
+    accepted(&mut db.admin(), &format!("COMMIT PREPARED '{name}'"));
+    assert_eq!((told(&db, "rob"), woken()), ("owner_changed 1".into(), 0));
+    // What is taken back wakes nobody; everything else does once, whatever told it.
+    accepted(
+        &mut dora,
+        "BEGIN; SAVEPOINT s; SELECT leadguard.reassign('crm.lead', '1', 'rita'); ROLLBACK TO s; COMMIT",
+    );
+    assert_eq!(woken(), 0);
+    accepted(
+        &mut dora,
+        "BEGIN; SELECT leadguard.reassign('crm.lead', '1', 'rita'); SAVEPOINT s; SELECT leadguard.claim('crm.lead', '2', 'x');
+         SELECT leadguard.reassign('crm.lead', '2', 'ron'); RELEASE s; COMMIT",
+    );
+    assert_eq!(woken(), 1);
 }
 
 #[test]

@@ -111,6 +111,17 @@ fn k55_a_data_owner_overrides_with_a_reason() {
 }
 
 #[test]
+fn k55_what_a_job_writes_is_nobodys_work() {
+    let db = lab("jobs");
+    accepted(&mut db.connect("robo"), "UPDATE crm.lead SET stage = 'working' WHERE id <= 20");
+    lead_by(&db, "robo", 3);
+    allowed(&mut db.connect("mark"), CLEAN_UP);
+    accepted(&mut db.connect("robo"), "UPDATE crm.lead SET stage = NULL WHERE id <= 20");
+    lead_by(&db, "cleo", 4);
+    refused_with(&db, "mark", CLEAN_UP, 1);
+}
+
+#[test]
 fn k55_active_days_is_a_switch() {
     let db = lab("days");
     lead_by(&db, "cleo", 3);

@@ -186,6 +186,35 @@ fn k20_what_is_given_for_a_time_is_not_passed_on_for_longer() {
 }
 
 #[test]
+fn k20_a_delegate_does_not_make_his_access_last() {
+    let db = decision_site("limits_last");
+    let mut cara = db.connect("cara");
+    let give = |who: &str, level: &str| {
+        format!("SELECT leadguard.delegate('{who}', now() + interval '7 days', '{level}', 'holiday')")
+    };
+    accepted(&mut cara, &give("curt", "full"));
+    accepted(&mut cara, &give("cora", "edit"));
+    let (mut curt, mut cora) = (db.connect("curt"), db.connect("cora"));
+    // By a team of his own he would reach it for good.
+    let team = "UPDATE crm.site SET team_id = (SELECT id FROM leadguard.team WHERE key = 'strategic') WHERE id = 1";
+    let e = refused(&mut curt, team, "42501");
+    assert!(e.message().contains("your own right to it ends"), "{e:?}");
+    accepted(&mut curt, "UPDATE crm.site SET name = 'x' WHERE id = 1");
+    // As a contact, too.
+    let contact = |who: &str| format!("SELECT leadguard.contact_add('crm.site', '1', member => '{who}')");
+    refused(&mut cora, &contact("cora"), "42501");
+    refused(&mut cora, &contact("cole"), "42501");
+    accepted(&mut cora, "SELECT leadguard.contact_add('crm.site', '1', name => 'the buyer')");
+    let id = scalar(&mut cara, "SELECT leadguard.contact_add('crm.site', '1', 'BUYER', 'cora')");
+    let side = format!("SELECT leadguard.contact_side({id}, 'SELLER')");
+    refused(&mut cora, &side, "42501");
+    // Who has the right for good does all of it.
+    accepted(&mut cara, &side);
+    accepted(&mut cara, &contact("cole"));
+    accepted(&mut cara, team);
+}
+
+#[test]
 fn d22_a_restored_record_has_an_owner() {
     let db = decision_site("limits_restore");
     let mut ada = db.connect("ada");

@@ -14,6 +14,7 @@ mod limits;
 #[path = "../real_data/load.rs"]
 mod load;
 mod migration;
+mod races;
 mod real_data;
 mod requests;
 mod roles;

@@ -202,3 +202,33 @@ fn d37_of_one_organization_only() {
     assert!(rows(&mut db.connect("zoe"), "SELECT * FROM leadguard.access_requests()").is_empty());
     refused(&mut db.connect("cara"), &format!("SELECT leadguard.decide_approval({own}, true)"), "42501");
 }
+
+#[test]
+fn d37_a_refusal_says_how_to_ask_for_more() {
+    let db = decision_site("requests_hints");
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'view_only' FROM leadguard.member WHERE key = 'cora'",
+    );
+    let hint = |who: &str, sql: &str| refused(&mut db.connect(who), sql, "42501").hint().unwrap_or_default().to_owned();
+    // The same for a record that is hidden and one that is not there.
+    for record in ["1", "999"] {
+        let found = hint("cole", &format!("SELECT leadguard.share('crm.site', '{record}', 'vera')"));
+        assert_eq!(found, format!("leadguard.request_access('crm.site', '{record}', 'read', why) asks for it."));
+    }
+    let denied = hint("gus", "UPDATE crm.site SET name = 'x' WHERE id = 6");
+    assert!(denied.contains("leadguard.request_access('crm.site', '6', 'edit', why)"), "{denied}");
+    let lacking = hint("cole", "SELECT leadguard.reassign('crm.site', '3', 'cole')");
+    assert!(lacking.contains("leadguard.request_access('crm.site', '3', 'full', why)"), "{lacking}");
+    for (who, sql) in
+        [("cora", "UPDATE crm.site SET name = 'x' WHERE id = 3"), ("bob", "INSERT INTO crm.site (name) VALUES ('x')")]
+    {
+        let found = hint(who, sql);
+        assert!(found.contains("leadguard.request_role(role, why)"), "{who}: {found}");
+    }
+    // Who follows the hint gets it.
+    let id = scalar(&mut db.connect("cole"), "SELECT leadguard.request_access('crm.site', '1', 'read', 'to share it')");
+    accepted(&mut db.connect("cara"), &format!("SELECT leadguard.decide_approval({id}, true)"));
+    let found = hint("cole", "SELECT leadguard.share('crm.site', '1', 'vera')");
+    assert!(found.contains("'full', why)"), "{found}");
+}

@@ -55,6 +55,55 @@ fn d17_the_person_is_told_and_only_who_may_gives() {
 }
 
 #[test]
+fn d17_a_role_that_an_update_moves_is_taken_and_given() {
+    let db = decision_site("roles_moved");
+    accepted(&mut db.admin(), "DELETE FROM leadguard.notification");
+    let mut ada = db.connect("ada");
+    let id = |who: &str| format!("(SELECT id FROM leadguard.member WHERE key = '{who}')");
+    accepted(
+        &mut ada,
+        &format!("UPDATE leadguard.member_role SET member_id = {} WHERE member_id = {}", id("bob"), id("cora")),
+    );
+    assert_eq!((told(&db, "cora"), told(&db, "bob")), (vec!["role_taken".to_owned()], vec!["role_given".to_owned()]));
+    accepted(&mut ada, &format!("UPDATE leadguard.member_role SET role = 'CREATOR' WHERE member_id = {}", id("cole")));
+    assert_eq!(told(&db, "cole"), ["role_taken", "role_given"]);
+    // What leaves both as they are tells nobody.
+    accepted(&mut ada, &format!("UPDATE leadguard.member_role SET role = role WHERE member_id = {}", id("cara")));
+    assert!(told(&db, "cara").is_empty());
+    assert_eq!(
+        rows(
+            &mut db.admin(),
+            "SELECT action, detail FROM leadguard.audit_log WHERE member_key = 'ada' AND action LIKE 'role_%' ORDER BY id"
+        ),
+        [
+            ["role_taken", "member cora, role COLLABORATOR"],
+            ["role_given", "member bob, role COLLABORATOR"],
+            ["role_taken", "member cole, role COLLABORATOR"],
+            ["role_given", "member cole, role CREATOR"]
+        ]
+    );
+}
+
+#[test]
+fn d17_of_many_the_administrative_roles_are_named() {
+    let db = decision_site("roles_crowd");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "UPDATE leadguard.organization SET third_admin = 'allow';
+         INSERT INTO leadguard.member (key) SELECT 'rep' || n FROM generate_series(1, 1001) n;
+         DELETE FROM leadguard.notification",
+    );
+    accepted(
+        &mut admin,
+        "INSERT INTO leadguard.member_role (member_id, role)
+         SELECT id, CASE key WHEN 'rep7' THEN 'ADMIN' ELSE 'COLLABORATOR' END FROM leadguard.member WHERE key LIKE 'rep%'",
+    );
+    let noted = "SELECT detail FROM leadguard.audit_log WHERE action = 'role_given' AND (detail LIKE '%rep%' OR detail LIKE '% roles')";
+    assert_eq!(rows(&mut admin, noted), [["1001 roles"], ["member rep7, role ADMIN"]]);
+}
+
+#[test]
 fn d18_a_demotion_lists_what_is_owned_and_lost() {
     let db = decision_site("demotion");
     let found = rows(

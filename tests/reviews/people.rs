@@ -61,6 +61,29 @@ fn d33_recent_promotions_to_administrator() {
 }
 
 #[test]
+fn d33_a_promotion_is_found_when_it_was_taken_back() {
+    let db = lab("promotions_back");
+    promote(&db, "ray", "ADMIN");
+    promote(&db, "rep", "ADMIN");
+    accepted(
+        &mut db.admin(),
+        "DELETE FROM leadguard.member_role r USING leadguard.member m WHERE m.id = r.member_id AND m.key = 'rep' AND r.role = 'ADMIN'",
+    );
+    let promoted = found(&db, "monthly", "new_admin");
+    assert!(promoted.iter().any(|s| s.starts_with("member rep, role ADMIN, ")), "{promoted:?}");
+    let evidence = |who: &str| {
+        rows(
+            &mut db.connect("olga"),
+            &format!(
+                "SELECT evidence ->> 'holds_it', suggestion IS NULL FROM leadguard.findings() WHERE subject LIKE 'member {who}, role ADMIN%'"
+            ),
+        )
+    };
+    assert_eq!(evidence("rep"), [["false", "t"]]);
+    assert_eq!(evidence("ray"), [["true", "f"]]);
+}
+
+#[test]
 fn k48a_rights_given_by_hand_beyond_the_role() {
     let db = lab("beyond");
     accepted(
