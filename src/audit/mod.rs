@@ -269,6 +269,11 @@ pub(crate) fn proving<T>(body: impl FnOnce() -> T) -> T {
     writer::writing(Operation::Insert, body)
 }
 
+/// Runs `body`, which says to which organization these proofs belong from now on.
+pub(crate) fn passing_on_proofs<T>(body: impl FnOnce() -> T) -> T {
+    writer::writing(Operation::Update, body)
+}
+
 /// AFTER STATEMENT of a protected table.
 pub(crate) fn written(call: &Call) -> Datum {
     let trigger = TriggerCall::fired(call, When::AfterStatement);
