@@ -37,6 +37,7 @@ use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::guard::{Purpose, Sanction};
 use crate::model::change::Change;
 use crate::names;
+use crate::questions::given;
 use crate::visibility::Member;
 use crate::visibility::{self, Table};
 use buffer::{About, Head};
@@ -220,13 +221,14 @@ pub(crate) fn event_by(event: &Event, member: Option<(i64, &str)>, organization:
 /// For functions in SQL that the extension's owner runs: they have judged the caller.
 #[pgrx::pg_extern(sql = false)]
 fn note_event(
-    action: &str,
+    action: Option<&str>,
     organization: Option<i64>,
     target: Option<Oid>,
     record: Option<&str>,
     reason: Option<&str>,
     detail: Option<&str>,
 ) {
+    let action = given(action, "action");
     let event = Event { target, record, action, reason, approval: None, detail: detail.map(str::to_owned) };
     event_of(&event, organization);
 }
