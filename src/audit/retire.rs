@@ -106,7 +106,9 @@ fn audit_retire(before: Option<pgrx::datum::Date>) -> Gone {
 fn partitions(before: &str) -> Vec<(String, String)> {
     let is_over = "SELECT count(*) FROM (VALUES (1)) v WHERE $1::date <= (now() AT TIME ZONE 'UTC')::date";
     if sql::first_int(is_over, &[Param::Text(Some(before))], Sees::Statement) != Some(1) {
-        bad_argument("argument \"before\" must be a date that is over").raise();
+        bad_argument("argument \"before\" must be a date that is over")
+            .hint("Months that ended before it go: '2026-01-01' takes those up to December 2025.")
+            .raise();
     }
     let mut partitions = Vec::new();
     let text = include_str!("../../sql/query/audit_months.sql");
