@@ -30,7 +30,7 @@ CREATE TABLE leadguard.erasure (
 );
 COMMENT ON COLUMN leadguard.erasure.erased_by IS 'The member, who may be gone since.';
 COMMENT ON TABLE leadguard.erasure IS
-'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody. Members with the capability audit read those of their organization.';
+'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';
 
 SELECT pg_catalog.pg_extension_config_dump('leadguard.protected_child', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.erasure', '');

@@ -116,6 +116,7 @@ BEGIN
     PERFORM leadguard.bind_roles(array_agg(m.db_role), 'person', array_agg(m.id)) FROM leadguard.member m WHERE m.db_role IS NOT NULL;
     PERFORM leadguard.bind_roles(array_agg(l.db_role), l.mode, array_agg(l.member_id)) FROM leadguard.login_role l GROUP BY l.mode;
     SELECT count(*) INTO bound FROM leadguard.role_binding;
+    PERFORM leadguard.note_event('rebind_roles', NULL, NULL, NULL, NULL, format('%s login roles', bound));
     RETURN bound;
 END
 $$;

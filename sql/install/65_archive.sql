@@ -15,7 +15,7 @@ CREATE TABLE leadguard.tombstone (
 CREATE INDEX tombstone_record_idx ON leadguard.tombstone (target, record);
 COMMENT ON COLUMN leadguard.tombstone.purged_by IS 'The member, who may be gone since.';
 COMMENT ON TABLE leadguard.tombstone IS
-'What stays of a purged record: who purged it, when and why, and its attribution. Append-only for everybody. Members with the capability audit read those of their organization.';
+'What stays of a purged record: who purged it, when and why, and its attribution. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';
 SELECT pg_catalog.pg_extension_config_dump('leadguard.tombstone', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.tombstone_id_seq', '');
 

@@ -114,17 +114,24 @@ COMMENT ON FUNCTION leadguard.audit_verify(timestamptz) IS
 
 CREATE FUNCTION leadguard.audit_batches(since timestamptz DEFAULT now() - interval '1 day', at_least integer DEFAULT 2)
 RETURNS TABLE (at timestamptz, transaction xid8, session_role text, member_key text, target_name text, action text, records bigint)
-LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+    IF since IS NULL OR at_least IS NULL THEN
+        RAISE EXCEPTION 'argument "%" must not be NULL', CASE WHEN since IS NULL THEN 'since' ELSE 'at_least' END USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
     SELECT l.at, l.transaction, l.session_role, l.member_key, l.target_name, l.action, count(*)
     FROM leadguard.audit_log l
     WHERE l.at >= since AND l.record IS NOT NULL
     GROUP BY l.at, l.transaction, l.session_role, l.member_key, l.target_name, l.action
     HAVING count(*) >= at_least
-    ORDER BY l.at, l.transaction
+    ORDER BY l.at, l.transaction;
+END
 $$;
 COMMENT ON FUNCTION leadguard.audit_batches(timestamptz, integer) IS
-'Statements that changed several records: who, when, what, how many. Reads audit_log with the caller''s rights: members with the capability audit their organization''s rows, others none.';
+'Statements that changed several records: who, when, what, how many. Reads audit_log with the caller''s rights: members with the capability audit their organization''s rows, others none. 22023: NULL.';
 
 CREATE FUNCTION leadguard.record_history(target regclass, record text)
 RETURNS TABLE (audit_id bigint, at timestamptz, member text, session_role text, action text, reason text, detail text, changes jsonb, "values" jsonb)

@@ -64,7 +64,7 @@ CREATE FUNCTION leadguard.is_fresh_id(kind text, id bigint)
 RETURNS boolean LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN kind IN ('member', 'team') AND currval(format('leadguard.%I', kind || '_id_seq')) = id;
+    RETURN CASE WHEN kind IN ('member', 'team') THEN coalesce(currval(format('leadguard.%I', kind || '_id_seq')) = id, false) ELSE false END;
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
     RETURN false;
 END

@@ -58,7 +58,7 @@ CREATE FUNCTION leadguard.merge_organization(source_key text, into_key text, rea
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'merge_organization_wrapper';
 COMMENT ON FUNCTION leadguard.merge_organization(text, text, text) IS
-'Moves everything of one organization into another: members, territories, teams, roles, rules about e-mail domains (those that the other one allows and has none for; not that for all others), protected tables and the records of shared ones, each of which is audited; grants stay, the hierarchies stand side by side, and the source is archived. Superuser and extension owner only (42501). 23505 with the list where keys of territories or teams or names of roles clash; 22023: unknown or archived organizations, or no reason.';
+'Moves everything of one organization into another: members, territories, teams, roles, rules about e-mail domains (those that the other one allows and has none for; not that for all others), protected tables and the records of shared ones, each of which is audited; approvals, templates of batches, imports, assignment, changes of schemas, reviews and findings, tombstones and proofs of erasure; grants stay, the hierarchies stand side by side, and the source is archived. Superuser and extension owner only (42501). What the audit wrote before stays with the source, for superusers. 23505 with the list where keys of territories or teams or names of roles or batch templates clash; 22023: unknown or archived organizations, or no reason.';
 
 -- A replication role or session_replication_role must not leave the closures behind.
 DO $$

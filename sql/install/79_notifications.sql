@@ -73,7 +73,7 @@ BEGIN
         RAISE EXCEPTION 'notification_cleanup refused'
             USING ERRCODE = '42501', HINT = 'Members with the capability administer clean up those of their organization.';
     ELSIF older_than IS NULL OR older_than < interval '1 day' THEN
-        RAISE EXCEPTION 'older_than must be one day or more' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'older_than must be one day or more' USING ERRCODE = '22023', HINT = 'For example ''90 days''.';
     END IF;
     DELETE FROM leadguard.notification n
     WHERE n.at < statement_timestamp() - older_than AND (free OR n.org_id = own);

@@ -24,7 +24,7 @@ CREATE FUNCTION leadguard.override_activity(target regclass, reason text)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'override_activity_wrapper';
 COMMENT ON FUNCTION leadguard.override_activity(regclass, text) IS
-'Lets the caller, in the running transaction, archive or delete records of the table as a batch although others changed, claimed or hand them over just now. For persons with the capability approve, and superusers (42501); 22023 without a reason.';
+'Lets the caller, in the running transaction, archive or delete records of the table as a batch although others changed, claimed or hand them over just now. For persons with the capability approve, and superusers (42501); 22023 without a reason; 25P01 outside a transaction block.';
 
 CREATE VIEW leadguard.batch_templates WITH (security_barrier) AS
     SELECT t.id, t.name, coalesce(p.concealed_by, p.target) AS target, t.operation, t.role, t.records, t.until, t.match_keys, t.reason,

@@ -55,7 +55,7 @@ CREATE FUNCTION leadguard.import_cleanup(older_than interval DEFAULT '30 days')
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'import_cleanup_wrapper';
 COMMENT ON FUNCTION leadguard.import_cleanup(interval) IS
-'Cancels imports that were begun before that and are not over, with their rows; how many. Leaves out what somebody is working on. For members with the capability administer or approve, in their organization, and superusers, in all (42501).';
+'Cancels imports that were begun before that and are not over, with their rows; how many. Leaves out what somebody is working on. For members with the capability administer or approve, in their organization, and superusers, in all (42501). 22023: NULL, or negative.';
 
 CREATE FUNCTION leadguard.reads_import(org_id bigint, member_id bigint, state text)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
@@ -87,26 +87,38 @@ COMMENT ON FUNCTION leadguard.imports() IS
 
 CREATE FUNCTION leadguard.import_report(import bigint)
 RETURNS TABLE (line bigint, field text, problem text, detail text)
-LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    IF import IS NULL THEN
+        RAISE EXCEPTION 'argument "import" must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
     SELECT p.line, nullif(p.field, ''), p.problem, p.detail
     FROM leadguard.import_session s
     JOIN leadguard.import_problem p ON p.import_id = s.id
     WHERE s.id = import_report.import AND leadguard.reads_import(s.org_id, s.member_id, s.state)
-    ORDER BY p.line, p.field, p.problem
+    ORDER BY p.line, p.field, p.problem;
+END
 $$;
 COMMENT ON FUNCTION leadguard.import_report(bigint) IS
-'What the checks and the commit of an import found, as import_check returns it; it stays when the import is over. For whoever sees the import in leadguard.imports(); no rows for others.';
+'What the checks and the commit of an import found, as import_check returns it; it stays when the import is over. For whoever sees the import in leadguard.imports(); no rows for others. 22023: NULL.';
 
 CREATE FUNCTION leadguard.import_rows(import bigint)
 RETURNS TABLE (line bigint, data jsonb)
-LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    IF import IS NULL THEN
+        RAISE EXCEPTION 'argument "import" must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
     SELECT r.line, r.data
     FROM leadguard.import_session s
     JOIN leadguard.import_row r ON r.import_id = s.id
     WHERE s.id = import_rows.import AND leadguard.reads_import(s.org_id, s.member_id, s.state)
-    ORDER BY r.line
+    ORDER BY r.line;
+END
 $$;
 COMMENT ON FUNCTION leadguard.import_rows(bigint) IS
-'The rows of an import that is not over, as they were loaded. For whoever sees the import in leadguard.imports(); no rows for others.';
+'The rows of an import that is not over, as they were loaded. For whoever sees the import in leadguard.imports(); no rows for others. 22023: NULL.';

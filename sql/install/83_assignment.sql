@@ -13,10 +13,10 @@ COMMENT ON FUNCTION leadguard.drop_assignment_rule(regclass, text) IS
 'Drops a rule and its pool; false when there is none. Who may call and errors: as set_assignment_rule.';
 
 CREATE FUNCTION leadguard.set_routing(target regclass, on_insert boolean)
-RETURNS void LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT leadguard.set_switch($1, 'routing', CASE WHEN $2 THEN 'insert' ELSE 'off' END) $$;
+RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'set_routing_wrapper';
 COMMENT ON FUNCTION leadguard.set_routing(regclass, boolean) IS
-'Whether new rows without an owner are given to somebody by the rules (switch routing). Who may call and errors: as set_switch.';
+'Whether new rows without an owner are given to somebody by the rules (switch routing). Who may call and errors: as set_switch; 22023: NULL.';
 
 CREATE FUNCTION leadguard.route(target regclass, record text, dry_run boolean DEFAULT false)
 RETURNS TABLE (rule text, owner text, territory text, reason text)

@@ -131,7 +131,9 @@ DECLARE
     missing text;
     steps text[] := '{}';
 BEGIN
-    IF coalesce(btrim(onboard.key), '') = '' THEN
+    IF dry_run IS NULL THEN
+        RAISE EXCEPTION 'argument "dry_run" must not be NULL' USING ERRCODE = '22023';
+    ELSIF coalesce(btrim(onboard.key), '') = '' THEN
         RAISE EXCEPTION 'the key is missing' USING ERRCODE = '22023', HINT = 'The key is how everything names the member: key => ''nina''.';
     END IF;
     IF onboard.manager IS NOT NULL THEN

@@ -41,7 +41,9 @@ BEGIN
     IF leadguard.is_guest() THEN
         RAISE EXCEPTION 'change_roles refused' USING ERRCODE = '42501', HINT = 'Members who may give the roles can.';
     END IF;
-    IF coalesce(btrim(reason), '') = '' THEN
+    IF members IS NULL THEN
+        RAISE EXCEPTION 'argument "members" must not be NULL' USING ERRCODE = '22023';
+    ELSIF coalesce(btrim(reason), '') = '' THEN
         RAISE EXCEPTION 'the reason is missing' USING ERRCODE = '22023', HINT = 'A text that says something: reason => ''...''.';
     ELSIF from_role IS NULL AND to_role IS NULL THEN
         RAISE EXCEPTION 'neither a role to take nor one to give is named'
@@ -149,6 +151,9 @@ BEGIN
     IF leadguard.is_guest() THEN
         RAISE EXCEPTION 'add_to_team refused' USING ERRCODE = '42501', HINT = 'Members who manage the team can.';
     END IF;
+    IF members IS NULL THEN
+        RAISE EXCEPTION 'argument "members" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     SELECT t.id INTO its_id FROM leadguard.team t WHERE t.key = add_to_team.team AND t.org_id = org;
     IF its_id IS NULL THEN
         RAISE EXCEPTION 'there is no team %', quote_nullable(add_to_team.team)
@@ -218,7 +223,9 @@ BEGIN
         RAISE EXCEPTION 'migrate_roles refused'
             USING ERRCODE = '42501', HINT = 'A member with the capability administer migrates the roles of his organization.';
     END IF;
-    IF jsonb_typeof(mapping) IS DISTINCT FROM 'object' OR mapping = '{}' OR EXISTS (SELECT FROM jsonb_each(mapping) e WHERE jsonb_typeof(e.value) <> 'string') THEN
+    IF dry_run IS NULL THEN
+        RAISE EXCEPTION 'argument "dry_run" must not be NULL' USING ERRCODE = '22023';
+    ELSIF jsonb_typeof(mapping) IS DISTINCT FROM 'object' OR mapping = '{}' OR EXISTS (SELECT FROM jsonb_each(mapping) e WHERE jsonb_typeof(e.value) <> 'string') THEN
         RAISE EXCEPTION 'the mapping is no object of roles' USING ERRCODE = '22023', HINT = 'For example {"admin": "data_owner", "user": "lead_creator"}.';
     END IF;
     SELECT string_agg(DISTINCT format('"%s"', u.name), ', ') INTO missing

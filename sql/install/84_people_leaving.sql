@@ -33,6 +33,9 @@ RETURNS TABLE (member text, result text, records bigint)
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 20 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF members IS NULL THEN
+        RAISE EXCEPTION 'argument "members" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     FOR member IN SELECT DISTINCT u.key FROM unnest(members) u (key) ORDER BY 1 LOOP
         SELECT 'removed', coalesce(sum(o.count) FILTER (WHERE o.step = 'reassigned'), 0) INTO result, records
         FROM leadguard.offboard_now(member, new_owner, reason) o;
@@ -88,6 +91,9 @@ BEGIN
         RAISE EXCEPTION 'guests_due refused'
             USING ERRCODE = '42501', HINT = 'Members with the capability administer or manage_members review the guests of their organization.';
     END IF;
+    IF since IS NULL THEN
+        RAISE EXCEPTION 'argument "since" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     RETURN QUERY
     SELECT m.key, m.name, r.at, g.count, g.first
     FROM leadguard.member m
@@ -100,7 +106,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.guests_due(interval) IS
-'Active guests whom nobody has reviewed for so long, with how many records they were given and since when. For members with the capability administer or manage_members about their organization, and superusers (42501).';
+'Active guests whom nobody has reviewed for so long, with how many records they were given and since when. For members with the capability administer or manage_members about their organization, and superusers (42501). 22023: NULL.';
 
 CREATE FUNCTION leadguard.review_guest(member text, decision text, note text)
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -149,6 +155,9 @@ AS $$
 DECLARE
     held leadguard.delegation;
 BEGIN
+    IF id IS NULL THEN
+        RAISE EXCEPTION 'argument "id" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     UPDATE leadguard.delegation d SET ended_at = clock_timestamp()
     WHERE d.id = undelegate.id AND d.ended_at IS NULL
       AND (leadguard.is_unbound()
@@ -164,7 +173,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.undelegate(bigint) IS
-'Ends a delegation at once; true when there was one that lasted. For both members, and those with the capability administer in their organization.';
+'Ends a delegation at once; true when there was one that lasted. For both members, and those with the capability administer in their organization. 22023: NULL.';
 
 -- Asking for more.
 CREATE FUNCTION leadguard.request_access(target regclass, record text, level text, justification text, until timestamptz DEFAULT NULL)
@@ -177,7 +186,7 @@ CREATE FUNCTION leadguard.request_role(role text, justification text, until time
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'request_role_wrapper';
 COMMENT ON FUNCTION leadguard.request_role(text, text, timestamptz) IS
-'Asks for a role; returns the number of the request. Decided with leadguard.decide_approval by a person who may give the role to the requester, and carried out with the decision. until: when the request expires, by default in 30 days. For members. 42501, 22023; 55000: asked already, or 100 requests are open.';
+'Asks for a role; returns the number of the request. Decided with leadguard.decide_approval by a person who may give the role to the requester, and carried out with the decision. until: when the request expires, by default in 30 days, in 366 at most. For members. 42501, 22023; 55000: asked already, or 100 requests are open.';
 
 CREATE FUNCTION leadguard.access_requests()
 RETURNS TABLE (id bigint, kind text, member text, target regclass, record text, wanted text, justification text, requested_at timestamptz, until timestamptz)

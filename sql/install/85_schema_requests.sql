@@ -110,6 +110,9 @@ BEGIN
         RAISE EXCEPTION 'accept_schema_change refused'
             USING ERRCODE = '42501', HINT = 'A person with the capability approve (a data owner) accepts it.';
     END IF;
+    IF id IS NULL THEN
+        RAISE EXCEPTION 'argument "id" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     SELECT c.* INTO of FROM leadguard.schema_change c
     WHERE c.id = accept_schema_change.id AND (free OR coalesce(c.org_id, deciding.org_id) = deciding.org_id) FOR UPDATE;
     maker := coalesce(of.member_id, (SELECT r.member_id FROM leadguard.schema_change_maker r WHERE r.change = of.id));

@@ -334,6 +334,9 @@ DECLARE
     own leadguard.member;
 BEGIN
     PERFORM leadguard.review_refuse('resolve_finding');
+    IF id IS NULL THEN
+        RAISE EXCEPTION 'argument "id" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     SELECT m.* INTO own FROM leadguard.member m WHERE m.id = leadguard.current_member();
     SELECT f.* INTO of FROM leadguard.finding f WHERE f.id = resolve_finding.id AND (own.id IS NULL OR f.org_id = own.org_id) FOR UPDATE;
     IF of.id IS NULL THEN

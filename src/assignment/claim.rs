@@ -10,7 +10,7 @@ use crate::grants::{Right, writes};
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::Target;
-use crate::questions::required;
+use crate::questions::{given, required};
 use crate::visibility::{self, Member};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
@@ -207,6 +207,7 @@ fn release(claim: Option<i64>) {
 #[pg_extern(sql = false)]
 fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reassign: Option<bool>) {
     let id = id.unwrap_or_else(|| bad_argument("the dispute is missing").raise());
+    let reassign = given(reassign, "reassign");
     let member = caller("close_dispute", &format!("dispute {id}"));
     if !is_data_owner(&member) {
         refused(format!("close_dispute on dispute {id} refused for \"{}\"", member.key))
@@ -254,7 +255,7 @@ fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reass
     as_extension(|| {
         sql::query("SELECT leadguard.end_dispute($1, $2, $3, $4)", &params, Sees::Now, &mut |_| {});
     });
-    if let Some((winner_id, key)) = winner_id.zip(winner).filter(|_| reassign.unwrap_or(true)) {
+    if let Some((winner_id, key)) = winner_id.zip(winner).filter(|_| reassign) {
         give(target, &record, winner_id, key, why);
     }
     let about = About { target, record: &record, organization: Some(member.org_id) };

@@ -18,7 +18,7 @@ use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::as_caller;
-use crate::questions::required;
+use crate::questions::{given, required};
 use crate::visibility;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::Oid;
@@ -45,7 +45,7 @@ fn handoff(
 ) -> Rows {
     let (step, to) = (required(step, "the step"), required(to_member, "the receiver"));
     let give = || give(target, record, step, to, reason);
-    let rows = if dry_run.unwrap_or(false) { undone::rolled_back(give) } else { give() };
+    let rows = if given(dry_run, "dry_run") { undone::rolled_back(give) } else { give() };
     TableIterator::new(rows)
 }
 

@@ -10,6 +10,7 @@ use crate::grants::Right;
 use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
 use crate::model::rights::Rights;
 use crate::names;
+use crate::questions::given;
 use crate::questions::record::as_caller;
 use crate::visibility;
 use pgrx::iter::TableIterator;
@@ -30,7 +31,7 @@ type Answer = TableIterator<
 /// superuser. Errors: 42501, 22023.
 #[pg_extern(sql = false)]
 fn route(target: Option<Oid>, record: Option<&str>, dry_run: Option<bool>) -> Answer {
-    let dry_run = dry_run.unwrap_or(false);
+    let dry_run = given(dry_run, "dry_run");
     for _ in 0..ATTEMPTS {
         let right = Right::find("route", target, record, Rights::READ);
         demand(&right);

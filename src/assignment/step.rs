@@ -8,6 +8,7 @@ use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::reassign::Set;
 use crate::names;
+use crate::questions::given;
 use crate::visibility::{Part, Table};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
@@ -121,7 +122,7 @@ fn set_handoff_step(
         Param::Text(to_role),
         Param::Text(Some(&fields)),
         Param::Texts(&notify),
-        Param::Bool(needs_acceptance.unwrap_or(false)),
+        Param::Bool(given(needs_acceptance, "needs_acceptance")),
     ];
     let made = as_extension(|| {
         sql::first_int(

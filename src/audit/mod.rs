@@ -37,6 +37,7 @@ use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::guard::{Purpose, Sanction};
 use crate::model::change::Change;
 use crate::names;
+use crate::questions::given;
 use crate::visibility::Member;
 use crate::visibility::{self, Table};
 use buffer::{About, Head};
@@ -220,13 +221,14 @@ pub(crate) fn event_by(event: &Event, member: Option<(i64, &str)>, organization:
 /// For functions in SQL that the extension's owner runs: they have judged the caller.
 #[pgrx::pg_extern(sql = false)]
 fn note_event(
-    action: &str,
+    action: Option<&str>,
     organization: Option<i64>,
     target: Option<Oid>,
     record: Option<&str>,
     reason: Option<&str>,
     detail: Option<&str>,
 ) {
+    let action = given(action, "action");
     let event = Event { target, record, action, reason, approval: None, detail: detail.map(str::to_owned) };
     event_of(&event, organization);
 }
@@ -267,6 +269,11 @@ pub(crate) fn erase_all_values(target: Oid, records: &[String]) {
 /// Runs `body`, which adds to the proofs of what was purged or erased: tombstone and erasure are append-only too.
 pub(crate) fn proving<T>(body: impl FnOnce() -> T) -> T {
     writer::writing(Operation::Insert, body)
+}
+
+/// Runs `body`, which says to which organization these proofs belong from now on.
+pub(crate) fn passing_on_proofs<T>(body: impl FnOnce() -> T) -> T {
+    writer::writing(Operation::Update, body)
 }
 
 /// AFTER STATEMENT of a protected table.

@@ -106,7 +106,9 @@ fn audit_retire(before: Option<pgrx::datum::Date>) -> Gone {
 fn partitions(before: &str) -> Vec<(String, String)> {
     let is_over = "SELECT count(*) FROM (VALUES (1)) v WHERE $1::date <= (now() AT TIME ZONE 'UTC')::date";
     if sql::first_int(is_over, &[Param::Text(Some(before))], Sees::Statement) != Some(1) {
-        bad_argument("argument \"before\" must be a date that is over").raise();
+        bad_argument("argument \"before\" must be a date that is over")
+            .hint("Months that ended before it go: '2026-01-01' takes those up to December 2025.")
+            .raise();
     }
     let mut partitions = Vec::new();
     let text = include_str!("../../sql/query/audit_months.sql");
@@ -119,11 +121,15 @@ fn partitions(before: &str) -> Vec<(String, String)> {
 fn drop_one(partition: &str, month: &str, lives: &[Life<Seal>], last: i64) -> (String, i64, i64) {
     let (digest, rows) = proof(lives, month, last);
     let name = session::quoted(partition);
-    let mut there = None;
-    sql::query_once(&format!("SELECT count(*) FROM leadguard.{name}"), &[], Sees::Now, &mut |row| there = row.int(0));
-    if there != Some(rows) {
+    // How many of them each organization had.
+    let mut shares = Vec::new();
+    let text =
+        format!("SELECT organization, count(*) FROM leadguard.{name} GROUP BY organization ORDER BY organization");
+    sql::query_once(&text, &[], Sees::Now, &mut |row| shares.push((row.int(0), row.int(1).unwrap_or_default())));
+    let there: i64 = shares.iter().map(|(_, rows)| rows).sum();
+    if there != rows {
         failure("55000", format!("audit_retire refused: {partition} holds other rows than the seals say"))
-            .detail(format!("{} rows are there, {rows} are sealed.", there.unwrap_or_default()))
+            .detail(format!("{there} rows are there, {rows} are sealed."))
             .hint("Seal the audit and try again.")
             .raise();
     }
@@ -140,15 +146,20 @@ fn drop_one(partition: &str, month: &str, lives: &[Life<Seal>], last: i64) -> (S
     writer::writing(Operation::Insert, || write(month, &retired));
     // As the caller, who owns it or is superuser.
     sql::query_once(&format!("DROP TABLE leadguard.{name}"), &[], Sees::Now, &mut |_| {});
-    super::event(&Event {
-        target: None,
-        record: None,
-        action: "retire",
-        reason: None,
-        approval: None,
-        detail: Some(format!("{partition}, {rows} rows, {seals} seals")),
-    });
+    note(format!("{partition}, {rows} rows, {seals} seals"), None);
+    // The auditors of each organization read what went of theirs, and nothing of others.
+    for (organization, rows) in shares {
+        if organization.is_some() {
+            note(format!("{partition}, {rows} rows of the organization"), organization);
+        }
+    }
     (partition.to_owned(), rows, i64::try_from(seals).unwrap_or(i64::MAX))
+}
+
+fn note(detail: String, organization: Option<i64>) {
+    let detail = Some(detail);
+    let event = Event { target: None, record: None, action: "retire", reason: None, approval: None, detail };
+    super::event_of(&event, organization);
 }
 
 fn write(month: &str, retired: &Retired) {

@@ -3,7 +3,7 @@
 use super::active;
 use crate::approvals;
 use crate::audit::{self, Event};
-use crate::errors::{self, bad_argument, refused};
+use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
@@ -279,6 +279,11 @@ fn override_activity(target: Option<Oid>, reason: Option<&str>) {
     let member = data_owner(&subject, "override_activity");
     let table = table_for(target, member);
     let reason = approvals::text(reason, "the reason");
+    if !session::in_transaction_block() {
+        failure("25P01", "override_activity needs a transaction block")
+            .hint("It holds for the batch in the same transaction: BEGIN first.")
+            .raise();
+    }
     // A superuser who is no member is not kept from anything.
     if let Some(member) = member {
         active::override_for(member.id, table.target, reason);

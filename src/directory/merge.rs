@@ -82,6 +82,7 @@ fn merge_organization(source_key: Option<&str>, into_key: Option<&str>, reason: 
             (include_str!("../../sql/query/merge_domains.sql"), false),
             ("UPDATE leadguard.protected_table SET org_id = $2 WHERE org_id = $1", false),
             ("UPDATE leadguard.approval SET org_id = $2 WHERE org_id = $1", false),
+            (include_str!("../../sql/query/merge_governance.sql"), true),
         ] {
             // A database that is not updated has nothing of what 0.5.0 brought.
             if governed || !is_new {
@@ -91,6 +92,21 @@ fn merge_organization(source_key: Option<&str>, into_key: Option<&str>, reason: 
         imports::merge(source.id, into.id);
         if session::is_governed() {
             assignment::merge(&params);
+        }
+    });
+    move_proofs(&source, &into);
+}
+
+/// Who purged and erased what is for the auditors of the organization that goes on. The rows stay what they are; whose they
+/// are is no part of what they prove. Those of the audit are sealed as they are, and stay.
+fn move_proofs(source: &Organization, into: &Organization) {
+    let params = [Param::Int(Some(source.id)), Param::Int(Some(into.id))];
+    audit::passing_on_proofs(|| {
+        for text in [
+            "UPDATE leadguard.tombstone SET org_id = $2 WHERE org_id = $1",
+            "UPDATE leadguard.erasure SET org_id = $2 WHERE org_id = $1",
+        ] {
+            sql::query(text, &params, Sees::Now, &mut |_| {});
         }
     });
 }
@@ -110,9 +126,10 @@ fn find(key: &str) -> Organization<'_> {
 fn refuse_clashes(source: &Organization, into: &Organization) {
     let mut found = Vec::new();
     let params = [Param::Int(Some(source.id)), Param::Int(Some(into.id))];
-    sql::query(include_str!("../../sql/query/merge_clashes.sql"), &params, Sees::Now, &mut |row| {
-        found.extend(row.text(0))
-    });
+    let templates = session::is_governed().then_some(include_str!("../../sql/query/merge_clashes_templates.sql"));
+    for text in [include_str!("../../sql/query/merge_clashes.sql")].into_iter().chain(templates) {
+        sql::query(text, &params, Sees::Now, &mut |row| found.extend(row.text(0)));
+    }
     if found.is_empty() {
         return;
     }

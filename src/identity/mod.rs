@@ -184,7 +184,10 @@ fn act_as(member_key: Option<&str>) -> i64 {
             .raise();
     }
     let Some(member) = member_key.and_then(active_member) else {
-        failure(BAD_IDENTITY, "act_as refused").detail("There is no active member with this key.").raise();
+        failure(BAD_IDENTITY, "act_as refused")
+            .detail("There is no active member with this key.")
+            .hint("leadguard.member has the keys, and says to superusers who is active.")
+            .raise();
     };
     if let Some(acting) = ACTING.get().filter(|a| a.role == role) {
         if acting.member == member {

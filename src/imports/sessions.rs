@@ -257,6 +257,9 @@ fn end(id: i64) {
 #[pg_extern(sql = false)]
 fn import_cleanup(older_than: Option<Interval>) -> i64 {
     let older_than = older_than.unwrap_or_else(|| bad_argument("the interval is missing").raise());
+    if older_than.as_micros() < 0 {
+        bad_argument("the interval is negative").hint("It says how long ago what goes was begun.").raise();
+    }
     let subject = visibility::now();
     let organization = match &subject.member {
         None if identity::is_superuser() => None,

@@ -27,6 +27,8 @@ use std::rc::Rc;
 /// So many requests of one member may be open.
 const MOST_OPEN: i64 = 100;
 const MOST_RECORD: usize = 1000;
+/// For how long a request for a role may be open: 366 days, in microseconds.
+const LONGEST: i64 = 366 * 24 * 60 * 60 * 1_000_000;
 
 /// The asking member: guests and view-only roles too, for whom asking is the way to more.
 fn asking(operation: &str) -> Rc<Member> {
@@ -150,6 +152,9 @@ fn request_role(role: Option<&str>, justification: Option<&str>, until: Option<T
         bad_argument(format!("\"{}\" has the role \"{role}\"", member.key)).raise();
     }
     let until = until.map(pg_sys::TimestampTz::from);
+    if until.is_some_and(|until| until > session::statement_time().saturating_add(LONGEST)) {
+        bad_argument("the request would be open for too long").hint("until may be 366 days ahead at most.").raise();
+    }
     ask(&member, &Wish { kind: "role", target: None, record: None, wanted: role, justification, until })
 }
 

@@ -50,6 +50,11 @@ pub(crate) fn required<'a>(value: Option<&'a str>, what: &str) -> &'a str {
     value.unwrap_or_else(|| bad_argument(format!("{what} is missing")).raise())
 }
 
+/// Any other argument without which nothing is done: NULL is no "false".
+pub(crate) fn given<T>(value: Option<T>, argument: &str) -> T {
+    value.unwrap_or_else(|| bad_argument(format!("argument \"{argument}\" must not be NULL")).raise())
+}
+
 /// Whether a member may do something with a record; without a member, whoever asks. About oneself anybody
 /// with an identity, about others members above, administrators, superusers. Errors: 42501, 22023.
 #[pg_extern(sql = false)]

@@ -11,7 +11,7 @@ use crate::model::access::unreadable;
 use crate::model::path::Path;
 use crate::model::rules::{EVERY, Effect, Rule, Switches, for_all_by_default};
 use crate::protect;
-use crate::questions::required;
+use crate::questions::{given, required};
 use crate::rulebook::right::Editor;
 use crate::visibility::{Part, Table};
 use pgrx::pg_extern;
@@ -124,7 +124,19 @@ fn drop_rule(
 /// Sets a switch. Who may call and errors: as set_rule.
 #[pg_extern(sql = false)]
 fn set_switch(target: Option<Oid>, switch: Option<&str>, value: Option<&str>, role: Option<&str>) {
-    let editor = editor("set_switch", target);
+    switch_as("set_switch", target, switch, value, role)
+}
+
+/// The switch routing. Who may call and errors: as set_switch.
+#[pg_extern(sql = false)]
+fn set_routing(target: Option<Oid>, on_insert: Option<bool>) {
+    let value = if given(on_insert, "on_insert") { "insert" } else { "off" };
+    switch_as("set_routing", target, Some("routing"), Some(value), None)
+}
+
+/// `function` is what a refusal names.
+fn switch_as(function: &str, target: Option<Oid>, switch: Option<&str>, value: Option<&str>, role: Option<&str>) {
+    let editor = editor(function, target);
     let (switch, value) = (required(switch, "the switch"), required(value, "the value"));
     let role = known_switch(&editor, switch, Some(value), role);
     let params =

@@ -1,7 +1,10 @@
 //! Every right on every object of the extension, as a list that a person has read (expected.txt), and every function's
-//! attributes (functions.txt). A right nobody decided on, or one more function that everybody may call, fails here.
+//! attributes (functions.txt), and what becomes of NULL arguments (nulls). A right nobody decided on, or one more function that everybody may call, fails here.
 //!
 //! `LEADGUARD_UPDATE_EXPECTED=1` writes the files anew; read the difference before committing it.
+
+mod nulls;
+mod nulls_calls;
 
 use std::path::PathBuf;
 

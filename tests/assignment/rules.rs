@@ -13,7 +13,8 @@ fn k38_who_sets_rules() {
         refused(&mut c, &good, "42501");
         refused(&mut c, "SELECT leadguard.drop_assignment_rule('crm.lead', 'r')", "42501");
         refused(&mut c, "SELECT leadguard.set_handoff_step('crm.lead', 's')", "42501");
-        refused(&mut c, "SELECT leadguard.set_routing('crm.lead', true)", "42501");
+        let error = refused(&mut c, "SELECT leadguard.set_routing('crm.lead', true)", "42501");
+        assert!(error.message().starts_with("set_routing"), "{}", error.message());
         refused(
             &mut c,
             "INSERT INTO leadguard.assignment_rule (org_id, target, name, position, kind, owner_id) VALUES (1, 'crm.lead', 'x', 1, 'owner', 1)",

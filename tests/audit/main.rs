@@ -2,6 +2,7 @@
 
 mod activity;
 mod bulk;
+mod directory;
 mod forged;
 mod log;
 mod partitions;

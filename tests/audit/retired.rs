@@ -26,17 +26,23 @@ fn january(db: &Db) {
         let transaction = scalar(&mut admin, "SELECT pg_current_xact_id()");
         let day = 7_000 + 305 + id % 10; // days since 2000-01-01
         let at = day * 86_400_000_000;
+        let organization = if id == 900_005 { 7 } else { 1 };
         let head =
             key.digest("row").number(Some(at)).text(&transaction).text("old").text("old").number(None).optional(None);
-        let head =
-            head.number(Some(1)).optional(Some("crm.lead")).text("purge").optional(None).number(None).optional(None);
+        let head = head
+            .number(Some(organization))
+            .optional(Some("crm.lead"))
+            .text("purge")
+            .optional(None)
+            .number(None)
+            .optional(None);
         let mac = head.number(Some(id)).optional(Some("77")).text("{}").number(Some(0)).hex();
         accepted(
             &mut admin,
             &format!(
                 "SET row_security = off;
                  INSERT INTO leadguard.audit_entry (id, at, transaction, session_role, outer_role, organization, target, target_name, record, action, changes, has_values, mac)
-                 VALUES ({id}, timestamptz '2000-01-01 00:00+00' + interval '{day} days', '{transaction}', 'old', 'old', 1, 'crm.lead', 'crm.lead', '77', 'purge', '{{}}', false, '\\x{mac}')"
+                 VALUES ({id}, timestamptz '2000-01-01 00:00+00' + interval '{day} days', '{transaction}', 'old', 'old', {organization}, 'crm.lead', 'crm.lead', '77', 'purge', '{{}}', false, '\\x{mac}')"
             ),
         );
     }
@@ -72,8 +78,14 @@ fn k53_a_month_is_retired_and_its_proof_stays() {
     assert_eq!(scalar(&mut admin, "SELECT to_regclass('leadguard.audit_log_2020_01') IS NULL"), "t");
     holds(&mut admin);
     assert_eq!(rows(&mut admin, retire), Vec::<Vec<String>>::new());
-    let event = "SELECT detail FROM leadguard.audit_log WHERE action = 'retire'";
-    assert_eq!(scalar(&mut admin, event), "audit_log_2020_01, 5 rows, 1 seals");
+    // Auditors read what went of their organization's, and how much that is; superusers the whole.
+    let event = "SELECT coalesce(organization, 0), detail FROM leadguard.audit_log WHERE action = 'retire' ORDER BY id";
+    let of_1 = ["1", "audit_log_2020_01, 4 rows of the organization"];
+    assert_eq!(
+        rows(&mut admin, event),
+        [["0", "audit_log_2020_01, 5 rows, 1 seals"], of_1, ["7", "audit_log_2020_01, 1 rows of the organization"]]
+    );
+    assert_eq!(rows(&mut db.connect("tina"), event), [of_1]);
     // Other rows of the same seal are still held to it.
     let open = "BEGIN; SET LOCAL row_security = off; ALTER TABLE leadguard.audit_entry_value DISABLE TRIGGER ALL; ALTER TABLE leadguard.audit_retired DISABLE TRIGGER ALL; DO $$
         DECLARE part regclass; BEGIN FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'leadguard.audit_entry'::regclass LOOP
@@ -88,7 +100,7 @@ fn k53_a_month_is_retired_and_its_proof_stays() {
     accepted(&mut admin, "ROLLBACK");
     // Nothing comes back into the month, and the proof is one.
     accepted(&mut admin, &format!("{open} INSERT INTO leadguard.audit_entry SELECT id + 900000, '2020-01-05', '3', session_role, outer_role, member_id, member_key, organization,
-        target, target_name, record, action, reason, approval, detail, changes, false, mac FROM leadguard.audit_log WHERE action = 'retire'"));
+        target, target_name, record, action, reason, approval, detail, changes, false, mac FROM leadguard.audit_log WHERE action = 'retire' AND organization IS NULL"));
     assert_eq!(
         problems(&mut admin),
         ["the row is not as it was written 1 #", "the row was not there when it should have been sealed 1 #"]

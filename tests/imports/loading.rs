@@ -178,6 +178,7 @@ fn k33_what_nobody_ended_is_cleaned_up() {
         refused(&mut db.connect(who), "SELECT leadguard.import_cleanup('0')", "42501");
     }
     let mut olga = db.connect("olga");
+    refused(&mut olga, "SELECT leadguard.import_cleanup('-10 days')", "22023");
     assert_eq!(scalar(&mut olga, "SELECT leadguard.import_cleanup()"), "0");
     assert_eq!(scalar(&mut olga, "SELECT leadguard.import_cleanup('0')"), "1");
     assert_eq!((state(&db, &import), staged(&db, &import)), ("cancelled".to_owned(), "0".to_owned()));

@@ -1,7 +1,7 @@
 //! Mergers: organizations that become one, and such as stay apart.
 
 use crate::lab::{Company, companies, company, id, organization};
-use leadguard_tests::{accepted, allowed, code, ids, refused, rows, scalar, set};
+use leadguard_tests::{Client, accepted, allowed, code, ids, refused, rows, scalar, set};
 
 const MERGE: &str = "SELECT leadguard.merge_organization('globex', 'default', 'acquired')";
 
@@ -69,6 +69,92 @@ fn d27_everything_moves_and_nothing_is_lost() {
     );
     // The source is done with.
     refused(&mut admin, MERGE, "22023");
+}
+
+// What was agreed, found, purged and changed in an organization is its auditors' after the merger too; what the audit
+// wrote before stays with the archived one.
+#[test]
+fn d27_d31_k49_what_governs_an_organization_moves_too() {
+    let db = companies("merging_governance");
+    let mut admin = db.admin();
+    let globex = organization(&mut admin, "globex");
+    accepted(
+        &mut admin,
+        "INSERT INTO crm.theirs (id, owner_id) SELECT n, id FROM leadguard.member, generate_series(1, 3) n WHERE key = 'gus';
+         INSERT INTO crm.shared (id, owner, org) VALUES (1, 'gus', 'globex')",
+    );
+    // Both have a role that nobody has, of one name: a finding with one subject. Names of roles must differ to merge.
+    accepted(&mut admin, &format!("INSERT INTO leadguard.role (org_id, name) VALUES ({globex}, 'spy')"));
+    for (who, template) in [("root", "theirs"), ("gabi", "ours")] {
+        let table = if who == "root" { "crm.item" } else { "crm.theirs" };
+        let mut c = db.connect(who);
+        accepted(
+            &mut c,
+            &format!("SELECT leadguard.set_batch_template('{template}', '{table}', 'update', 500, reason => 'yearly')"),
+        );
+        accepted(&mut c, "SELECT leadguard.audit_run('quarterly')");
+    }
+    accepted(&mut admin, &format!("UPDATE leadguard.role SET name = 'g-spy' WHERE org_id = {globex} AND name = 'spy'"));
+    let mut gabi = db.connect("gabi");
+    accepted(
+        &mut gabi,
+        "UPDATE crm.shared SET owner = 'gabi' WHERE id = 1;
+         DELETE FROM crm.theirs WHERE id = 3; SELECT leadguard.purge('crm.theirs', '3', 'asked to be forgotten')",
+    );
+    accepted(&mut admin, "ALTER TABLE crm.theirs ADD COLUMN extra text");
+    let theirs = |c: &mut Client| {
+        (
+            ids(c, "SELECT finding || ' ' || subject FROM leadguard.findings('open')"),
+            ids(c, "SELECT replace(kind, ' ', '_') || '_' || object FROM leadguard.schema_change"),
+            ids(c, "SELECT record FROM leadguard.tombstone"),
+            ids(c, "SELECT name FROM leadguard.batch_templates"),
+        )
+    };
+    let (before, own) = (theirs(&mut gabi), theirs(&mut db.connect("root")));
+    assert!(before.0.contains("unused_role role spy") && own.0.contains("unused_role role spy"), "{before:?} {own:?}");
+    assert_eq!((&before.1, &before.2, &before.3), (&set("add_column_extra"), &set("3"), &set("ours")));
+    assert_eq!((&own.1, &own.2, &own.3), (&set(""), &set(""), &set("theirs")));
+    let sealed = "SELECT count(*) FROM leadguard.audit_verify()";
+
+    accepted(&mut admin, MERGE);
+    for who in ["root", "gabi"] {
+        let after = theirs(&mut db.connect(who));
+        for finding in own.0.union(&before.0) {
+            assert!(after.0.contains(finding), "{finding}: {after:?}");
+        }
+        assert!(after.0.contains("unused_role role spy (globex)"), "{after:?}");
+        assert_eq!((after.1, after.2, after.3), (before.1.clone(), set("3"), set("theirs ours")));
+    }
+    assert_eq!(scalar(&mut admin, &format!("SELECT count(*) FROM leadguard.review WHERE org_id = {globex}")), "0");
+    // Whoever works there now resolves them.
+    accepted(
+        &mut db.connect("root"),
+        "SELECT leadguard.accept_schema_change(id, 'agreed') FROM leadguard.schema_change WHERE state = 'violation'",
+    );
+    // The audit is as it was sealed; of one's own records one still learns who worked on them.
+    assert_eq!(scalar(&mut admin, sealed), "0");
+    assert_eq!(
+        rows(&mut db.connect("gabi"), "SELECT DISTINCT member, what FROM leadguard.worked_on('crm.shared', '1')"),
+        [["gabi", "change"]]
+    );
+    refused(&mut admin, "UPDATE leadguard.tombstone SET org_id = 1", "42501");
+    refused(&mut admin, "UPDATE leadguard.erasure SET org_id = 1", "42501");
+}
+
+#[test]
+fn d27_k31_templates_of_one_name_are_listed() {
+    let db = companies("merging_templates");
+    let mut admin = db.admin();
+    for (who, table) in [("root", "crm.item"), ("gabi", "crm.theirs")] {
+        accepted(
+            &mut db.connect(who),
+            &format!("SELECT leadguard.set_batch_template('weekly', '{table}', 'update', 500, reason => 'scores')"),
+        );
+    }
+    let error = refused(&mut admin, MERGE, "23505");
+    assert_eq!(error.detail(), Some("Both have batch template \"weekly\"."));
+    accepted(&mut db.connect("gabi"), "SELECT leadguard.drop_batch_template('weekly')");
+    allowed(&mut admin, MERGE);
 }
 
 #[test]

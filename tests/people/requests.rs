@@ -1,7 +1,7 @@
 //! Asking for access and roles.
 
 use crate::lab::{attempt, cannot_work, creates, decision_site, people, seen};
-use leadguard_tests::{accepted, blocked, code, pid, refused, rows, scalar};
+use leadguard_tests::{accepted, allowed, blocked, code, pid, refused, rows, scalar};
 
 fn ask(record: &str) -> String {
     format!("SELECT leadguard.request_access('crm.site', '{record}', 'edit', 'my customer asked')")
@@ -140,6 +140,10 @@ fn d37_a_role_is_given_by_who_may_give_it() {
     let id = scalar(&mut cole, "SELECT leadguard.request_role('CREATOR', 'I have deals of my own')");
     refused(&mut cole, "SELECT leadguard.request_role('CREATOR', 'again')", "55000");
     cannot_work(&mut cole, "SELECT leadguard.request_role('COLLABORATOR', 'has it')");
+    for until in ["'infinity'", "now() + interval '367 days'"] {
+        cannot_work(&mut cole, &format!("SELECT leadguard.request_role('GUEST', 'for ever', {until})"));
+    }
+    allowed(&mut cole, "SELECT leadguard.request_role('ADMIN', 'for a year', now() + interval '365 days')");
     cannot_work(&mut cole, "SELECT leadguard.request_role('system', 'x')");
     cannot_work(&mut cole, "SELECT leadguard.request_role('no such role', 'x')");
     for who in ["cole", "cara", "gus"] {
