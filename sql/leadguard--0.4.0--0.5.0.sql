@@ -411,6 +411,67 @@ AS 'MODULE_PATHNAME', 'record_history_wrapper';
 COMMENT ON FUNCTION leadguard.record_history(regclass, text) IS
 'What the audit has of one record, oldest first, by index: changes are digests, values what the fields said before and after where they are kept. Members with the capability audit see rows of their organization, superusers all; others 42501. 22023: an argument is NULL.';
 
+-- 31_identity_functions.sql:
+CREATE OR REPLACE FUNCTION leadguard.rebind_roles()
+RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    bound bigint;
+BEGIN
+    DELETE FROM leadguard.role_binding;
+    PERFORM leadguard.bind_roles(array_agg(m.db_role), 'person', array_agg(m.id)) FROM leadguard.member m WHERE m.db_role IS NOT NULL;
+    PERFORM leadguard.bind_roles(array_agg(l.db_role), l.mode, array_agg(l.member_id)) FROM leadguard.login_role l GROUP BY l.mode;
+    SELECT count(*) INTO bound FROM leadguard.role_binding;
+    PERFORM leadguard.note_event('rebind_roles', NULL, NULL, NULL, NULL, format('%s login roles', bound));
+    RETURN bound;
+END
+$$;
+
+-- 71_directory_safety.sql:
+CREATE OR REPLACE FUNCTION leadguard.is_fresh_id(kind text, id bigint)
+RETURNS boolean LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE WHEN kind IN ('member', 'team') THEN coalesce(currval(format('leadguard.%I', kind || '_id_seq')) = id, false) ELSE false END;
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    RETURN false;
+END
+$$;
+
+-- 67_audit_api.sql:
+CREATE OR REPLACE FUNCTION leadguard.audit_batches(since timestamptz DEFAULT now() - interval '1 day', at_least integer DEFAULT 2)
+RETURNS TABLE (at timestamptz, transaction xid8, session_role text, member_key text, target_name text, action text, records bigint)
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF since IS NULL OR at_least IS NULL THEN
+        RAISE EXCEPTION 'argument "%" must not be NULL', CASE WHEN since IS NULL THEN 'since' ELSE 'at_least' END USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
+    SELECT l.at, l.transaction, l.session_role, l.member_key, l.target_name, l.action, count(*)
+    FROM leadguard.audit_log l
+    WHERE l.at >= since AND l.record IS NOT NULL
+    GROUP BY l.at, l.transaction, l.session_role, l.member_key, l.target_name, l.action
+    HAVING count(*) >= at_least
+    ORDER BY l.at, l.transaction;
+END
+$$;
+COMMENT ON FUNCTION leadguard.audit_batches(timestamptz, integer) IS
+'Statements that changed several records: who, when, what, how many. Reads audit_log with the caller''s rights: members with the capability audit their organization''s rows, others none. 22023: NULL.';
+
+-- 16_children.sql:
+COMMENT ON TABLE leadguard.erasure IS
+'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';
+
+-- 65_archive.sql:
+COMMENT ON TABLE leadguard.tombstone IS
+'What stays of a purged record: who purged it, when and why, and its attribution. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';
+
+-- 72_organizations.sql:
+COMMENT ON FUNCTION leadguard.merge_organization(text, text, text) IS
+'Moves everything of one organization into another: members, territories, teams, roles, rules about e-mail domains (those that the other one allows and has none for; not that for all others), protected tables and the records of shared ones, each of which is audited; approvals, templates of batches, imports, assignment, changes of schemas, reviews and findings, tombstones and proofs of erasure; grants stay, the hierarchies stand side by side, and the source is archived. Superuser and extension owner only (42501). What the audit wrote before stays with the source, for superusers. 23505 with the list where keys of territories or teams or names of roles or batch templates clash; 22023: unknown or archived organizations, or no reason.';
+
 -- What members should hear about, as rows that stay until they are read.
 
 CREATE TABLE leadguard.notification (
@@ -427,7 +488,7 @@ CREATE TABLE leadguard.notification (
 );
 CREATE INDEX notification_unread_idx ON leadguard.notification (member_id, id) WHERE read_at IS NULL;
 COMMENT ON TABLE leadguard.notification IS
-'The outbox: whom a change of owner, a handoff, a dispute or a new role concerns. Each member reads his own; NOTIFY leadguard_notification wakes up whoever delivers them.';
+'The outbox: whom a change of owner, a handoff, a dispute or a new role concerns. Each member reads his own; NOTIFY leadguard_notification wakes up whoever delivers them, when a transaction commits (not a prepared one).';
 COMMENT ON COLUMN leadguard.notification.kind IS
 'What happened: owner_changed, handoff, claim, dispute, dispute_closed, role_given, role_taken, team_joined, approval_decided, offboarding and others.';
 COMMENT ON COLUMN leadguard.notification.detail IS 'What is worth knowing about it, never a value of the record.';
@@ -824,11 +885,20 @@ CREATE INDEX schema_change_approval_idx ON leadguard.schema_change (approval) WH
 COMMENT ON TABLE leadguard.schema_change IS
 'The changelog of protected tables. approved: an approval of kind schema covered the change; violation: none did; accepted: a violation that a data owner accepted afterwards. Members with the capability audit read that of their organization, the owner of a table what concerns it.';
 COMMENT ON COLUMN leadguard.schema_change.org_id IS 'NULL for a table that several organizations share.';
+COMMENT ON COLUMN leadguard.schema_change.member_id IS 'NULL for nobody who is a member, and for a table that several organizations share.';
 COMMENT ON COLUMN leadguard.schema_change.kind IS
-'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value.';
+'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; drop, change view (the one that conceals the table); row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value.';
 COMMENT ON COLUMN leadguard.schema_change.object IS 'The column, constraint, policy, trigger, partition, namespace or value; empty for what concerns the whole table.';
 COMMENT ON COLUMN leadguard.schema_change.detail IS 'How it was and is by definition; also: what the same command changed with it. unnoticed: event triggers were off when it happened.';
 COMMENT ON COLUMN leadguard.schema_change.session_role IS 'The login; NULL for a change that was only found later.';
+
+CREATE TABLE leadguard.schema_change_maker (
+    change      bigint CONSTRAINT schema_change_maker_pkey PRIMARY KEY
+                CONSTRAINT schema_change_maker_change_exists REFERENCES leadguard.schema_change ON DELETE CASCADE DEFERRABLE,
+    member_id   bigint NOT NULL CONSTRAINT schema_change_maker_member_exists REFERENCES leadguard.member ON DELETE CASCADE DEFERRABLE
+);
+COMMENT ON TABLE leadguard.schema_change_maker IS
+'Members who changed a table that several organizations share: the changelog, which all of these read, does not name them, and they do not accept what they did.';
 
 -- How the tables looked when they were last looked at. Not dumped: it is taken anew from what a restore makes.
 CREATE TABLE leadguard.schema_known (
@@ -856,6 +926,7 @@ COMMENT ON COLUMN leadguard.schema_shape.digest IS
 
 SELECT pg_catalog.pg_extension_config_dump('leadguard.schema_change', '');
 SELECT pg_catalog.pg_extension_config_dump('leadguard.schema_change_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('leadguard.schema_change_maker', '');
 
 -- Reviews: findings that stay until they are solved.
 
@@ -1019,6 +1090,12 @@ AS 'MODULE_PATHNAME', 'note_event_wrapper';
 COMMENT ON FUNCTION leadguard.note_event(text, bigint, regclass, text, text, text) IS
 'Internal: writes a row of the audit in the name of the current member. organization: whose auditors may read it.';
 
+CREATE FUNCTION leadguard.wake_at_commit()
+RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wake_at_commit_wrapper';
+COMMENT ON FUNCTION leadguard.wake_at_commit() IS
+'Internal: has NOTIFY leadguard_notification sent once when the transaction commits; not for a prepared one.';
+
 CREATE FUNCTION leadguard.tell(member bigint, kind text, target regclass DEFAULT NULL, record text DEFAULT NULL, detail jsonb DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1029,7 +1106,7 @@ BEGIN
     FROM leadguard.member m
     WHERE m.id = tell.member AND m.active AND m.id IS DISTINCT FROM leadguard.current_member();
     IF FOUND THEN
-        PERFORM pg_notify('leadguard_notification', '');
+        PERFORM leadguard.wake_at_commit();
     END IF;
 END
 $$;
@@ -1080,7 +1157,7 @@ BEGIN
         RAISE EXCEPTION 'notification_cleanup refused'
             USING ERRCODE = '42501', HINT = 'Members with the capability administer clean up those of their organization.';
     ELSIF older_than IS NULL OR older_than < interval '1 day' THEN
-        RAISE EXCEPTION 'older_than must be one day or more' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'older_than must be one day or more' USING ERRCODE = '22023', HINT = 'For example ''90 days''.';
     END IF;
     DELETE FROM leadguard.notification n
     WHERE n.at < statement_timestamp() - older_than AND (free OR n.org_id = own);
@@ -1099,14 +1176,14 @@ CREATE FUNCTION leadguard.request_batch(target regclass, operation text, records
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'request_batch_wrapper';
 COMMENT ON FUNCTION leadguard.request_batch(regclass, text, bigint, text, timestamptz) IS
-'Asks for an approval to insert, update or reassign (operation) that many records of a table in one transaction; returns its number. Once granted it is used by the next transaction of the requester that goes over the limit, once, until the given time. For members who write, systems too. Errors: 42501 no member, a guest, or a login that only reads; 22023 arguments. Batches that archive or delete cannot be approved: they are for data owners.';
+'Asks for an approval to insert, update or reassign (operation) that many records of a table in one transaction; returns its number. Once granted it is used by the next transaction of the requester that goes over the limit, once, until the given time. For members who write, systems too. Errors: 42501 no member, a guest, or a login that only reads; 22023 arguments, and inserts into a table that is prepared for imports: many rows come into it by import_begin only. Batches that archive or delete cannot be approved: they are for data owners.';
 
 CREATE FUNCTION leadguard.set_batch_template(name text, target regclass, operation text, records bigint, role text DEFAULT NULL,
                                              until timestamptz DEFAULT NULL, reason text DEFAULT NULL, match_keys jsonb DEFAULT NULL)
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'set_batch_template_wrapper';
 COMMENT ON FUNCTION leadguard.set_batch_template(text, regclass, text, bigint, text, timestamptz, text, jsonb) IS
-'Lets batches pass in advance: operation insert, update, reassign or import, up to so many records (NULL: any number) in one transaction, by members with the role (NULL: everybody of the organization), until the given time (NULL: until it is withdrawn). A template of the same name is replaced. Returns its number. For persons with the capability approve, and superusers (42501); 22023 arguments.';
+'Lets batches pass in advance: operation insert, update, reassign or import, up to so many records (NULL: any number) in one transaction, by members with the role (NULL: everybody of the organization), until the given time (NULL: until it is withdrawn). Of insert not for a table that is prepared for imports. A template of the same name is replaced. Returns its number. For persons with the capability approve, and superusers (42501); 22023 arguments.';
 
 CREATE FUNCTION leadguard.drop_batch_template(name text)
 RETURNS boolean LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
@@ -1118,7 +1195,7 @@ CREATE FUNCTION leadguard.override_activity(target regclass, reason text)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'override_activity_wrapper';
 COMMENT ON FUNCTION leadguard.override_activity(regclass, text) IS
-'Lets the caller, in the running transaction, archive or delete records of the table as a batch although others changed, claimed or hand them over just now. For persons with the capability approve, and superusers (42501); 22023 without a reason.';
+'Lets the caller, in the running transaction, archive or delete records of the table as a batch although others changed, claimed or hand them over just now. For persons with the capability approve, and superusers (42501); 22023 without a reason; 25P01 outside a transaction block.';
 
 CREATE VIEW leadguard.batch_templates WITH (security_barrier) AS
     SELECT t.id, t.name, coalesce(p.concealed_by, p.target) AS target, t.operation, t.role, t.records, t.until, t.match_keys, t.reason,
@@ -1149,7 +1226,7 @@ COMMENT ON FUNCTION leadguard.batch_log() IS
 
 CREATE VIEW leadguard.batches AS SELECT * FROM leadguard.batch_log();
 COMMENT ON VIEW leadguard.batches IS
-'One row for each batch: who wrote (or exported) how many rows of a table in one transaction, with which approval or template. Members with the capability audit read those of their organization, superusers all.';
+'One row for each batch: who wrote (or exported) how many rows of a table in one transaction, with which approval or template; self_approved: by a data owner, or when a member left (offboard_last_day). Members with the capability audit read those of their organization, superusers all.';
 
 -- Importing: stage, check, submit, commit.
 
@@ -1208,7 +1285,7 @@ CREATE FUNCTION leadguard.import_cleanup(older_than interval DEFAULT '30 days')
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'import_cleanup_wrapper';
 COMMENT ON FUNCTION leadguard.import_cleanup(interval) IS
-'Cancels imports that were begun before that and are not over, with their rows; how many. Leaves out what somebody is working on. For members with the capability administer or approve, in their organization, and superusers, in all (42501).';
+'Cancels imports that were begun before that and are not over, with their rows; how many. Leaves out what somebody is working on. For members with the capability administer or approve, in their organization, and superusers, in all (42501). 22023: NULL, or negative.';
 
 CREATE FUNCTION leadguard.reads_import(org_id bigint, member_id bigint, state text)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
@@ -1240,29 +1317,41 @@ COMMENT ON FUNCTION leadguard.imports() IS
 
 CREATE FUNCTION leadguard.import_report(import bigint)
 RETURNS TABLE (line bigint, field text, problem text, detail text)
-LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    IF import IS NULL THEN
+        RAISE EXCEPTION 'argument "import" must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
     SELECT p.line, nullif(p.field, ''), p.problem, p.detail
     FROM leadguard.import_session s
     JOIN leadguard.import_problem p ON p.import_id = s.id
     WHERE s.id = import_report.import AND leadguard.reads_import(s.org_id, s.member_id, s.state)
-    ORDER BY p.line, p.field, p.problem
+    ORDER BY p.line, p.field, p.problem;
+END
 $$;
 COMMENT ON FUNCTION leadguard.import_report(bigint) IS
-'What the checks and the commit of an import found, as import_check returns it; it stays when the import is over. For whoever sees the import in leadguard.imports(); no rows for others.';
+'What the checks and the commit of an import found, as import_check returns it; it stays when the import is over. For whoever sees the import in leadguard.imports(); no rows for others. 22023: NULL.';
 
 CREATE FUNCTION leadguard.import_rows(import bigint)
 RETURNS TABLE (line bigint, data jsonb)
-LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    IF import IS NULL THEN
+        RAISE EXCEPTION 'argument "import" must not be NULL' USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
     SELECT r.line, r.data
     FROM leadguard.import_session s
     JOIN leadguard.import_row r ON r.import_id = s.id
     WHERE s.id = import_rows.import AND leadguard.reads_import(s.org_id, s.member_id, s.state)
-    ORDER BY r.line
+    ORDER BY r.line;
+END
 $$;
 COMMENT ON FUNCTION leadguard.import_rows(bigint) IS
-'The rows of an import that is not over, as they were loaded. For whoever sees the import in leadguard.imports(); no rows for others.';
+'The rows of an import that is not over, as they were loaded. For whoever sees the import in leadguard.imports(); no rows for others. 22023: NULL.';
 
 -- Routing, and the steps of handoffs. What touches users' tables runs as the caller.
 
@@ -1279,10 +1368,10 @@ COMMENT ON FUNCTION leadguard.drop_assignment_rule(regclass, text) IS
 'Drops a rule and its pool; false when there is none. Who may call and errors: as set_assignment_rule.';
 
 CREATE FUNCTION leadguard.set_routing(target regclass, on_insert boolean)
-RETURNS void LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT leadguard.set_switch($1, 'routing', CASE WHEN $2 THEN 'insert' ELSE 'off' END) $$;
+RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'set_routing_wrapper';
 COMMENT ON FUNCTION leadguard.set_routing(regclass, boolean) IS
-'Whether new rows without an owner are given to somebody by the rules (switch routing). Who may call and errors: as set_switch.';
+'Whether new rows without an owner are given to somebody by the rules (switch routing). Who may call and errors: as set_switch; 22023: NULL.';
 
 CREATE FUNCTION leadguard.route(target regclass, record text, dry_run boolean DEFAULT false)
 RETURNS TABLE (rule text, owner text, territory text, reason text)
@@ -1317,7 +1406,7 @@ CREATE FUNCTION leadguard.accept_handoff(id bigint)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'accept_handoff_wrapper';
 COMMENT ON FUNCTION leadguard.accept_handoff(bigint) IS
-'Takes over a record that was offered; the receiver makes the change, so that field rules and transitions hold for his roles. Errors: 42501 not the receiver, or no such handoff for the caller; 55000 answered already, or the record changed since.';
+'Takes over a record that was offered; the receiver makes the change, so that field rules and transitions hold for his roles. Errors: 42501 not the receiver, or no such handoff for the caller; 55000 answered already, the record changed since, or who offered it may not hand it over any more.';
 
 CREATE FUNCTION leadguard.refuse_handoff(id bigint, reason text)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
@@ -1426,7 +1515,7 @@ CREATE FUNCTION leadguard.release(claim bigint)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'release_wrapper';
 COMMENT ON FUNCTION leadguard.release(bigint) IS
-'Ends a claim; a dispute that it is part of stays until it is closed. For who made it, and persons with the capability approve of the organization. Errors: 42501 no such claim for the caller; 22023; 55000 closed already.';
+'Ends a claim; a dispute that it is part of stays until it is closed. For who made it; claims in no dispute also for persons with the capability approve of the organization, and who made it is told. Errors: 42501 no such claim for the caller; 22023; 55000 closed already, or in a dispute that close_dispute decides.';
 
 CREATE FUNCTION leadguard.close_dispute(id bigint, winner text, reason text, reassign boolean DEFAULT true)
 RETURNS void LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
@@ -1448,7 +1537,7 @@ AS 'MODULE_PATHNAME', 'ghost_leads_wrapper';
 COMMENT ON FUNCTION leadguard.ghost_leads(regclass, integer) IS
 'Records that the caller reads and on which others than the owner worked in the last days, as worked_on says, and all that have no owner; archived ones do not count. Errors: 42501 no identity, 22023.';
 
--- People who join and change: job functions, onboarding, promotion and demotion, many at once, an older system.
+-- Who manages members, and job functions: the role that goes with what somebody is.
 
 ALTER TABLE leadguard.job_function ALTER COLUMN org_id SET DEFAULT coalesce(leadguard.current_organization(), 1);
 
@@ -1475,7 +1564,8 @@ BEGIN
     SELECT m.* INTO found FROM leadguard.member m
     WHERE m.key = managed_member.member AND (m.org_id = leadguard.current_organization() OR leadguard.is_unbound());
     IF found.id IS NULL THEN
-        RAISE EXCEPTION 'there is no member %', quote_nullable(member) USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no member %', quote_nullable(member)
+            USING ERRCODE = '22023', HINT = 'Members are named by their keys; leadguard.member lists those of your organization.';
     END IF;
     RETURN found;
 END
@@ -1514,7 +1604,8 @@ BEGIN
     SELECT m.org_id INTO new.org_id FROM leadguard.member m
     WHERE m.id = new.member_id AND (leadguard.current_member() IS NULL OR m.org_id = leadguard.current_organization());
     IF new.org_id IS NULL THEN
-        RAISE EXCEPTION 'there is no member % in your organization', new.member_id USING ERRCODE = '23503';
+        RAISE EXCEPTION 'there is no member % in your organization', new.member_id
+            USING ERRCODE = '23503', HINT = 'leadguard.member lists the members with their ids.';
     END IF;
     RETURN new;
 END
@@ -1614,33 +1705,61 @@ $$;
 COMMENT ON FUNCTION leadguard.job_deviations() IS
 'Active members whose roles are not exactly that of their job function; beyond: roles that the function does not give. For members with the capability administer or manage_members about their organization, and superusers (42501).';
 
+-- Roles that are given and taken: who hears of it, and how many administrators there are.
+
 -- Who is told about roles, and what the audit says. What a restore brings happened long ago.
+CREATE FUNCTION leadguard.tell_of_roles(kind text, members bigint[], roles text[])
+RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_crowd boolean := coalesce(cardinality(members), 0) > 1000;
+    item record;
+BEGIN
+    FOR item IN
+        SELECT m.org_id, count(*) AS members
+        FROM unnest(members) u (id) JOIN leadguard.member m ON m.id = u.id WHERE is_crowd GROUP BY 1
+    LOOP
+        PERFORM leadguard.note_event(kind, item.org_id, NULL, NULL, NULL, format('%s roles', item.members));
+    END LOOP;
+    -- Of many, those that a review asks for by name.
+    FOR item IN
+        SELECT m.id, m.key, m.org_id, u.role
+        FROM unnest(members, roles) u (id, role) JOIN leadguard.member m ON m.id = u.id
+        WHERE NOT is_crowd OR EXISTS (
+            SELECT FROM leadguard.role r
+            WHERE r.name = u.role AND (r.org_id IS NULL OR r.org_id = m.org_id) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities))
+        ORDER BY m.id, u.role
+    LOOP
+        PERFORM leadguard.note_event(kind, item.org_id, NULL, NULL, NULL, format('member %s, role %s', item.key, item.role));
+        PERFORM leadguard.tell(item.id, kind, NULL, NULL, jsonb_build_object('role', item.role));
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION leadguard.tell_of_roles(text, bigint[], text[]) IS
+'Internal: tells members of roles given or taken, and writes the audit; of more than 1,000 at once how many, and the administrative ones.';
+
 CREATE FUNCTION leadguard.follow_roles()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    kind text := CASE TG_OP WHEN 'DELETE' THEN 'role_taken' ELSE 'role_given' END;
-    item record;
-    crowd record;
 BEGIN
     IF current_setting('row_security') <> 'on' THEN
         RETURN NULL;
     END IF;
-    IF (SELECT count(*) FROM changed) > 1000 THEN
-        FOR crowd IN SELECT m.org_id, count(*) AS members FROM changed c JOIN leadguard.member m ON m.id = c.member_id GROUP BY 1 LOOP
-            PERFORM leadguard.note_event(kind, crowd.org_id, NULL, NULL, NULL, format('%s roles', crowd.members));
-        END LOOP;
+    -- Each operation has its own transition tables; an UPDATE may take a role from one member and give it to another.
+    IF TG_OP = 'DELETE' THEN
+        PERFORM leadguard.tell_of_roles('role_taken', array_agg(o.member_id), array_agg(o.role)) FROM old_rows o;
+        RETURN NULL;
+    ELSIF TG_OP = 'UPDATE' THEN
+        PERFORM leadguard.tell_of_roles('role_taken', array_agg(g.member_id), array_agg(g.role))
+        FROM (SELECT o.member_id, o.role FROM old_rows o EXCEPT SELECT n.member_id, n.role FROM new_rows n) g;
+        PERFORM leadguard.tell_of_roles('role_given', array_agg(g.member_id), array_agg(g.role))
+        FROM (SELECT n.member_id, n.role FROM new_rows n EXCEPT SELECT o.member_id, o.role FROM old_rows o) g;
     ELSE
-        FOR item IN SELECT m.id, m.key, m.org_id, c.role FROM changed c JOIN leadguard.member m ON m.id = c.member_id ORDER BY m.id, c.role LOOP
-            PERFORM leadguard.note_event(kind, item.org_id, NULL, NULL, NULL, format('member %s, role %s', item.key, item.role));
-            PERFORM leadguard.tell(item.id, kind, NULL, NULL, jsonb_build_object('role', item.role));
-        END LOOP;
+        PERFORM leadguard.tell_of_roles('role_given', array_agg(n.member_id), array_agg(n.role)) FROM new_rows n;
     END IF;
-    IF TG_OP <> 'DELETE' THEN
-        PERFORM leadguard.count_admins(c.org_id) FROM (
-            SELECT DISTINCT m.org_id FROM changed n JOIN leadguard.member m ON m.id = n.member_id
-            JOIN leadguard.role r ON r.id = n.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) c;
-    END IF;
+    PERFORM leadguard.count_admins(c.org_id) FROM (
+        SELECT DISTINCT m.org_id FROM new_rows n JOIN leadguard.member m ON m.id = n.member_id
+        JOIN leadguard.role r ON r.id = n.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) c;
     RETURN NULL;
 END
 $$;
@@ -1702,12 +1821,14 @@ CREATE TRIGGER directory_80_admins AFTER UPDATE OF rank, capabilities ON leadgua
     FOR EACH ROW WHEN (new.rank >= 90 AND 'administer' = ANY (new.capabilities)
                        AND NOT (old.rank >= 90 AND 'administer' = ANY (old.capabilities))) EXECUTE FUNCTION leadguard.follow_admins();
 
-CREATE TRIGGER directory_80_insert AFTER INSERT ON leadguard.member_role REFERENCING NEW TABLE AS changed
+CREATE TRIGGER directory_80_insert AFTER INSERT ON leadguard.member_role REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_roles();
-CREATE TRIGGER directory_80_delete AFTER DELETE ON leadguard.member_role REFERENCING OLD TABLE AS changed
+CREATE TRIGGER directory_80_delete AFTER DELETE ON leadguard.member_role REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_roles();
-CREATE TRIGGER directory_80_update AFTER UPDATE ON leadguard.member_role REFERENCING NEW TABLE AS changed
+CREATE TRIGGER directory_80_update AFTER UPDATE ON leadguard.member_role REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.follow_roles();
+
+-- People who join: what somebody is and reaches, and making a member.
 
 -- What somebody is and has, without what it gives in which table.
 CREATE FUNCTION leadguard.member_card(member text)
@@ -1840,13 +1961,16 @@ DECLARE
     missing text;
     steps text[] := '{}';
 BEGIN
-    IF coalesce(btrim(onboard.key), '') = '' THEN
-        RAISE EXCEPTION 'the key is missing' USING ERRCODE = '22023';
+    IF dry_run IS NULL THEN
+        RAISE EXCEPTION 'argument "dry_run" must not be NULL' USING ERRCODE = '22023';
+    ELSIF coalesce(btrim(onboard.key), '') = '' THEN
+        RAISE EXCEPTION 'the key is missing' USING ERRCODE = '22023', HINT = 'The key is how everything names the member: key => ''nina''.';
     END IF;
     IF onboard.manager IS NOT NULL THEN
         SELECT m.id INTO boss FROM leadguard.member m WHERE m.key = onboard.manager AND m.org_id = org;
         IF boss IS NULL THEN
-            RAISE EXCEPTION 'there is no member "%"', onboard.manager USING ERRCODE = '22023';
+            RAISE EXCEPTION 'there is no member "%"', onboard.manager
+                USING ERRCODE = '22023', HINT = 'Members are named by their keys; leadguard.member lists those of your organization.';
         END IF;
     END IF;
     IF onboard.job_function IS NOT NULL THEN
@@ -1859,12 +1983,14 @@ BEGIN
     SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.teams) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.team t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no team %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no team %', missing
+            USING ERRCODE = '22023', HINT = 'Teams are named by their keys; leadguard.team lists them.';
     END IF;
     SELECT string_agg(quote_nullable(u.key), ', ') INTO missing FROM unnest(onboard.territories) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.territory t WHERE t.key = u.key AND t.org_id = org);
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no territory %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no territory %', missing
+            USING ERRCODE = '22023', HINT = 'Territories are named by their keys; leadguard.territory lists them.';
     END IF;
 
     BEGIN
@@ -1991,17 +2117,21 @@ BEGIN
     IF leadguard.is_guest() THEN
         RAISE EXCEPTION 'change_roles refused' USING ERRCODE = '42501', HINT = 'Members who may give the roles can.';
     END IF;
-    IF coalesce(btrim(reason), '') = '' THEN
-        RAISE EXCEPTION 'the reason is missing' USING ERRCODE = '22023';
+    IF members IS NULL THEN
+        RAISE EXCEPTION 'argument "members" must not be NULL' USING ERRCODE = '22023';
+    ELSIF coalesce(btrim(reason), '') = '' THEN
+        RAISE EXCEPTION 'the reason is missing' USING ERRCODE = '22023', HINT = 'A text that says something: reason => ''...''.';
     ELSIF from_role IS NULL AND to_role IS NULL THEN
-        RAISE EXCEPTION 'neither a role to take nor one to give is named' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'neither a role to take nor one to give is named'
+            USING ERRCODE = '22023', HINT = 'from_role is taken, to_role is given; one of them may be NULL.';
     ELSIF from_role = to_role THEN
-        RAISE EXCEPTION 'both roles are "%"', from_role USING ERRCODE = '22023';
+        RAISE EXCEPTION 'both roles are "%"', from_role USING ERRCODE = '22023', HINT = 'Name another role to give, or NULL to only take this one.';
     END IF;
     SELECT string_agg(DISTINCT quote_nullable(u.key), ', ') INTO missing FROM unnest(members) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.member m WHERE m.key = u.key AND (org IS NULL OR m.org_id = org));
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no member %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no member %', missing
+            USING ERRCODE = '22023', HINT = 'Members are named by their keys; leadguard.member lists those of your organization.';
     END IF;
     SELECT coalesce(array_agg(m.id), '{}') INTO ids FROM leadguard.member m WHERE m.key = ANY (members);
     -- As the caller, whom the limits of the directory bind. What is given comes before what is taken: who exchanges the
@@ -2097,14 +2227,19 @@ BEGIN
     IF leadguard.is_guest() THEN
         RAISE EXCEPTION 'add_to_team refused' USING ERRCODE = '42501', HINT = 'Members who manage the team can.';
     END IF;
+    IF members IS NULL THEN
+        RAISE EXCEPTION 'argument "members" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     SELECT t.id INTO its_id FROM leadguard.team t WHERE t.key = add_to_team.team AND t.org_id = org;
     IF its_id IS NULL THEN
-        RAISE EXCEPTION 'there is no team %', quote_nullable(add_to_team.team) USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no team %', quote_nullable(add_to_team.team)
+            USING ERRCODE = '22023', HINT = 'Teams are named by their keys; leadguard.team lists them.';
     END IF;
     SELECT string_agg(DISTINCT quote_nullable(u.key), ', ') INTO missing FROM unnest(members) u (key)
     WHERE NOT EXISTS (SELECT FROM leadguard.member m WHERE m.key = u.key AND m.org_id = org);
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no member %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no member %', missing
+            USING ERRCODE = '22023', HINT = 'Members are named by their keys; leadguard.member lists those of your organization.';
     END IF;
     -- As the caller, who must manage the team.
     WITH come AS (
@@ -2164,18 +2299,22 @@ BEGIN
         RAISE EXCEPTION 'migrate_roles refused'
             USING ERRCODE = '42501', HINT = 'A member with the capability administer migrates the roles of his organization.';
     END IF;
-    IF jsonb_typeof(mapping) IS DISTINCT FROM 'object' OR mapping = '{}' OR EXISTS (SELECT FROM jsonb_each(mapping) e WHERE jsonb_typeof(e.value) <> 'string') THEN
+    IF dry_run IS NULL THEN
+        RAISE EXCEPTION 'argument "dry_run" must not be NULL' USING ERRCODE = '22023';
+    ELSIF jsonb_typeof(mapping) IS DISTINCT FROM 'object' OR mapping = '{}' OR EXISTS (SELECT FROM jsonb_each(mapping) e WHERE jsonb_typeof(e.value) <> 'string') THEN
         RAISE EXCEPTION 'the mapping is no object of roles' USING ERRCODE = '22023', HINT = 'For example {"admin": "data_owner", "user": "lead_creator"}.';
     END IF;
     SELECT string_agg(DISTINCT format('"%s"', u.name), ', ') INTO missing
     FROM (SELECT e.key FROM jsonb_each_text(mapping) e UNION SELECT e.value FROM jsonb_each_text(mapping) e) u (name)
     WHERE NOT EXISTS (SELECT FROM leadguard.role r WHERE r.name = u.name AND (r.org_id IS NULL OR r.org_id = org));
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'there is no role %', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no role %', missing
+            USING ERRCODE = '22023', HINT = 'Roles are those shipped and those of the organization, see leadguard.role.';
     END IF;
     SELECT string_agg(format('"%s"', e.value), ', ') INTO missing FROM jsonb_each_text(mapping) e WHERE mapping ? e.value;
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'role % is mapped and mapped to', missing USING ERRCODE = '22023';
+        RAISE EXCEPTION 'role % is mapped and mapped to', missing
+            USING ERRCODE = '22023', HINT = 'Map in one step: each role to what it becomes in the end.';
     END IF;
     SELECT coalesce(array_agg(m.key ORDER BY m.key, r.role), '{}'), coalesce(array_agg(r.role ORDER BY m.key, r.role), '{}') INTO moving, had
     FROM leadguard.member m JOIN leadguard.member_role r ON r.member_id = m.id
@@ -2247,6 +2386,9 @@ RETURNS TABLE (member text, result text, records bigint)
 LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 20 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF members IS NULL THEN
+        RAISE EXCEPTION 'argument "members" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     FOR member IN SELECT DISTINCT u.key FROM unnest(members) u (key) ORDER BY 1 LOOP
         SELECT 'removed', coalesce(sum(o.count) FILTER (WHERE o.step = 'reassigned'), 0) INTO result, records
         FROM leadguard.offboard_now(member, new_owner, reason) o;
@@ -2266,7 +2408,7 @@ DECLARE
     held leadguard.offboarding;
 BEGIN
     IF coalesce(btrim(note), '') = '' THEN
-        RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023', HINT = 'A text that says something: note => ''...''.';
     ELSIF m.id = leadguard.current_member() THEN
         RAISE EXCEPTION 'offboard_cancel of yourself refused' USING ERRCODE = '42501', HINT = 'Somebody else cancels it.';
     ELSIF leadguard.outranks_me(m.id) AND NOT leadguard.is_unbound() AND NOT leadguard.has_capability('administer') THEN
@@ -2276,7 +2418,8 @@ BEGIN
     UPDATE leadguard.offboarding o SET state = 'cancelled', note = concat_ws(E'\n', nullif(o.note, ''), offboard_cancel.note)
     WHERE o.member_id = m.id AND o.state IN ('planned', 'leaving') RETURNING o.* INTO held;
     IF held.id IS NULL THEN
-        RAISE EXCEPTION 'member "%" is not leaving', m.key USING ERRCODE = '55000';
+        RAISE EXCEPTION 'member "%" is not leaving', m.key
+            USING ERRCODE = '55000', HINT = 'leadguard.offboarding lists who is; what has ended is not taken back: make the member active and give roles anew.';
     END IF;
     PERFORM leadguard.note_event('offboard_cancel', m.org_id, NULL, NULL, offboard_cancel.note, format('member %s', m.key));
     PERFORM leadguard.tell(m.id, 'offboarding', NULL, NULL, '{"phase": "cancelled"}');
@@ -2301,6 +2444,9 @@ BEGIN
         RAISE EXCEPTION 'guests_due refused'
             USING ERRCODE = '42501', HINT = 'Members with the capability administer or manage_members review the guests of their organization.';
     END IF;
+    IF since IS NULL THEN
+        RAISE EXCEPTION 'argument "since" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     RETURN QUERY
     SELECT m.key, m.name, r.at, g.count, g.first
     FROM leadguard.member m
@@ -2313,7 +2459,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.guests_due(interval) IS
-'Active guests whom nobody has reviewed for so long, with how many records they were given and since when. For members with the capability administer or manage_members about their organization, and superusers (42501).';
+'Active guests whom nobody has reviewed for so long, with how many records they were given and since when. For members with the capability administer or manage_members about their organization, and superusers (42501). 22023: NULL.';
 
 CREATE FUNCTION leadguard.review_guest(member text, decision text, note text)
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -2323,11 +2469,12 @@ DECLARE
     ended bigint := 0;
 BEGIN
     IF m.kind <> 'guest' THEN
-        RAISE EXCEPTION '"%" is no guest', m.key USING ERRCODE = '22023';
+        RAISE EXCEPTION '"%" is no guest', m.key
+            USING ERRCODE = '22023', HINT = 'leadguard.guests_due lists the guests to look at; leadguard.offboard_plan begins the leaving of a member.';
     ELSIF decision IS NULL OR decision NOT IN ('keep', 'end') THEN
         RAISE EXCEPTION 'decision % is unknown', quote_nullable(decision) USING ERRCODE = '22023', HINT = 'Decisions are keep and end.';
     ELSIF coalesce(btrim(note), '') = '' THEN
-        RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the note is missing' USING ERRCODE = '22023', HINT = 'A text that says something: note => ''...''.';
     ELSIF leadguard.outranks_me(m.id) THEN
         RAISE EXCEPTION 'review_guest of a member of a higher rank than your own refused' USING ERRCODE = '42501',
             HINT = 'A member with the capability administer can.';
@@ -2353,7 +2500,7 @@ CREATE FUNCTION leadguard.delegate(to_member text, until timestamptz, level text
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'delegate_wrapper';
 COMMENT ON FUNCTION leadguard.delegate(text, timestamptz, text, text, regclass, text) IS
-'Lets another member (key) reach what oneself owns, in one protected table or all of them, at level read, edit or full until a time; returns the number of the delegation. It follows ownership: what one gets meanwhile is included, what one hands over no longer. Nobody delegates more than he could share: what an owner may not share at the level is left out. member: for whom, for members with the capability administer in his organization. 42501; 22023: no active member of the organization, a guest or oneself, no such level, time in the past, no reason.';
+'Lets another member (key) reach what oneself owns, in one protected table or all of them, at level read, edit or full until a time; returns the number of the delegation. It follows ownership: what one gets meanwhile is included, what one hands over no longer. Nobody delegates more than he could share: what an owner may not share at the level is left out. By it the record is not shared for longer, not moved and given no member as contact. member: for whom, for members with the capability administer in his organization. 42501; 22023: no active member of the organization, a guest or oneself, no such level, time in the past, no reason; 55000: a delegation of these records to this member lasts already.';
 
 CREATE FUNCTION leadguard.undelegate(id bigint)
 RETURNS boolean LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -2361,6 +2508,9 @@ AS $$
 DECLARE
     held leadguard.delegation;
 BEGIN
+    IF id IS NULL THEN
+        RAISE EXCEPTION 'argument "id" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     UPDATE leadguard.delegation d SET ended_at = clock_timestamp()
     WHERE d.id = undelegate.id AND d.ended_at IS NULL
       AND (leadguard.is_unbound()
@@ -2376,7 +2526,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.undelegate(bigint) IS
-'Ends a delegation at once; true when there was one that lasted. For both members, and those with the capability administer in their organization.';
+'Ends a delegation at once; true when there was one that lasted. For both members, and those with the capability administer in their organization. 22023: NULL.';
 
 -- Asking for more.
 CREATE FUNCTION leadguard.request_access(target regclass, record text, level text, justification text, until timestamptz DEFAULT NULL)
@@ -2389,7 +2539,7 @@ CREATE FUNCTION leadguard.request_role(role text, justification text, until time
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'request_role_wrapper';
 COMMENT ON FUNCTION leadguard.request_role(text, text, timestamptz) IS
-'Asks for a role; returns the number of the request. Decided with leadguard.decide_approval by a person who may give the role to the requester, and carried out with the decision. until: when the request expires, by default in 30 days. For members. 42501, 22023; 55000: asked already, or 100 requests are open.';
+'Asks for a role; returns the number of the request. Decided with leadguard.decide_approval by a person who may give the role to the requester, and carried out with the decision. until: when the request expires, by default in 30 days, in 366 at most. For members. 42501, 22023; 55000: asked already, or 100 requests are open.';
 
 CREATE FUNCTION leadguard.access_requests()
 RETURNS TABLE (id bigint, kind text, member text, target regclass, record text, wanted text, justification text, requested_at timestamptz, until timestamptz)
@@ -2414,18 +2564,34 @@ $$;
 
 -- Who changed the directory: what access follows from is in the audit like the records, one row for each statement.
 
+-- A trusted connector works for the members of every organization, whose auditors read of it.
+CREATE FUNCTION leadguard.login_in_words(db_role name, mode text, member_id bigint, verb text)
+RETURNS TABLE (org_id bigint, what text) LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT m.org_id, format('login role %s: %s%s of member %s', $1, $4, $2, m.key) FROM leadguard.member m WHERE m.id = $3
+    UNION ALL
+    SELECT o.id, format('login role %s: %s%s', $1, $4, $2) FROM leadguard.organization o WHERE $3 IS NULL AND o.archived_at IS NULL
+$$;
+COMMENT ON FUNCTION leadguard.login_in_words(name, text, bigint, text) IS
+'Internal: what the audit says of a registered login role, and to which organizations.';
+
 CREATE FUNCTION leadguard.note_directory()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     most CONSTANT integer := 50;
     many CONSTANT integer := 1000;
+    kind CONSTANT text := CASE TG_TABLE_NAME WHEN 'member_role' THEN 'role_taken' ELSE 'directory' END;
     changed bigint;
     organizations bigint[];
     said text[];
 BEGIN
     -- What a restore brings was done long ago.
     IF current_setting('row_security') <> 'on' THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM leadguard.note_event(kind, NULL, NULL, NULL, NULL, format('all rows of %s removed', TG_TABLE_NAME));
         RETURN NULL;
     END IF;
     -- Of a load, how many: a plan that joins few rows would be kept for many.
@@ -2435,57 +2601,182 @@ BEGIN
         SELECT count(*) INTO changed FROM new_rows;
     END IF;
     IF changed > many THEN
-        PERFORM leadguard.note_event('directory', leadguard.current_organization(), NULL, NULL, NULL,
+        PERFORM leadguard.note_event(kind, leadguard.current_organization(), NULL, NULL, NULL,
                                      format('%s of %s rows of %s', lower(TG_OP), changed, TG_TABLE_NAME));
         RETURN NULL;
     END IF;
+    -- By keys and names. An e-mail is personal, and what it decides (guest or not) shows without it.
     CASE TG_TABLE_NAME || ' ' || TG_OP
+    WHEN 'member INSERT' THEN
+        SELECT array_agg(n.org_id), array_agg(format('member %s: ', n.key) || concat_ws(', ',
+            CASE n.kind WHEN 'person' THEN 'new' ELSE 'new ' || n.kind END,
+            CASE WHEN NOT n.active THEN 'inactive' END,
+            'manager ' || b.key,
+            'login role ' || n.db_role))
+        INTO organizations, said
+        FROM new_rows n
+        LEFT JOIN leadguard.member b ON b.id = n.manager_id;
     WHEN 'member UPDATE' THEN
         SELECT array_agg(n.org_id), array_agg(format('member %s: ', n.key) || concat_ws(', ',
+            CASE WHEN o.id IS NULL THEN 'another id' END,
+            CASE WHEN n.key <> o.key THEN format('key %s -> %s', o.key, n.key) END,
             CASE WHEN n.manager_id IS DISTINCT FROM o.manager_id THEN format('manager %s -> %s', coalesce(a.key, 'nobody'), coalesce(b.key, 'nobody')) END,
             CASE WHEN n.active <> o.active THEN CASE WHEN n.active THEN 'active' ELSE 'inactive' END END,
             CASE WHEN n.kind <> o.kind THEN format('kind %s -> %s', o.kind, n.kind) END,
+            CASE WHEN n.email IS DISTINCT FROM o.email THEN 'e-mail changed' END,
             CASE WHEN n.db_role IS DISTINCT FROM o.db_role THEN format('login role %s -> %s', coalesce(o.db_role, 'none'), coalesce(n.db_role, 'none')) END,
             CASE WHEN n.org_id <> o.org_id THEN 'comes from another organization' END))
         INTO organizations, said
         FROM new_rows n
-        JOIN old_rows o ON o.id = n.id
+        LEFT JOIN old_rows o ON o.id = n.id
         LEFT JOIN leadguard.member a ON a.id = o.manager_id
         LEFT JOIN leadguard.member b ON b.id = n.manager_id
-        WHERE (n.manager_id, n.active, n.kind, n.db_role, n.org_id) IS DISTINCT FROM (o.manager_id, o.active, o.kind, o.db_role, o.org_id);
+        WHERE (n.id, n.key, n.manager_id, n.active, n.kind, n.email, n.db_role, n.org_id)
+            IS DISTINCT FROM (o.id, o.key, o.manager_id, o.active, o.kind, o.email, o.db_role, o.org_id);
     WHEN 'member DELETE' THEN
         SELECT array_agg(o.org_id), array_agg(format('member %s: removed', o.key)) INTO organizations, said FROM old_rows o;
-    WHEN 'territory UPDATE' THEN
-        SELECT array_agg(n.org_id), array_agg(format('territory %s: ', n.key) || concat_ws(', ',
-            CASE WHEN n.parent_id IS DISTINCT FROM o.parent_id THEN format('below %s -> %s', coalesce(p.key, 'nothing'), coalesce(q.key, 'nothing')) END,
-            CASE WHEN n.owner_id IS DISTINCT FROM o.owner_id THEN format('owner %s -> %s', coalesce(a.key, 'nobody'), coalesce(b.key, 'nobody')) END))
+    WHEN 'member_role UPDATE' THEN
+        -- What is given is told where the member is told of it.
+        SELECT array_agg(m.org_id), array_agg(format('member %s, role %s', m.key, g.role)) INTO organizations, said
+        FROM (SELECT o.member_id, o.role FROM old_rows o EXCEPT SELECT n.member_id, n.role FROM new_rows n) g
+        JOIN leadguard.member m ON m.id = g.member_id;
+    WHEN 'role INSERT' THEN
+        SELECT array_agg(n.org_id), array_agg(format('role %s: ', n.name) || concat_ws(', ',
+            'new', format('capabilities %s', n.capabilities), format('rank %s', n.rank), 'level at most ' || n.level_cap))
+        INTO organizations, said FROM new_rows n;
+    WHEN 'role UPDATE' THEN
+        SELECT array_agg(n.org_id), array_agg(format('role %s: ', n.name) || concat_ws(', ',
+            CASE WHEN o.id IS NULL THEN 'another id' END,
+            CASE WHEN n.name <> o.name THEN format('name %s -> %s', o.name, n.name) END,
+            CASE WHEN n.capabilities <> o.capabilities THEN format('capabilities %s -> %s', o.capabilities, n.capabilities) END,
+            CASE WHEN n.rank <> o.rank THEN format('rank %s -> %s', o.rank, n.rank) END,
+            CASE WHEN n.level_cap IS DISTINCT FROM o.level_cap THEN format('level at most %s -> %s', coalesce(o.level_cap, 'any'), coalesce(n.level_cap, 'any')) END,
+            CASE WHEN n.preset IS DISTINCT FROM o.preset THEN format('preset %s -> %s', coalesce(o.preset, 'none'), coalesce(n.preset, 'none')) END,
+            CASE WHEN n.org_id IS DISTINCT FROM o.org_id THEN 'comes from another organization' END))
         INTO organizations, said
         FROM new_rows n
-        JOIN old_rows o ON o.id = n.id
+        LEFT JOIN old_rows o ON o.id = n.id
+        WHERE (n.id, n.name, n.capabilities, n.rank, n.level_cap, n.preset, n.org_id)
+            IS DISTINCT FROM (o.id, o.name, o.capabilities, o.rank, o.level_cap, o.preset, o.org_id);
+    WHEN 'role DELETE' THEN
+        SELECT array_agg(o.org_id), array_agg(format('role %s: removed', o.name)) INTO organizations, said FROM old_rows o;
+    WHEN 'territory INSERT' THEN
+        SELECT array_agg(n.org_id), array_agg(format('territory %s: ', n.key) || concat_ws(', ', 'new', 'below ' || q.key, 'owner ' || b.key))
+        INTO organizations, said
+        FROM new_rows n
+        LEFT JOIN leadguard.territory q ON q.id = n.parent_id
+        LEFT JOIN leadguard.member b ON b.id = n.owner_id;
+    WHEN 'territory UPDATE' THEN
+        SELECT array_agg(n.org_id), array_agg(format('territory %s: ', n.key) || concat_ws(', ',
+            CASE WHEN o.id IS NULL THEN 'another id' END,
+            CASE WHEN n.key <> o.key THEN format('key %s -> %s', o.key, n.key) END,
+            CASE WHEN n.parent_id IS DISTINCT FROM o.parent_id THEN format('below %s -> %s', coalesce(p.key, 'nothing'), coalesce(q.key, 'nothing')) END,
+            CASE WHEN n.owner_id IS DISTINCT FROM o.owner_id THEN format('owner %s -> %s', coalesce(a.key, 'nobody'), coalesce(b.key, 'nobody')) END,
+            CASE WHEN n.org_id <> o.org_id THEN 'comes from another organization' END))
+        INTO organizations, said
+        FROM new_rows n
+        LEFT JOIN old_rows o ON o.id = n.id
         LEFT JOIN leadguard.territory p ON p.id = o.parent_id
         LEFT JOIN leadguard.territory q ON q.id = n.parent_id
         LEFT JOIN leadguard.member a ON a.id = o.owner_id
         LEFT JOIN leadguard.member b ON b.id = n.owner_id
-        WHERE (n.parent_id, n.owner_id) IS DISTINCT FROM (o.parent_id, o.owner_id);
+        WHERE (n.id, n.key, n.parent_id, n.owner_id, n.org_id) IS DISTINCT FROM (o.id, o.key, o.parent_id, o.owner_id, o.org_id);
     WHEN 'territory DELETE' THEN
         SELECT array_agg(o.org_id), array_agg(format('territory %s: removed', o.key)) INTO organizations, said FROM old_rows o;
     WHEN 'territory_member INSERT' THEN
         SELECT array_agg(t.org_id), array_agg(format('territory %s: member %s', t.key, m.key)) INTO organizations, said
         FROM new_rows n JOIN leadguard.territory t ON t.id = n.territory_id JOIN leadguard.member m ON m.id = n.member_id;
+    WHEN 'territory_member UPDATE' THEN
+        SELECT array_agg(t.org_id), array_agg(format('territory %s: %s %s', t.key, c.verb, m.key)) INTO organizations, said
+        FROM ((SELECT 'no longer member' AS verb, o.territory_id, o.member_id FROM old_rows o
+               EXCEPT SELECT 'no longer member', n.territory_id, n.member_id FROM new_rows n)
+              UNION ALL
+              (SELECT 'member', n.territory_id, n.member_id FROM new_rows n
+               EXCEPT SELECT 'member', o.territory_id, o.member_id FROM old_rows o)) c
+        JOIN leadguard.territory t ON t.id = c.territory_id JOIN leadguard.member m ON m.id = c.member_id;
     WHEN 'territory_member DELETE' THEN
         SELECT array_agg(t.org_id), array_agg(format('territory %s: no longer member %s', t.key, m.key)) INTO organizations, said
         FROM old_rows o JOIN leadguard.territory t ON t.id = o.territory_id JOIN leadguard.member m ON m.id = o.member_id;
+    WHEN 'team INSERT' THEN
+        SELECT array_agg(n.org_id), array_agg(format('team %s: new, access %s', n.key, n.access)) INTO organizations, said FROM new_rows n;
+    WHEN 'team UPDATE' THEN
+        SELECT array_agg(n.org_id), array_agg(format('team %s: ', n.key) || concat_ws(', ',
+            CASE WHEN o.id IS NULL THEN 'another id' END,
+            CASE WHEN n.key <> o.key THEN format('key %s -> %s', o.key, n.key) END,
+            CASE WHEN n.access <> o.access THEN format('access %s -> %s', o.access, n.access) END,
+            CASE WHEN n.org_id <> o.org_id THEN 'comes from another organization' END))
+        INTO organizations, said
+        FROM new_rows n
+        LEFT JOIN old_rows o ON o.id = n.id
+        WHERE (n.id, n.key, n.access, n.org_id) IS DISTINCT FROM (o.id, o.key, o.access, o.org_id);
+    WHEN 'team DELETE' THEN
+        SELECT array_agg(o.org_id), array_agg(format('team %s: removed', o.key)) INTO organizations, said FROM old_rows o;
+    WHEN 'team_member INSERT' THEN
+        SELECT array_agg(t.org_id), array_agg(format('team %s: %s %s', t.key, n.role, m.key)) INTO organizations, said
+        FROM new_rows n JOIN leadguard.team t ON t.id = n.team_id JOIN leadguard.member m ON m.id = n.member_id;
+    WHEN 'team_member UPDATE' THEN
+        SELECT array_agg(t.org_id), array_agg(format('team %s: %s %s', t.key, c.verb, m.key)) INTO organizations, said
+        FROM ((SELECT 'no longer ' || o.role AS verb, o.team_id, o.member_id FROM old_rows o
+               EXCEPT SELECT 'no longer ' || n.role, n.team_id, n.member_id FROM new_rows n)
+              UNION ALL
+              (SELECT n.role, n.team_id, n.member_id FROM new_rows n EXCEPT SELECT o.role, o.team_id, o.member_id FROM old_rows o)) c
+        JOIN leadguard.team t ON t.id = c.team_id JOIN leadguard.member m ON m.id = c.member_id;
     WHEN 'team_member DELETE' THEN
-        SELECT array_agg(t.org_id), array_agg(format('team %s: no longer member %s', t.key, m.key)) INTO organizations, said
+        SELECT array_agg(t.org_id), array_agg(format('team %s: no longer %s %s', t.key, o.role, m.key)) INTO organizations, said
         FROM old_rows o JOIN leadguard.team t ON t.id = o.team_id JOIN leadguard.member m ON m.id = o.member_id;
     WHEN 'member_scope INSERT' THEN
         SELECT array_agg(m.org_id), array_agg(format('member %s: scope %s %s of %s', m.key, n.kind, n.value, n.target)) INTO organizations, said
         FROM new_rows n JOIN leadguard.member m ON m.id = n.member_id;
+    WHEN 'member_scope UPDATE' THEN
+        SELECT array_agg(m.org_id), array_agg(format('member %s: %s %s %s of %s', m.key, c.verb, c.kind, c.value, c.target)) INTO organizations, said
+        FROM ((SELECT 'no longer scope' AS verb, o.member_id, o.target, o.kind, o.value FROM old_rows o
+               EXCEPT SELECT 'no longer scope', n.member_id, n.target, n.kind, n.value FROM new_rows n)
+              UNION ALL
+              (SELECT 'scope', n.member_id, n.target, n.kind, n.value FROM new_rows n
+               EXCEPT SELECT 'scope', o.member_id, o.target, o.kind, o.value FROM old_rows o)) c
+        JOIN leadguard.member m ON m.id = c.member_id;
     WHEN 'member_scope DELETE' THEN
         SELECT array_agg(m.org_id), array_agg(format('member %s: no longer scope %s %s of %s', m.key, o.kind, o.value, o.target)) INTO organizations, said
         FROM old_rows o JOIN leadguard.member m ON m.id = o.member_id;
+    WHEN 'organization UPDATE' THEN
+        SELECT array_agg(n.id), array_agg(format('organization %s: ', n.key) || concat_ws(', ',
+            CASE WHEN n.key <> o.key THEN format('key %s -> %s', o.key, n.key) END,
+            CASE WHEN n.organization_view <> o.organization_view THEN format('organization_view %s', CASE WHEN n.organization_view THEN 'on' ELSE 'off' END) END,
+            CASE WHEN n.domain_roles <> o.domain_roles THEN format('domain_roles %s -> %s', o.domain_roles, n.domain_roles) END,
+            CASE WHEN n.third_admin <> o.third_admin THEN format('third_admin %s -> %s', o.third_admin, n.third_admin) END,
+            CASE WHEN (n.archived_at IS NULL) <> (o.archived_at IS NULL) THEN CASE WHEN n.archived_at IS NULL THEN 'not archived' ELSE 'archived' END END,
+            CASE WHEN n.merged_into IS DISTINCT FROM o.merged_into THEN 'merged into ' || coalesce(i.key, 'nothing') END))
+        INTO organizations, said
+        FROM new_rows n
+        LEFT JOIN old_rows o ON o.id = n.id
+        LEFT JOIN leadguard.organization i ON i.id = n.merged_into
+        WHERE (n.id, n.key, n.organization_view, n.domain_roles, n.third_admin, n.archived_at IS NULL, n.merged_into)
+            IS DISTINCT FROM (o.id, o.key, o.organization_view, o.domain_roles, o.third_admin, o.archived_at IS NULL, o.merged_into);
+    WHEN 'domain_rule INSERT' THEN
+        SELECT array_agg(n.org_id), array_agg(format('e-mail domain %s: %s, role %s', n.domain, n.kind, n.role)) INTO organizations, said FROM new_rows n;
+    WHEN 'domain_rule UPDATE' THEN
+        SELECT array_agg(c.org_id), array_agg(format('e-mail domain %s: %s%s, role %s', c.domain, c.verb, c.kind, c.role)) INTO organizations, said
+        FROM ((SELECT 'no longer ' AS verb, o.org_id, o.domain, o.kind, o.role FROM old_rows o
+               EXCEPT SELECT 'no longer ', n.org_id, n.domain, n.kind, n.role FROM new_rows n)
+              UNION ALL
+              (SELECT '', n.org_id, n.domain, n.kind, n.role FROM new_rows n EXCEPT SELECT '', o.org_id, o.domain, o.kind, o.role FROM old_rows o)) c;
+    WHEN 'domain_rule DELETE' THEN
+        SELECT array_agg(o.org_id), array_agg(format('e-mail domain %s: no longer %s, role %s', o.domain, o.kind, o.role)) INTO organizations, said FROM old_rows o;
+    WHEN 'login_role INSERT' THEN
+        SELECT array_agg(w.org_id), array_agg(w.what) INTO organizations, said
+        FROM new_rows n CROSS JOIN LATERAL leadguard.login_in_words(n.db_role, n.mode, n.member_id, '') w;
+    WHEN 'login_role UPDATE' THEN
+        SELECT array_agg(w.org_id), array_agg(w.what) INTO organizations, said
+        FROM ((SELECT 'no longer ' AS verb, o.db_role, o.mode, o.member_id FROM old_rows o
+               EXCEPT SELECT 'no longer ', n.db_role, n.mode, n.member_id FROM new_rows n)
+              UNION ALL
+              (SELECT '', n.db_role, n.mode, n.member_id FROM new_rows n EXCEPT SELECT '', o.db_role, o.mode, o.member_id FROM old_rows o)) c
+        CROSS JOIN LATERAL leadguard.login_in_words(c.db_role, c.mode, c.member_id, c.verb) w;
+    WHEN 'login_role DELETE' THEN
+        SELECT array_agg(w.org_id), array_agg(w.what) INTO organizations, said
+        FROM old_rows o CROSS JOIN LATERAL leadguard.login_in_words(o.db_role, o.mode, o.member_id, 'no longer ') w;
     END CASE;
-    PERFORM leadguard.note_event('directory', w.org_id, NULL, NULL, NULL,
+    PERFORM leadguard.note_event(kind, w.org_id, NULL, NULL, NULL,
                 string_agg(w.what, '; ' ORDER BY w.place) FILTER (WHERE w.place <= most)
                 || CASE WHEN count(*) > most THEN format('; and %s more', count(*) - most) ELSE '' END)
     FROM (SELECT u.org_id, u.what, row_number() OVER (PARTITION BY u.org_id ORDER BY u.what) AS place
@@ -2495,20 +2786,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.note_directory() IS
-'Trigger AFTER STATEMENT of member, territory, territory_member, team_member and member_scope: writes what access follows from into the audit (action directory), by the keys of members and territories.';
+'Trigger AFTER STATEMENT of the directory, rules about e-mail domains and registered login roles: writes what access follows from into the audit (action directory), by keys and names, one row for each statement and organization; of more than 1000 rows only how many. What UPDATE takes of member_role is role_taken.';
 
 DO $$
 DECLARE
     t text;
     operation text;
 BEGIN
-    FOR t, operation IN VALUES ('member', 'UPDATE'), ('member', 'DELETE'), ('territory', 'UPDATE'), ('territory', 'DELETE'),
-                               ('territory_member', 'INSERT'), ('territory_member', 'DELETE'), ('team_member', 'DELETE'),
-                               ('member_scope', 'INSERT'), ('member_scope', 'DELETE') LOOP
-        EXECUTE format('CREATE TRIGGER directory_85_audit_%s AFTER %s ON leadguard.%I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION leadguard.note_directory()',
+    FOR t, operation IN
+        SELECT u.t, o.operation
+        FROM unnest(ARRAY['member', 'role', 'territory', 'territory_member', 'team', 'team_member', 'member_scope', 'domain_rule', 'login_role']) u (t)
+        CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) o (operation)
+        UNION ALL VALUES ('member_role', 'UPDATE'), ('member_role', 'TRUNCATE'), ('organization', 'UPDATE')
+    LOOP
+        EXECUTE format('CREATE TRIGGER directory_85_audit_%s AFTER %s ON leadguard.%I %s FOR EACH STATEMENT EXECUTE FUNCTION leadguard.note_directory()',
             lower(operation), operation, t,
-            CASE operation WHEN 'INSERT' THEN 'NEW TABLE AS new_rows' WHEN 'DELETE' THEN 'OLD TABLE AS old_rows'
-                           ELSE 'OLD TABLE AS old_rows NEW TABLE AS new_rows' END);
+            CASE operation WHEN 'INSERT' THEN 'REFERENCING NEW TABLE AS new_rows' WHEN 'DELETE' THEN 'REFERENCING OLD TABLE AS old_rows'
+                           WHEN 'UPDATE' THEN 'REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows' ELSE '' END);
     END LOOP;
 END
 $$;
@@ -2598,6 +2892,11 @@ AS $$
     UNION ALL
     SELECT t.oid::regclass, 'table', '', '', '{}', s.definition, s.definition
     FROM tree t JOIN pg_namespace n ON n.oid = t.relnamespace CROSS JOIN LATERAL (SELECT format('%I.%I', n.nspname, t.relname) AS definition) s
+    UNION ALL
+    -- Who owns the schema may drop what took the table's name, and put something else there.
+    SELECT v.oid::regclass, 'view', '', format('%I.%I', n.nspname, v.relname), '{}', v.relowner::text, 'of ' || v.relowner::regrole
+    FROM leadguard.protected_table p JOIN pg_class v ON v.oid = p.concealed_by JOIN pg_namespace n ON n.oid = v.relnamespace
+    WHERE p.target = $1
     UNION ALL
     SELECT t.oid::regclass, 'of type', '', '', '{}', t.reloftype::text, format_type(t.reloftype, NULL)
     FROM tree t WHERE t.is_root AND t.reloftype <> 0
@@ -2716,8 +3015,8 @@ AS $$
                        WHEN 'trigger' THEN CASE WHEN c.verb = 'change' AND starts_with(c."is", 'disabled:') AND NOT starts_with(c.was, 'disabled:')
                                                 THEN 'disable' ELSE c.verb END || ' trigger'
                        ELSE c.verb || ' ' || c.kind END,
-           CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN '' WHEN c.kind = 'table' AND c.was IS NOT NULL THEN c.was ELSE concat_ws('.', c.relation::text, nullif(coalesce(c.old_name, c.new_name), '')) END
-               || CASE WHEN c.relation = $1 OR c.kind = 'partition' THEN coalesce(c.old_name, c.new_name) ELSE '' END,
+           CASE WHEN c.relation = $1 OR c.kind IN ('partition', 'view') THEN '' WHEN c.kind = 'table' AND c.was IS NOT NULL THEN c.was ELSE concat_ws('.', c.relation::text, nullif(coalesce(c.old_name, c.new_name), '')) END
+               || CASE WHEN c.relation = $1 OR c.kind IN ('partition', 'view') THEN coalesce(c.old_name, c.new_name) ELSE '' END,
            jsonb_strip_nulls(jsonb_build_object('was', left(c.was, 2000), 'is', left(c."is", 2000),
                'renamed_to', CASE c.verb WHEN 'rename' THEN c.new_name END,
                'also', (SELECT jsonb_agg(concat_ws(' ', a.verb, a.kind, nullif(coalesce(a.old_name, a.new_name), '')) ORDER BY a.number)
@@ -2739,6 +3038,9 @@ DECLARE
     agreed leadguard.approval;
     shown text := concat_ws(' ', kind, nullif(object, ''));
     unnoticed boolean := note_change.detail ? 'unnoticed';
+    -- Whoever looks at what happened unnoticed need not have done it.
+    maker bigint := CASE WHEN NOT unnoticed THEN leadguard.current_member() END;
+    made bigint;
 BEGIN
     SELECT p.* INTO of FROM leadguard.protected_table p WHERE p.target = root;
     IF of.target IS NULL THEN
@@ -2774,10 +3076,13 @@ BEGIN
     VALUES (CASE WHEN of.organization_column IS NULL THEN of.org_id END, $1, $2, $3, $4,
             note_change.detail || CASE WHEN self_approved AND agreed.id IS NULL THEN '{"self_approved": true}' ELSE '{}' END::jsonb,
             CASE WHEN NOT unnoticed THEN session_user END,
-            CASE WHEN of.organization_column IS NULL AND NOT unnoticed THEN
-                (SELECT m.id FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = of.org_id) END,
+            CASE WHEN of.organization_column IS NULL THEN (SELECT m.id FROM leadguard.member m WHERE m.id = maker AND m.org_id = of.org_id) END,
             agreed.id, agreed.justification, agreed.detail ->> 'requesting_team', agreed.detail ->> 'expected_usage',
-            CASE WHEN agreed.id IS NOT NULL OR self_approved THEN 'approved' ELSE 'violation' END);
+            CASE WHEN agreed.id IS NOT NULL OR self_approved THEN 'approved' ELSE 'violation' END)
+    RETURNING schema_change.id INTO made;
+    IF of.organization_column IS NOT NULL AND maker IS NOT NULL THEN
+        INSERT INTO leadguard.schema_change_maker (change, member_id) VALUES (made, maker);
+    END IF;
     PERFORM leadguard.note_event('schema_change', CASE WHEN of.organization_column IS NULL THEN of.org_id END, $1, NULL, agreed.justification,
         format('%s of %s: %s', shown, $2, CASE WHEN agreed.id IS NOT NULL THEN 'approval ' || agreed.id WHEN self_approved THEN 'by a data owner' ELSE 'without approval' END));
 END
@@ -2819,100 +3124,6 @@ $$;
 COMMENT ON FUNCTION leadguard.note_shape(regclass, boolean, boolean) IS
 'Internal: finds how a table differs from what is known of it, writes each difference into the changelog, and knows the table as it is then.';
 
--- Event triggers. Definer rights: whoever changes a table has none on the changelog. None of the queries runs code of
--- a user. The names order them: drops before leadguard_watch_drop forgets the table, changes after leadguard_watch_ddl
--- has put the protection in order.
-CREATE FUNCTION leadguard.know_schema()
-RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
-AS $$
-BEGIN
-    -- A restore, which superusers run, registers a table before it makes policies and triggers.
-    IF NOT leadguard.is_at_work()
-       AND (current_setting('row_security') = 'on' OR NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
-       AND EXISTS (SELECT FROM leadguard.protected_table p WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = p.target)
-                   UNION ALL
-                   SELECT FROM leadguard.protected_child c WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = c.target)) THEN
-        PERFORM leadguard.know_tables();
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION leadguard.know_schema() IS
-'Event trigger before any command: takes down how protected tables look that a restore or an update brought.';
-
-CREATE FUNCTION leadguard.watch_schema()
-RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
-AS $$
-DECLARE
-    item regclass;
-BEGIN
-    FOR item IN
-        SELECT DISTINCT k.target
-        FROM (SELECT d.classid, d.objid,
-                     CASE d.classid
-                         -- The name of an index may be that of a constraint.
-                         WHEN 'pg_class'::regclass THEN coalesce((SELECT x.indrelid FROM pg_index x WHERE x.indexrelid = d.objid), d.objid)
-                         WHEN 'pg_policy'::regclass THEN (SELECT o.polrelid FROM pg_policy o WHERE o.oid = d.objid)
-                         WHEN 'pg_trigger'::regclass THEN (SELECT o.tgrelid FROM pg_trigger o WHERE o.oid = d.objid)
-                         WHEN 'pg_constraint'::regclass THEN (SELECT o.conrelid FROM pg_constraint o WHERE o.oid = d.objid)
-                         WHEN 'pg_attrdef'::regclass THEN (SELECT o.adrelid FROM pg_attrdef o WHERE o.oid = d.objid)
-                         WHEN 'pg_rewrite'::regclass THEN (SELECT o.ev_class FROM pg_rewrite o WHERE o.oid = d.objid) END AS relation
-              FROM pg_event_trigger_ddl_commands() d) c
-        JOIN leadguard.schema_known k ON k.target = c.relation OR k.target = pg_partition_root(c.relation)
-            OR (c.classid IN ('pg_class'::regclass, 'pg_type'::regclass)
-                AND k.target IN (SELECT t.oid FROM pg_class t
-                                 WHERE t.reloftype <> 0 AND t.reloftype IN (c.objid, (SELECT y.reltype FROM pg_class y WHERE y.oid = c.objid AND y.relkind = 'c'))))
-            OR (c.classid = 'pg_namespace'::regclass AND k.target IN (SELECT t.oid FROM pg_class t WHERE t.relnamespace = c.objid))
-    LOOP
-        IF leadguard.is_at_work() THEN
-            PERFORM leadguard.note_work(item);
-        ELSE
-            PERFORM leadguard.note_shape(item, true, true);
-        END IF;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION leadguard.watch_schema() IS
-'Event trigger after any command: writes what it changed about protected tables into leadguard.schema_change, or refuses it (LG004).';
-
-CREATE FUNCTION leadguard.watch_schema_drop()
-RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
-AS $$
-DECLARE
-    item record;
-BEGIN
-    FOR item IN
-        SELECT DISTINCT s.target, s.target = d.relation AND d.objsubid = 0 AND d.classid = 'pg_class'::regclass AS is_gone,
-               (SELECT n.definition FROM leadguard.schema_shape n WHERE n.target = s.target AND n.relation = s.target AND n.kind = 'table') AS name
-        FROM (SELECT o.classid, o.objsubid,
-                     CASE WHEN o.classid = 'pg_class'::regclass THEN o.objid::regclass
-                          WHEN o.object_type IN ('policy', 'trigger', 'rule', 'table constraint', 'default value')
-                          THEN to_regclass(format('%I.%I', o.address_names[1], o.address_names[2])) END AS relation
-              FROM pg_event_trigger_dropped_objects() o
-              WHERE NOT o.is_temporary) d
-        JOIN leadguard.schema_shape s ON s.relation = d.relation
-        ORDER BY 2 DESC
-    LOOP
-        IF item.is_gone THEN
-            PERFORM leadguard.note_change(item.target, item.name, 'drop table', '', '{}', NOT leadguard.is_at_work(), false);
-            DELETE FROM leadguard.schema_known k WHERE k.target = item.target;
-        ELSIF leadguard.is_at_work() THEN
-            PERFORM leadguard.note_work(item.target);
-        ELSIF EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = item.target) THEN
-            PERFORM leadguard.note_shape(item.target, true, true);
-        END IF;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION leadguard.watch_schema_drop() IS
-'Event trigger after any drop: as watch_schema, for what is gone.';
-
-CREATE EVENT TRIGGER leadguard_know_schema ON ddl_command_start EXECUTE FUNCTION leadguard.know_schema();
-COMMENT ON EVENT TRIGGER leadguard_know_schema IS 'Knows how protected tables look before they change.';
-CREATE EVENT TRIGGER leadguard_watch_schema ON ddl_command_end EXECUTE FUNCTION leadguard.watch_schema();
-COMMENT ON EVENT TRIGGER leadguard_watch_schema IS 'Writes down what changes about protected tables.';
-CREATE EVENT TRIGGER leadguard_notice_drop ON sql_drop EXECUTE FUNCTION leadguard.watch_schema_drop();
-COMMENT ON EVENT TRIGGER leadguard_notice_drop IS 'Writes down what is dropped of protected tables.';
-
 -- Asking for changes of a schema, and what becomes of those for which nobody asked. What leadguard's own functions add
 -- (namespaces of tags, attributes, valid values) is judged like a new column.
 
@@ -2920,7 +3131,7 @@ CREATE FUNCTION leadguard.schema_kinds(with_object boolean)
 RETURNS text[] LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN $1
-        THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,attach partition,detach partition,tag namespace,attribute,valid value}'::text[]
+        THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,drop view,change view,attach partition,detach partition,tag namespace,attribute,valid value}'::text[]
         ELSE '{row security,owner,rename table,drop table,of type}'::text[] END
 $$;
 COMMENT ON FUNCTION leadguard.schema_kinds(boolean) IS 'Internal: the kinds of changes that name an object, or those that concern the whole table.';
@@ -2953,7 +3164,8 @@ BEGIN
         changes := changes || jsonb_build_object('kind', known, 'object', object);
     END LOOP;
     IF jsonb_array_length(changes) NOT BETWEEN 1 AND 50 THEN
-        RAISE EXCEPTION 'a request names 1 to 50 changes' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'a request names 1 to 50 changes'
+            USING ERRCODE = '22023', HINT = 'Make several requests of a longer list.';
     END IF;
     RETURN changes;
 END
@@ -3015,6 +3227,7 @@ AS $$
 DECLARE
     deciding leadguard.member;
     of leadguard.schema_change;
+    maker bigint;
     free boolean := leadguard.current_member() IS NULL
         AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
 BEGIN
@@ -3023,22 +3236,33 @@ BEGIN
         RAISE EXCEPTION 'accept_schema_change refused'
             USING ERRCODE = '42501', HINT = 'A person with the capability approve (a data owner) accepts it.';
     END IF;
+    IF id IS NULL THEN
+        RAISE EXCEPTION 'argument "id" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     SELECT c.* INTO of FROM leadguard.schema_change c
     WHERE c.id = accept_schema_change.id AND (free OR coalesce(c.org_id, deciding.org_id) = deciding.org_id) FOR UPDATE;
+    maker := coalesce(of.member_id, (SELECT r.member_id FROM leadguard.schema_change_maker r WHERE r.change = of.id));
     IF of.id IS NULL THEN
-        RAISE EXCEPTION 'schema change % does not exist or is not visible', id USING ERRCODE = '42501';
-    ELSIF of.member_id = deciding.id OR of.session_role = deciding.db_role THEN
+        RAISE EXCEPTION 'schema change % does not exist or is not visible', id
+            USING ERRCODE = '42501', HINT = 'leadguard.schema_change shows those of your organization to members with the capability audit.';
+    ELSIF maker = deciding.id OR of.session_role = deciding.db_role THEN
         RAISE EXCEPTION 'schema change % is your own', id
             USING ERRCODE = '42501', HINT = 'Somebody else with the capability approve accepts it.';
+    ELSIF maker IS NULL AND of.session_role = session_user AND NOT free THEN
+        RAISE EXCEPTION 'schema change % may be your own', id
+            USING ERRCODE = '42501', DETAIL = 'Your login made it, for nobody who was known.',
+                  HINT = 'Somebody with the capability approve accepts it over another login.';
     ELSIF of.session_role IS NULL AND NOT free
           AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = of.target), 'USAGE') THEN
         RAISE EXCEPTION 'schema change % may be your own', id
             USING ERRCODE = '42501', DETAIL = 'Nobody knows who made it, and your login may change the table.',
                   HINT = 'Somebody else with the capability approve accepts it.';
     ELSIF of.state <> 'violation' THEN
-        RAISE EXCEPTION 'schema change % is no violation', id USING ERRCODE = '55000';
+        RAISE EXCEPTION 'schema change % is no violation', id
+            USING ERRCODE = '55000', HINT = 'It is approved or accepted already: leadguard.schema_change.state says which are violations.';
     ELSIF resolution IS NULL OR btrim(resolution) = '' OR length(resolution) > 10000 THEN
-        RAISE EXCEPTION 'the resolution is missing or too long' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'the resolution is missing or too long'
+            USING ERRCODE = '22023', HINT = 'The changelog says why the change may stay.';
     END IF;
     UPDATE leadguard.schema_change c
     SET state = 'accepted', resolved_by = deciding.id, resolved_at = clock_timestamp(), resolution = accept_schema_change.resolution
@@ -3048,7 +3272,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.accept_schema_change(bigint, text) IS
-'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, nor, where nobody knows who did, hold the rights of the table''s owner, and superusers; 42501, 22023, 55000 where it is no violation.';
+'Accepts a change of a schema that nobody had approved, with the reason. For persons with the capability approve of the organization who did not make it, nor, where nobody knows who did, hold the rights of the table''s owner or come over the login that did, and superusers; 42501, 22023, 55000 where it is no violation.';
 
 CREATE FUNCTION leadguard.check_schema(target regclass DEFAULT NULL)
 RETURNS TABLE (id bigint, target_name text, kind text, object text, detail jsonb)
@@ -3076,7 +3300,8 @@ BEGIN
         RAISE EXCEPTION 'check_schema refused'
             USING ERRCODE = '42501', HINT = 'Members with the capability audit, approve or administer ask, and the owner of a table.';
     ELSIF $1 IS NOT NULL AND asked IS NULL THEN
-        RAISE EXCEPTION 'there is no protected table of yours that it could be about' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no protected table of yours that it could be about'
+            USING ERRCODE = '22023', HINT = 'leadguard.protected lists the protected tables.';
     END IF;
     FOREACH item IN ARRAY coalesce(asked, '{}') LOOP
         SELECT coalesce(max(c.id), 0) INTO before FROM leadguard.schema_change c;
@@ -3153,6 +3378,113 @@ COMMENT ON FUNCTION leadguard.watch_attributes() IS
 CREATE TRIGGER schema_90_attributes AFTER UPDATE OF state ON leadguard.field_version
     FOR EACH ROW WHEN (new.state = 'active' AND old.state <> 'active') EXECUTE FUNCTION leadguard.watch_attributes();
 
+-- Event triggers. Definer rights: whoever changes a table has none on the changelog. None of the queries runs code of
+-- a user. The names order them: drops before leadguard_watch_drop forgets the table, changes after leadguard_watch_ddl
+-- has put the protection in order.
+CREATE FUNCTION leadguard.know_schema()
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+BEGIN
+    -- A restore, which superusers run, registers a table before it makes policies and triggers.
+    IF NOT leadguard.is_at_work()
+       AND (current_setting('row_security') = 'on' OR NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
+       AND EXISTS (SELECT FROM leadguard.protected_table p WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = p.target)
+                   UNION ALL
+                   SELECT FROM leadguard.protected_child c WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = c.target)) THEN
+        PERFORM leadguard.know_tables();
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION leadguard.know_schema() IS
+'Event trigger before any command: takes down how protected tables look that a restore or an update brought.';
+
+CREATE FUNCTION leadguard.watch_schema()
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+DECLARE
+    item regclass;
+BEGIN
+    -- Most commands of a database concern no protected table: they cost one look at the commands and few by key.
+    FOR item IN
+        WITH command AS MATERIALIZED (
+            SELECT CASE d.classid
+                       -- The name of an index may be that of a constraint.
+                       WHEN 'pg_class'::regclass THEN coalesce((SELECT x.indrelid FROM pg_index x WHERE x.indexrelid = d.objid), d.objid)
+                       WHEN 'pg_policy'::regclass THEN (SELECT o.polrelid FROM pg_policy o WHERE o.oid = d.objid)
+                       WHEN 'pg_trigger'::regclass THEN (SELECT o.tgrelid FROM pg_trigger o WHERE o.oid = d.objid)
+                       WHEN 'pg_constraint'::regclass THEN (SELECT o.conrelid FROM pg_constraint o WHERE o.oid = d.objid)
+                       WHEN 'pg_attrdef'::regclass THEN (SELECT o.adrelid FROM pg_attrdef o WHERE o.oid = d.objid)
+                       WHEN 'pg_rewrite'::regclass THEN (SELECT o.ev_class FROM pg_rewrite o WHERE o.oid = d.objid) END AS relation,
+                   CASE d.classid
+                       WHEN 'pg_type'::regclass THEN d.objid
+                       WHEN 'pg_class'::regclass THEN (SELECT y.reltype FROM pg_class y WHERE y.oid = d.objid AND y.relkind = 'c') END AS type,
+                   CASE d.classid WHEN 'pg_namespace'::regclass THEN d.objid END AS schema
+            FROM pg_event_trigger_ddl_commands() d
+            -- No temporary table is protected; of a temporary type a lasting table may be.
+            WHERE d.schema_name IS DISTINCT FROM 'pg_temp' OR d.object_type IN ('type', 'composite type')
+        )
+        SELECT k.target FROM command c JOIN leadguard.schema_known k ON k.target IN (c.relation, pg_partition_root(c.relation))
+        UNION
+        SELECT s.target FROM command c JOIN leadguard.schema_shape s ON s.relation = c.relation AND s.kind = 'view'
+        UNION
+        SELECT k.target
+        FROM command c
+        CROSS JOIN LATERAL (
+            -- OFFSET 0: looked for only where there is a type or a schema.
+            SELECT k.target FROM leadguard.schema_known k JOIN pg_class t ON t.oid = k.target
+            WHERE t.reloftype = c.type OR t.relnamespace = c.schema OFFSET 0) k
+        WHERE c.type IS NOT NULL OR c.schema IS NOT NULL
+    LOOP
+        IF leadguard.is_at_work() THEN
+            PERFORM leadguard.note_work(item);
+        ELSE
+            PERFORM leadguard.note_shape(item, true, true);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION leadguard.watch_schema() IS
+'Event trigger after any command: writes what it changed about protected tables into leadguard.schema_change, or refuses it (LG004).';
+
+CREATE FUNCTION leadguard.watch_schema_drop()
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT DISTINCT s.target, s.target = d.relation AND d.objsubid = 0 AND d.classid = 'pg_class'::regclass AS is_gone,
+               (SELECT n.definition FROM leadguard.schema_shape n WHERE n.target = s.target AND n.relation = s.target AND n.kind = 'table') AS name
+        FROM (SELECT o.classid, o.objsubid,
+                     CASE WHEN o.classid = 'pg_class'::regclass THEN o.objid::regclass
+                          WHEN o.object_type IN ('policy', 'trigger', 'rule', 'table constraint', 'default value')
+                          THEN to_regclass(format('%I.%I', o.address_names[1], o.address_names[2])) END AS relation
+              FROM pg_event_trigger_dropped_objects() o
+              WHERE NOT o.is_temporary) d
+        JOIN leadguard.schema_shape s ON s.relation = d.relation
+        ORDER BY 2 DESC
+    LOOP
+        IF item.is_gone THEN
+            PERFORM leadguard.note_change(item.target, item.name, 'drop table', '', '{}', NOT leadguard.is_at_work(), false);
+            DELETE FROM leadguard.schema_known k WHERE k.target = item.target;
+        ELSIF leadguard.is_at_work() THEN
+            PERFORM leadguard.note_work(item.target);
+        ELSIF EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = item.target) THEN
+            PERFORM leadguard.note_shape(item.target, true, true);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION leadguard.watch_schema_drop() IS
+'Event trigger after any drop: as watch_schema, for what is gone.';
+
+CREATE EVENT TRIGGER leadguard_know_schema ON ddl_command_start EXECUTE FUNCTION leadguard.know_schema();
+COMMENT ON EVENT TRIGGER leadguard_know_schema IS 'Knows how protected tables look before they change.';
+CREATE EVENT TRIGGER leadguard_watch_schema ON ddl_command_end EXECUTE FUNCTION leadguard.watch_schema();
+COMMENT ON EVENT TRIGGER leadguard_watch_schema IS 'Writes down what changes about protected tables.';
+CREATE EVENT TRIGGER leadguard_notice_drop ON sql_drop EXECUTE FUNCTION leadguard.watch_schema_drop();
+COMMENT ON EVENT TRIGGER leadguard_notice_drop IS 'Writes down what is dropped of protected tables.';
+
 -- The questions of a review. Each function answers one for an organization, from a time on: severity, what it is about,
 -- evidence, and SQL that solves it. They read tables of leadguard and of the catalog, never those of users. All are for
 -- leadguard.run_review, which calls them as the owner of the extension.
@@ -3211,14 +3543,24 @@ CREATE FUNCTION leadguard.review_new_admin(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'medium', format('member %s, role %s, %s', a.key, a.role, to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
-           jsonb_build_object('member', a.key, 'role', a.role, 'at', min(l.at), 'by', coalesce(min(l.member_key), min(l.session_role)),
-                              'concerns', jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL)),
-           leadguard.review_takes_role(a.key, a.role)
-    FROM leadguard.audit_log l
-    JOIN leadguard.review_admins($1) a ON l.detail = format('member %s, role %s', a.key, a.role)
-    WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'role_given'
-    GROUP BY 2, a.key, a.role
+    -- Whoever was given such a role, also one who has lost it since, or is gone: what he did meanwhile is to be looked at.
+    WITH given AS (
+        SELECT substring(l.detail FROM 8 FOR length(l.detail) - length(r.name) - 14) AS key, r.name AS role,
+               to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, min(l.at) AS at, coalesce(min(l.member_key), min(l.session_role)) AS by,
+               jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL) AS concerns
+        FROM leadguard.audit_log l
+        JOIN (SELECT DISTINCT r.name FROM leadguard.role r
+              WHERE (r.org_id IS NULL OR r.org_id = $1) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) r
+            ON starts_with(l.detail, 'member ') AND right(l.detail, length(r.name) + 7) = ', role ' || r.name
+        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'role_given'
+        GROUP BY 1, 2, 3
+    )
+    SELECT 'medium', format('member %s, role %s, %s', g.key, g.role, g.day),
+           jsonb_build_object('member', g.key, 'role', g.role, 'at', g.at, 'by', g.by, 'concerns', g.concerns, 'holds_it', h.holds),
+           CASE WHEN h.holds THEN leadguard.review_takes_role(g.key, g.role) END
+    FROM given g
+    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM leadguard.member m JOIN leadguard.member_role mr ON mr.member_id = m.id AND mr.role = g.role
+                                       WHERE m.key = g.key AND m.org_id = $1 AND m.active) AS holds) h
 $$;
 COMMENT ON FUNCTION leadguard.review_new_admin(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -3244,31 +3586,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION leadguard.review_rights_beyond_role(bigint, timestamptz) IS 'Internal: see review_check.';
 
--- Job functions and offboarding belong to another part, which a database may not have yet.
 CREATE FUNCTION leadguard.review_roles_deviate(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
-LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    IF to_regclass('leadguard.member_function') IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY EXECUTE $q$
-        SELECT CASE WHEN held.rank > s.rank THEN 'medium' ELSE 'low' END, 'member ' || m.key,
-               jsonb_build_object('member', m.key, 'job_function', j.name, 'standard', j.role, 'held', held.roles),
-               concat_ws(E'\n',
-                   (SELECT string_agg(leadguard.review_takes_role(m.key, mr.role), E'\n' ORDER BY mr.role)
-                    FROM leadguard.member_role mr WHERE mr.member_id = m.id AND mr.role <> j.role),
-                   CASE WHEN NOT held.roles ? j.role THEN format('INSERT INTO leadguard.member_role (member_id, role) SELECT m.id, %L FROM leadguard.member m WHERE m.key = %L;',
-                                                               j.role, m.key) END)
-        FROM leadguard.member m
-        JOIN leadguard.member_function f ON f.member_id = m.id
-        JOIN leadguard.job_function j ON j.org_id = m.org_id AND j.name = f.job_function
-        JOIN leadguard.role s ON s.id = j.role_id
-        CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(mr.role ORDER BY mr.role), '[]') AS roles, coalesce(max(r.rank), 0) AS rank
-                            FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id WHERE mr.member_id = m.id) held
-        WHERE m.org_id = $1 AND m.active AND held.roles <> jsonb_build_array(j.role) $q$ USING org;
-END
+    SELECT CASE WHEN held.rank > s.rank THEN 'medium' ELSE 'low' END, 'member ' || m.key,
+           jsonb_build_object('member', m.key, 'job_function', j.name, 'standard', j.role, 'held', held.roles),
+           concat_ws(E'\n',
+               (SELECT string_agg(leadguard.review_takes_role(m.key, mr.role), E'\n' ORDER BY mr.role)
+                FROM leadguard.member_role mr WHERE mr.member_id = m.id AND mr.role <> j.role),
+               CASE WHEN NOT held.roles ? j.role THEN format('INSERT INTO leadguard.member_role (member_id, role) SELECT m.id, %L FROM leadguard.member m WHERE m.key = %L;',
+                                                           j.role, m.key) END)
+    FROM leadguard.member m
+    JOIN leadguard.member_function f ON f.member_id = m.id
+    JOIN leadguard.job_function j ON j.org_id = m.org_id AND j.name = f.job_function
+    JOIN leadguard.role s ON s.id = j.role_id
+    CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(mr.role ORDER BY mr.role), '[]') AS roles, coalesce(max(r.rank), 0) AS rank
+                        FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id WHERE mr.member_id = m.id) held
+    WHERE m.org_id = $1 AND m.active AND held.roles <> jsonb_build_array(j.role)
 $$;
 COMMENT ON FUNCTION leadguard.review_roles_deviate(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -3305,49 +3640,38 @@ COMMENT ON FUNCTION leadguard.review_guest_with_role(bigint, timestamptz) IS 'In
 
 CREATE FUNCTION leadguard.review_guest_not_reviewed(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
-LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    IF to_regclass('leadguard.guest_review') IS NULL THEN
-        RETURN;
-    END IF;
     -- Who was invited less than three months ago was looked at then.
-    RETURN QUERY EXECUTE $q$
-        SELECT 'medium', 'member ' || m.key,
-               jsonb_build_object('member', m.key, 'last_review', (SELECT max(g.reviewed_at) FROM leadguard.guest_review g WHERE g.member_id = m.id),
-                                  'records', (SELECT count(*) FROM leadguard.record_grant g WHERE g.member_id = m.id AND (g.until IS NULL OR g.until > now()))),
-               format('SELECT leadguard.review_guest(%L, ''end'', ''nobody needs it any more'');', m.key)
-        FROM leadguard.member m
-        WHERE m.org_id = $1 AND m.active AND m.kind = 'guest'
-          AND NOT EXISTS (SELECT FROM leadguard.guest_review g WHERE g.member_id = m.id AND g.reviewed_at > now() - interval '3 months')
-          AND EXISTS (SELECT FROM leadguard.record_grant g WHERE g.member_id = m.id AND g.granted_at <= now() - interval '3 months') $q$ USING org;
-END
+    SELECT 'medium', 'member ' || m.key,
+           jsonb_build_object('member', m.key, 'last_review', (SELECT max(g.reviewed_at) FROM leadguard.guest_review g WHERE g.member_id = m.id),
+                              'records', (SELECT count(*) FROM leadguard.record_grant g WHERE g.member_id = m.id AND (g.until IS NULL OR g.until > now()))),
+           format('SELECT leadguard.review_guest(%L, ''end'', ''nobody needs it any more'');', m.key)
+    FROM leadguard.member m
+    WHERE m.org_id = $1 AND m.active AND m.kind = 'guest'
+      AND NOT EXISTS (SELECT FROM leadguard.guest_review g WHERE g.member_id = m.id AND g.reviewed_at > now() - interval '3 months')
+      AND EXISTS (SELECT FROM leadguard.record_grant g WHERE g.member_id = m.id AND g.granted_at <= now() - interval '3 months')
 $$;
 COMMENT ON FUNCTION leadguard.review_guest_not_reviewed(bigint, timestamptz) IS 'Internal: see review_check.';
 
 CREATE FUNCTION leadguard.review_gone_but_active(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
-LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    RETURN QUERY
-        SELECT 'medium', 'member ' || m.key, jsonb_build_object('member', m.key, 'why', 'the login role is gone', 'login', m.db_role),
-               format('UPDATE leadguard.member SET active = false WHERE key = %L;', m.key)
-        FROM leadguard.member m
-        WHERE m.org_id = org AND m.active AND m.db_role IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = m.db_role);
-    IF to_regclass('leadguard.offboarding') IS NOT NULL THEN
-        RETURN QUERY EXECUTE $q$
-            SELECT DISTINCT ON (m.id) 'high', format('member %s, last day %s', m.key, o.last_day),
-                   jsonb_build_object('member', m.key, 'why', 'the last day is over', 'last_day', o.last_day, 'offboarding', o.state),
-                   CASE o.state WHEN 'planned' THEN format('SELECT leadguard.offboard_now(%L, reason => ''the last day is over'');', m.key)
-                                WHEN 'leaving' THEN format('SELECT leadguard.offboard_end(%L, ''the last day is over'');', m.key)
-                                ELSE format('UPDATE leadguard.member SET active = false WHERE key = %L;', m.key) END
-            FROM leadguard.offboarding o
-            JOIN leadguard.member m ON m.id = o.member_id AND m.active
-            WHERE m.org_id = $1 AND (o.state = 'ended' OR (o.state IN ('planned', 'leaving') AND o.last_day < current_date - 14))
-            ORDER BY m.id, o.id DESC $q$ USING org;
-    END IF;
-END
+    SELECT 'medium', 'member ' || m.key, jsonb_build_object('member', m.key, 'why', 'the login role is gone', 'login', m.db_role),
+           format('UPDATE leadguard.member SET active = false WHERE key = %L;', m.key)
+    FROM leadguard.member m
+    WHERE m.org_id = $1 AND m.active AND m.db_role IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = m.db_role)
+    UNION ALL
+    (SELECT DISTINCT ON (m.id) 'high', format('member %s, last day %s', m.key, o.last_day),
+            jsonb_build_object('member', m.key, 'why', 'the last day is over', 'last_day', o.last_day, 'offboarding', o.state),
+            CASE o.state WHEN 'planned' THEN format('SELECT leadguard.offboard_now(%L, reason => ''the last day is over'');', m.key)
+                         WHEN 'leaving' THEN format('SELECT leadguard.offboard_end(%L, ''the last day is over'');', m.key)
+                         ELSE format('UPDATE leadguard.member SET active = false WHERE key = %L;', m.key) END
+     FROM leadguard.offboarding o
+     JOIN leadguard.member m ON m.id = o.member_id AND m.active
+     WHERE m.org_id = $1 AND (o.state = 'ended' OR (o.state IN ('planned', 'leaving') AND o.last_day < current_date - 14))
+     ORDER BY m.id, o.id DESC)
 $$;
 COMMENT ON FUNCTION leadguard.review_gone_but_active(bigint, timestamptz) IS 'Internal: see review_check.';
 
@@ -3624,10 +3948,12 @@ AS $$
     SELECT CASE WHEN c.kind IN ('row security', 'drop policy', 'change policy', 'disable trigger', 'drop trigger', 'drop table', 'add policy') THEN 'high' ELSE 'medium' END,
            'schema change ' || c.id,
            jsonb_strip_nulls(jsonb_build_object('table', c.target_name, 'kind', c.kind, 'object', nullif(c.object, ''), 'at', c.at, 'login', c.session_role,
-                             'member', (SELECT m.key FROM leadguard.member m WHERE m.id = c.member_id AND m.org_id = $1),
-                             'concerns', CASE WHEN c.member_id IS NOT NULL THEN jsonb_build_array(c.member_id) END)),
+                             'member', m.key, 'concerns', CASE WHEN m.id IS NOT NULL THEN jsonb_build_array(m.id) END)),
            format('SELECT leadguard.accept_schema_change(%s, ''looked at and kept'');', c.id)
     FROM leadguard.schema_change c
+    LEFT JOIN leadguard.schema_change_maker r ON r.change = c.id
+    -- Of a table that several organizations share each hears of its own members only.
+    LEFT JOIN leadguard.member m ON m.id = coalesce(c.member_id, r.member_id) AND m.org_id = $1
     WHERE coalesce(c.org_id, $1) = $1 AND c.state = 'violation'
     -- All of them: what is not met is taken for solved.
     ORDER BY c.id DESC
@@ -3754,18 +4080,21 @@ BEGIN
         RAISE EXCEPTION 'a review of kind % %', kind, CASE kind WHEN 'incident' THEN 'needs a subject' ELSE 'has no subject' END
             USING ERRCODE = '22023', HINT = 'An incident is about a member: leadguard.audit_run(''incident'', ''key'').';
     ELSIF since > now() THEN
-        RAISE EXCEPTION 'since is in the future' USING ERRCODE = '22023';
+        RAISE EXCEPTION 'since is in the future'
+            USING ERRCODE = '22023', HINT = 'Leave it out to look back a quarter, or a month.';
     END IF;
     SELECT array_agg(o.id ORDER BY o.id) INTO asked
     FROM leadguard.organization o
     WHERE o.archived_at IS NULL AND (own IS NULL OR o.id = own)
       AND (review_organizations.organization IS NULL OR o.key = review_organizations.organization);
     IF asked IS NULL THEN
-        RAISE EXCEPTION 'there is no organization %', quote_nullable(organization) USING ERRCODE = '22023';
+        RAISE EXCEPTION 'there is no organization %', quote_nullable(organization)
+            USING ERRCODE = '22023', HINT = 'Leave it out to review your own, or, as a superuser, all of them.';
     ELSIF kind = 'incident' THEN
         SELECT array_agg(m.org_id) INTO asked FROM leadguard.member m WHERE m.key = review_organizations.subject AND m.org_id = ANY (asked);
         IF asked IS NULL THEN
-            RAISE EXCEPTION 'there is no member %', quote_nullable(subject) USING ERRCODE = '22023';
+            RAISE EXCEPTION 'there is no member %', quote_nullable(subject)
+                USING ERRCODE = '22023', HINT = 'Name a member of your organization by his key.';
         ELSIF subject = (SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member()) THEN
             RAISE EXCEPTION 'the incident is about you'
                 USING ERRCODE = '42501', HINT = 'Somebody else with the capability audit looks into it.';
@@ -3828,7 +4157,11 @@ AS $$
                              WHERE u.effect <> 'none' AND (u.role = '*' OR u.role IN (SELECT mr.role FROM leadguard.member_role mr WHERE mr.member_id = m.id))) r
                          WHERE p.org_id = $1 OR p.organization_column IS NOT NULL), NULL
         UNION ALL
-        SELECT 'delegations', NULL, NULL
+        SELECT 'delegations', (SELECT jsonb_agg(jsonb_build_object('of', f.key, 'to', t.key, 'table', d.target::text, 'level', d.level, 'until', d.until) ORDER BY d.id)
+                               FROM leadguard.delegation d JOIN leadguard.member f ON f.id = d.member_id JOIN leadguard.member t ON t.id = d.delegate_id
+                               WHERE m.id IN (f.id, t.id) AND d.ended_at IS NULL AND d.until > now()),
+               (SELECT string_agg(format('SELECT leadguard.undelegate(%s);', d.id), E'\n' ORDER BY d.id) FROM leadguard.delegation d
+                WHERE m.id IN (d.member_id, d.delegate_id) AND d.ended_at IS NULL AND d.until > now())
         UNION ALL
         SELECT 'activity', (SELECT jsonb_agg(jsonb_build_object('table', a.target_name, 'action', a.action, 'count', a.count, 'first', a.first, 'last', a.last,
                                                                 'logins', a.logins) ORDER BY a.last DESC)
@@ -3839,23 +4172,6 @@ AS $$
     GROUP BY m.key
 $$;
 COMMENT ON FUNCTION leadguard.review_incident(bigint, text, timestamptz) IS 'Internal: everything that a member has, and what he did.';
-
-CREATE FUNCTION leadguard.review_delegations(member text)
-RETURNS jsonb LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    answer jsonb;
-BEGIN
-    IF to_regclass('leadguard.delegation') IS NOT NULL THEN
-        EXECUTE $q$
-            SELECT jsonb_agg(jsonb_build_object('of', o.key, 'to', t.key, 'table', d.target::text, 'level', d.level, 'until', d.until) ORDER BY d.id)
-            FROM leadguard.delegation d JOIN leadguard.member o ON o.id = d.member_id JOIN leadguard.member t ON t.id = d.delegate_id
-            WHERE $1 IN (o.key, t.key) AND d.ended_at IS NULL AND d.until > now() $q$ INTO answer USING member;
-    END IF;
-    RETURN coalesce(answer, 'null');
-END
-$$;
-COMMENT ON FUNCTION leadguard.review_delegations(text) IS 'Internal: delegations that a member gave or has.';
 
 CREATE FUNCTION leadguard.review_concerns(org bigint, evidence jsonb)
 RETURNS bigint[] LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -3960,7 +4276,7 @@ BEGIN
     IF kind = 'incident' THEN
         -- One finding for each: what an earlier one saw stays as it was.
         PERFORM leadguard.review_note(made, org, 'incident', true, 'high', format('member %s, review %s', about, made),
-            jsonb_set(leadguard.review_incident(org, about, start), '{delegations,is}', leadguard.review_delegations(about)),
+            leadguard.review_incident(org, about, start),
             format('SELECT leadguard.resolve_finding(f.id, ''resolved'', ''what was learnt'') FROM leadguard.finding f WHERE f.finding = ''incident'' AND f.subject = %L AND f.status = ''open'';',
                    format('member %s, review %s', about, made)));
     ELSE
@@ -4060,10 +4376,14 @@ DECLARE
     own leadguard.member;
 BEGIN
     PERFORM leadguard.review_refuse('resolve_finding');
+    IF id IS NULL THEN
+        RAISE EXCEPTION 'argument "id" must not be NULL' USING ERRCODE = '22023';
+    END IF;
     SELECT m.* INTO own FROM leadguard.member m WHERE m.id = leadguard.current_member();
     SELECT f.* INTO of FROM leadguard.finding f WHERE f.id = resolve_finding.id AND (own.id IS NULL OR f.org_id = own.org_id) FOR UPDATE;
     IF of.id IS NULL THEN
-        RAISE EXCEPTION 'finding % does not exist or is not visible', id USING ERRCODE = '42501';
+        RAISE EXCEPTION 'finding % does not exist or is not visible', id
+            USING ERRCODE = '42501', HINT = 'leadguard.findings() lists those of your organization.';
     ELSIF status IS NULL OR status NOT IN ('open', 'resolved', 'accepted') THEN
         RAISE EXCEPTION 'status % is unknown', quote_nullable(status) USING ERRCODE = '22023', HINT = 'It is one of open, resolved, accepted.';
     ELSIF resolution IS NULL OR btrim(resolution) = '' OR length(resolution) > 10000 THEN
@@ -4071,7 +4391,8 @@ BEGIN
     ELSIF own.id = ANY (of.concerns) THEN
         RAISE EXCEPTION 'finding % is about you', id USING ERRCODE = '42501', HINT = 'Somebody else with the capability audit resolves it.';
     ELSIF of.status = status THEN
-        RAISE EXCEPTION 'finding % is % already', id, status USING ERRCODE = '55000';
+        RAISE EXCEPTION 'finding % is % already', id, status
+            USING ERRCODE = '55000', HINT = 'leadguard.findings() shows what was said of it.';
     END IF;
     UPDATE leadguard.finding f
     SET status = resolve_finding.status,
@@ -4149,7 +4470,8 @@ DECLARE
         'assignment_pool', 'assignment_rule', 'audit_life', 'audit_retired', 'audit_seal', 'batch_template', 'claim',
         'delegation', 'dispute', 'finding', 'guest_review', 'handoff', 'handoff_step', 'import_problem',
         'import_row', 'import_session', 'import_target', 'job_function', 'member_function', 'notification',
-        'offboarding', 'review', 'review_check', 'schema_change', 'schema_known', 'schema_shape']::text[];
+        'offboarding', 'review', 'review_check', 'schema_change', 'schema_change_maker', 'schema_known',
+        'schema_shape']::text[];
     views text[] := ARRAY[
         'assignment_rules', 'audit_log', 'audit_value', 'batch_templates', 'batches']::text[];
     sequences text[] := ARRAY[
@@ -4163,15 +4485,15 @@ DECLARE
         'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel', 'import_check', 'import_cleanup',
         'import_commit', 'import_report', 'import_rows', 'import_stage', 'import_staged', 'import_submit', 'imports',
         'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound', 'job_deviations', 'keep_shape', 'know_schema',
-        'know_tables', 'limit_member_function', 'managed_member', 'mark_read', 'may_ask_about', 'member_activity',
-        'member_card', 'member_rights_in', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory',
-        'note_event', 'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work',
-        'notification_cleanup', 'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day',
+        'know_tables', 'limit_member_function', 'login_in_words', 'managed_member', 'mark_read', 'may_ask_about',
+        'member_activity', 'member_card', 'member_rights_in', 'migrate_roles', 'note_change', 'note_change_of_role',
+        'note_directory', 'note_event', 'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary',
+        'note_work', 'notification_cleanup', 'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day',
         'offboard_now', 'offboard_plan', 'onboard', 'override_activity', 'parse_changes', 'prepare_imports',
         'put_claim', 'reads_import', 'record_history', 'refuse_handoff', 'release', 'remove_departed',
         'request_access', 'request_batch', 'request_role', 'request_schema_change', 'resolve_finding',
         'resolve_job_function', 'resolve_member_function', 'restore_audit', 'review_admins', 'review_concerns',
-        'review_contact_outside_rules', 'review_delegations', 'review_everyone_admin', 'review_expired_grants',
+        'review_contact_outside_rules', 'review_everyone_admin', 'review_expired_grants',
         'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
         'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
         'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners', 'review_organizations',
@@ -4182,8 +4504,8 @@ DECLARE
         'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'review_window_not_counted',
         'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit',
         'set_assignment_rule', 'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes',
-        'table_shape', 'tell', 'undelegate', 'verify_audit', 'watch_attributes', 'watch_schema', 'watch_schema_drop',
-        'watch_vocabulary', 'without_types', 'worked_on']::text[];
+        'table_shape', 'tell', 'tell_of_roles', 'undelegate', 'verify_audit', 'wake_at_commit', 'watch_attributes',
+        'watch_schema', 'watch_schema_drop', 'watch_vocabulary', 'without_types', 'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN
@@ -4341,8 +4663,10 @@ GRANT EXECUTE ON FUNCTION
     leadguard.access_requests()
 TO PUBLIC;
 
--- Schema changes. The owner of a table reads what concerns it, whether or not a member.
+-- Schema changes. The owner of a table reads what concerns it, whether or not a member. Nobody reads who made changes of
+-- tables that several organizations share.
 ALTER TABLE leadguard.schema_change ENABLE ROW LEVEL SECURITY;
+ALTER TABLE leadguard.schema_change_maker ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.schema_known ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leadguard.schema_shape ENABLE ROW LEVEL SECURITY;
 CREATE POLICY audited ON leadguard.schema_change FOR SELECT USING (
