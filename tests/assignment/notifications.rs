@@ -148,7 +148,8 @@ fn k42_old_ones_are_cleaned_up_by_administrators() {
     for who in ["rita", "gus"] {
         refused(&mut db.connect(who), "SELECT leadguard.notification_cleanup('30 days')", "42501");
     }
-    refused(&mut db.connect("dora"), "SELECT leadguard.notification_cleanup('1 hour')", "22023");
+    let error = refused(&mut db.connect("dora"), "SELECT leadguard.notification_cleanup('1 hour')", "22023");
+    assert!(error.hint().is_some(), "{error}");
     refused(&mut db.connect("dora"), "SELECT leadguard.notification_cleanup(NULL)", "22023");
     assert_eq!(scalar(&mut db.connect("zed"), "SELECT leadguard.notification_cleanup('30 days')"), "0");
     assert_eq!(scalar(&mut db.connect("dora"), "SELECT leadguard.notification_cleanup('30 days')"), "1");

@@ -164,7 +164,8 @@ fn attack_42_confusable_names() {
     }
     for alias in ["CAFE\u{301}", "cafe", &"a".repeat(63), &"a".repeat(69), &"a".repeat(71)] {
         c.batch_execute("BEGIN").unwrap();
-        refused(&mut c, &format!("SELECT leadguard.act_as('{alias}')"), "28000");
+        let error = refused(&mut c, &format!("SELECT leadguard.act_as('{alias}')"), "28000");
+        assert!(error.hint().is_some(), "{error}");
         c.batch_execute("ROLLBACK").unwrap();
     }
     begin_as(&mut c, &"a".repeat(70));

@@ -64,7 +64,8 @@ fn k53_a_month_is_retired_and_its_proof_stays() {
     holds(&mut admin);
     assert_eq!(rows(&mut admin, "SELECT * FROM leadguard.audit_retire('2020-01-31')"), Vec::<Vec<String>>::new());
     refused(&mut admin, "SELECT * FROM leadguard.audit_retire(NULL)", "22023");
-    refused(&mut admin, "SELECT * FROM leadguard.audit_retire(current_date + 40)", "22023");
+    let error = refused(&mut admin, "SELECT * FROM leadguard.audit_retire(current_date + 40)", "22023");
+    assert!(error.hint().is_some(), "{error}");
     // Not while something is wrong.
     accepted(
         &mut admin,

@@ -49,6 +49,17 @@ fn k18_exports_need_the_capability_and_are_logged() {
     accepted(&mut cleo, "UPDATE crm.lead SET name = 'still works' WHERE id = 1");
 }
 
+// A limit that README names: COPY is judged by what it reads itself.
+#[test]
+fn k18_what_was_copied_before_goes_out() {
+    let db = lab("k18_copies");
+    let mut cleo = db.connect("cleo");
+    accepted(&mut cleo, "CREATE TEMP TABLE kept AS SELECT * FROM crm.lead WHERE id <= 50");
+    assert_eq!(copy(&mut cleo, WHOLE), refusal());
+    assert_eq!(copy(&mut cleo, "COPY kept TO STDOUT"), Ok(50));
+    assert_eq!(log(&db), Vec::<String>::new());
+}
+
 #[test]
 fn k18_functions_cursors_views_and_ctes_hide_no_export() {
     let db = lab("hidden");
