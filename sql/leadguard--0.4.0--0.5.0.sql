@@ -2520,6 +2520,8 @@ BEGIN
     IF held.id IS NULL THEN
         RETURN false;
     END IF;
+    -- Whoever gives him a record at this moment sees the end afterwards (assignment::owners), or is waited for.
+    PERFORM FROM leadguard.member m WHERE m.id = held.member_id FOR UPDATE;
     DELETE FROM leadguard.record_grant g WHERE g.delegation_id = held.id;
     PERFORM leadguard.note_event('undelegate', held.org_id, held.target, NULL, NULL, format('delegation %s', held.id));
     RETURN true;
@@ -2527,6 +2529,23 @@ END
 $$;
 COMMENT ON FUNCTION leadguard.undelegate(bigint) IS
 'Ends a delegation at once; true when there was one that lasted. For both members, and those with the capability administer in their organization. 22023: NULL.';
+
+CREATE FUNCTION leadguard.end_delegations()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    WITH ended AS (
+        UPDATE leadguard.delegation d SET ended_at = clock_timestamp()
+        WHERE new.id IN (d.member_id, d.delegate_id) AND d.ended_at IS NULL RETURNING d.id
+    )
+    DELETE FROM leadguard.record_grant g USING ended e WHERE g.delegation_id = e.id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.end_delegations() IS
+'Trigger AFTER UPDATE of member: who is not active any more delegates nothing, and has nothing delegated.';
+CREATE TRIGGER directory_80_delegations AFTER UPDATE OF active ON leadguard.member
+    FOR EACH ROW WHEN (old.active AND NOT new.active) EXECUTE FUNCTION leadguard.end_delegations();
 
 -- Asking for more.
 CREATE FUNCTION leadguard.request_access(target regclass, record text, level text, justification text, until timestamptz DEFAULT NULL)
@@ -2554,7 +2573,7 @@ DECLARE
 BEGIN
     FOR item IN
         SELECT t.tgrelid::regclass AS relation, t.tgname FROM pg_catalog.pg_trigger t
-        WHERE t.tgname IN ('directory_80_insert', 'directory_80_update', 'directory_80_delete', 'directory_80_job', 'directory_80_admins')
+        WHERE t.tgname IN ('directory_80_insert', 'directory_80_update', 'directory_80_delete', 'directory_80_job', 'directory_80_admins', 'directory_80_delegations')
            OR t.tgrelid IN ('leadguard.job_function'::regclass, 'leadguard.member_function'::regclass) AND NOT t.tgisinternal
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', item.relation, item.tgname);
@@ -4480,32 +4499,33 @@ DECLARE
         'accept_handoff', 'accept_schema_change', 'access_requests', 'activity_reset', 'add_to_team',
         'audit_changes', 'audit_retire', 'audit_rows', 'audit_run', 'audit_value_rows', 'audit_values', 'batch_log',
         'change_role', 'change_roles', 'check_schema', 'checklist', 'claim', 'close_dispute', 'count_admins',
-        'delegate', 'drop_assignment_rule', 'drop_batch_template', 'drop_handoff_step', 'end_dispute', 'findings',
-        'follow_admins', 'follow_roles', 'follow_teams', 'forget_job_function', 'forget_shape', 'ghost_leads',
-        'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel', 'import_check', 'import_cleanup',
-        'import_commit', 'import_report', 'import_rows', 'import_stage', 'import_staged', 'import_submit', 'imports',
-        'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound', 'job_deviations', 'keep_shape', 'know_schema',
-        'know_tables', 'limit_member_function', 'login_in_words', 'managed_member', 'mark_read', 'may_ask_about',
-        'member_activity', 'member_card', 'member_rights_in', 'migrate_roles', 'note_change', 'note_change_of_role',
-        'note_directory', 'note_event', 'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary',
-        'note_work', 'notification_cleanup', 'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day',
-        'offboard_now', 'offboard_plan', 'onboard', 'override_activity', 'parse_changes', 'prepare_imports',
-        'put_claim', 'reads_import', 'record_history', 'refuse_handoff', 'release', 'remove_departed',
-        'request_access', 'request_batch', 'request_role', 'request_schema_change', 'resolve_finding',
-        'resolve_job_function', 'resolve_member_function', 'restore_audit', 'review_admins', 'review_concerns',
-        'review_contact_outside_rules', 'review_everyone_admin', 'review_expired_grants',
-        'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
-        'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
-        'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners', 'review_organizations',
-        'review_permission_creep', 'review_preload', 'review_record_without_side', 'review_refuse',
-        'review_review_overdue', 'review_rights_beyond_role', 'review_roles_deviate', 'review_switch',
-        'review_takes_role', 'review_team_owner_manages_nobody', 'review_team_owners', 'review_too_many_admins',
-        'review_unapproved_batch', 'review_unapproved_schema_change', 'review_unlogged_batch', 'review_unused_role',
-        'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'review_window_not_counted',
-        'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit',
-        'set_assignment_rule', 'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes',
-        'table_shape', 'tell', 'tell_of_roles', 'undelegate', 'verify_audit', 'wake_at_commit', 'watch_attributes',
-        'watch_schema', 'watch_schema_drop', 'watch_vocabulary', 'without_types', 'worked_on']::text[];
+        'delegate', 'drop_assignment_rule', 'drop_batch_template', 'drop_handoff_step', 'end_delegations',
+        'end_dispute', 'findings', 'follow_admins', 'follow_roles', 'follow_teams', 'forget_job_function',
+        'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel',
+        'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows', 'import_stage',
+        'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound',
+        'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'limit_member_function', 'login_in_words',
+        'managed_member', 'mark_read', 'may_ask_about', 'member_activity', 'member_card', 'member_rights_in',
+        'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory', 'note_event', 'note_job_function',
+        'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work', 'notification_cleanup', 'notifications',
+        'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan', 'onboard',
+        'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import', 'record_history',
+        'refuse_handoff', 'release', 'remove_departed', 'request_access', 'request_batch', 'request_role',
+        'request_schema_change', 'resolve_finding', 'resolve_job_function', 'resolve_member_function',
+        'restore_audit', 'review_admins', 'review_concerns', 'review_contact_outside_rules', 'review_everyone_admin',
+        'review_expired_grants', 'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning',
+        'review_guest', 'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark',
+        'review_incident', 'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners',
+        'review_organizations', 'review_permission_creep', 'review_preload', 'review_record_without_side',
+        'review_refuse', 'review_review_overdue', 'review_rights_beyond_role', 'review_roles_deviate',
+        'review_switch', 'review_takes_role', 'review_team_owner_manages_nobody', 'review_team_owners',
+        'review_too_many_admins', 'review_unapproved_batch', 'review_unapproved_schema_change',
+        'review_unlogged_batch', 'review_unused_role', 'review_unused_team', 'review_unusual_access',
+        'review_watch_disabled', 'review_window_not_counted', 'rights_differ', 'rights_in_words', 'role_of_function',
+        'route', 'run_review', 'schema_kinds', 'seal_audit', 'set_assignment_rule', 'set_batch_template',
+        'set_handoff_step', 'set_routing', 'shape_changes', 'table_shape', 'tell', 'tell_of_roles', 'undelegate',
+        'verify_audit', 'wake_at_commit', 'watch_attributes', 'watch_schema', 'watch_schema_drop',
+        'watch_vocabulary', 'without_types', 'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN

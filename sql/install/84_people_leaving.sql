@@ -167,6 +167,8 @@ BEGIN
     IF held.id IS NULL THEN
         RETURN false;
     END IF;
+    -- Whoever gives him a record at this moment sees the end afterwards (assignment::owners), or is waited for.
+    PERFORM FROM leadguard.member m WHERE m.id = held.member_id FOR UPDATE;
     DELETE FROM leadguard.record_grant g WHERE g.delegation_id = held.id;
     PERFORM leadguard.note_event('undelegate', held.org_id, held.target, NULL, NULL, format('delegation %s', held.id));
     RETURN true;
@@ -174,6 +176,23 @@ END
 $$;
 COMMENT ON FUNCTION leadguard.undelegate(bigint) IS
 'Ends a delegation at once; true when there was one that lasted. For both members, and those with the capability administer in their organization. 22023: NULL.';
+
+CREATE FUNCTION leadguard.end_delegations()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    WITH ended AS (
+        UPDATE leadguard.delegation d SET ended_at = clock_timestamp()
+        WHERE new.id IN (d.member_id, d.delegate_id) AND d.ended_at IS NULL RETURNING d.id
+    )
+    DELETE FROM leadguard.record_grant g USING ended e WHERE g.delegation_id = e.id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.end_delegations() IS
+'Trigger AFTER UPDATE of member: who is not active any more delegates nothing, and has nothing delegated.';
+CREATE TRIGGER directory_80_delegations AFTER UPDATE OF active ON leadguard.member
+    FOR EACH ROW WHEN (old.active AND NOT new.active) EXECUTE FUNCTION leadguard.end_delegations();
 
 -- Asking for more.
 CREATE FUNCTION leadguard.request_access(target regclass, record text, level text, justification text, until timestamptz DEFAULT NULL)
@@ -201,7 +220,7 @@ DECLARE
 BEGIN
     FOR item IN
         SELECT t.tgrelid::regclass AS relation, t.tgname FROM pg_catalog.pg_trigger t
-        WHERE t.tgname IN ('directory_80_insert', 'directory_80_update', 'directory_80_delete', 'directory_80_job', 'directory_80_admins')
+        WHERE t.tgname IN ('directory_80_insert', 'directory_80_update', 'directory_80_delete', 'directory_80_job', 'directory_80_admins', 'directory_80_delegations')
            OR t.tgrelid IN ('leadguard.job_function'::regclass, 'leadguard.member_function'::regclass) AND NOT t.tgisinternal
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', item.relation, item.tgname);

@@ -5,6 +5,7 @@
 use super::{owners, wake};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::people;
 use crate::visibility;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
@@ -22,7 +23,7 @@ pub(super) struct Noted {
     pub target: Oid,
     pub organization: Option<i64>,
     record: String,
-    before: Option<String>,
+    pub before: Option<String>,
     pub after: Option<String>,
     /// The column holds keys, not ids.
     pub keys: bool,
@@ -86,6 +87,7 @@ fn write(noted: &[Noted]) {
         Param::Texts(&side(|n| &n.after)),
         Param::Bool(noted.len() > MOST_SINGLE),
     ];
+    people::settle(first.target, &records, &side(|n| &n.after), first.keys);
     let text = if first.keys { BY_KEY } else { BY_ID };
     if as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {})) > 0 {
         wake::remember();

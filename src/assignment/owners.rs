@@ -11,6 +11,7 @@ use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::value::parse_int;
 use crate::names;
+use std::collections::BTreeSet;
 
 /// The length of a key that a column of type uuid can hold.
 const UUID: usize = 36;
@@ -18,13 +19,16 @@ const UUID: usize = 36;
 /// 55000 where a member has given a record to somebody who is not active any more. All of one table and organization.
 pub(super) fn demand(noted: &[Noted]) {
     let Some(first) = noted.first() else { return };
-    let mut wanted: Vec<String> = noted.iter().filter(|n| n.bound).filter_map(|n| n.after.clone()).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    if wanted.is_empty() {
+    let named =
+        |side: fn(&Noted) -> &Option<String>| noted.iter().filter(|n| n.bound).filter_map(move |n| side(n).clone());
+    let wanted: BTreeSet<String> = named(|n| &n.after).collect();
+    // Old owners, too: what they delegate at this moment concerns the record, or does not.
+    let concerned: Vec<String> =
+        named(|n| &n.before).chain(wanted.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect();
+    if concerned.is_empty() {
         return;
     }
-    let held = if first.keys { lock_keys(&wanted) } else { lock_ids(&wanted) };
+    let held = if first.keys { lock_keys(&concerned) } else { lock_ids(&concerned) };
     let ids: Vec<i64> = held.iter().map(|(_, id)| *id).collect();
     let params = [Param::Ints(&ids), Param::Int(first.organization)];
     let text = "SELECT id FROM leadguard.member WHERE id = ANY ($1) AND active AND org_id = coalesce($2, org_id)";

@@ -68,6 +68,8 @@ fn delegate(
     };
     let target = target.map(|target| Target::find(Some(target), Sees::Now).table.target);
     refuse_second(&absent, &delegate, target);
+    // Whoever takes or gives records of his at this moment is waited for, and sees the delegation afterwards.
+    as_extension(|| directory::wait_for_givers(&[absent.id]));
     let params = [
         Param::Int(Some(absent.org_id)),
         Param::Int(Some(absent.id)),
@@ -246,6 +248,24 @@ fn lasts_any(now: i64) -> bool {
         !any
     });
     any
+}
+
+/// Records that have other owners now, at the end of the statement, when the rows of the members concerned are locked: what
+/// somebody else's transaction has begun or ended meanwhile counts (delegate and undelegate wait for the same rows).
+pub(crate) fn settle(target: Oid, records: &[String], owners: &[String], keys: bool) {
+    let mut any = false;
+    snapshot::with_latest(|| {
+        scan::Table::open(c"delegation").scan(None, &[], |_| {
+            any = true;
+            false
+        })
+    });
+    if any {
+        let params = [Param::Oid(target), Param::Texts(records), Param::Texts(owners), Param::Bool(keys)];
+        as_extension(|| {
+            sql::query(include_str!("../../sql/query/delegations_settle.sql"), &params, Sees::Now, &mut |_| {})
+        });
+    }
 }
 
 /// A record has got its owner, or another one: what the old owner delegated ends for it, what the new one did begins.

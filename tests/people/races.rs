@@ -78,3 +78,70 @@ fn d22_who_goes_at_this_moment_is_given_no_record() {
     accepted(&mut ada, GOES[1]);
     assert_ne!(code(&mut cara, GIVES[0]), "ok");
 }
+
+// A delegation that begins or ends while a record changes hands: neither session sees what the other one does, and the
+// record is the delegate's as long as it is the absent member's, no longer.
+#[test]
+fn delegation_and_a_change_of_owner_wait_for_each_other() {
+    let delegate = "SELECT leadguard.delegate('curt', now() + interval '1 day', 'edit', 'away')";
+    let take = "SELECT leadguard.reassign('crm.site', '1', 'vera', reason => 'hers')";
+    let give = "SELECT leadguard.reassign('crm.site', '1', 'cara', reason => 'back')";
+    let undelegate = "SELECT leadguard.undelegate((SELECT max(id) FROM leadguard.delegation))";
+    let held = "SELECT count(*) FROM leadguard.record_grant WHERE kind = 'delegated' AND record = '1' AND target = 'crm.site'::regclass";
+    // first, second, who runs the second; what is delegated of the record in the end.
+    for (setup, first, by, second, then, expected) in [
+        ("", take, "ada", delegate, "cara", "0"),
+        ("", delegate, "cara", take, "ada", "0"),
+        (take, give, "ada", undelegate, "cara", "0"),
+        (take, undelegate, "cara", give, "ada", "0"),
+        (take, give, "ada", "SELECT 1", "cara", "1"),
+    ] {
+        let db = decision_site("race_delegation");
+        assert_eq!(
+            scalar(
+                &mut db.admin(),
+                "SELECT m.key FROM crm.site s JOIN leadguard.member m ON m.id = s.owner_id WHERE s.id = 1"
+            ),
+            "cara"
+        );
+        if !setup.is_empty() {
+            accepted(&mut db.connect("cara"), delegate);
+            accepted(&mut db.connect("ada"), setup);
+        }
+        let mut session = db.connect(by);
+        accepted(&mut session, "BEGIN");
+        accepted(&mut session, first);
+        if second == "SELECT 1" {
+            accepted(&mut session, "COMMIT");
+        } else {
+            assert_eq!(ends(&db, &mut session, db.connect(then), second, "COMMIT"), "ok", "{first} / {second}");
+        }
+        assert_eq!(scalar(&mut db.admin(), held), expected, "{first} / {second}");
+    }
+}
+
+#[test]
+fn delegation_ends_with_the_membership_of_either() {
+    for who in ["cara", "curt", "vera"] {
+        let db = decision_site("race_inactive");
+        let mut admin = db.admin();
+        accepted(
+            &mut db.connect("cara"),
+            "SELECT leadguard.delegate('curt', now() + interval '1 day', 'edit', 'away')",
+        );
+        let (lasting, grants) = (
+            "SELECT count(*) FROM leadguard.delegation WHERE ended_at IS NULL",
+            "SELECT count(*) FROM leadguard.record_grant WHERE kind = 'delegated'",
+        );
+        assert_ne!(scalar(&mut admin, grants), "0");
+        accepted(
+            &mut admin,
+            &format!(
+                "UPDATE crm.site SET owner_id = (SELECT id FROM leadguard.member WHERE key = 'ada') WHERE owner_id = (SELECT id FROM leadguard.member WHERE key = '{who}')"
+            ),
+        );
+        accepted(&mut admin, &format!("UPDATE leadguard.member SET active = false WHERE key = '{who}'"));
+        assert_eq!(scalar(&mut admin, lasting), if who == "vera" { "1" } else { "0" }, "{who}");
+        assert_eq!(scalar(&mut admin, grants) == "0", who != "vera", "{who}");
+    }
+}
