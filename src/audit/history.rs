@@ -46,7 +46,7 @@ fn audit_values(
         pair.iter().any(Option::is_some).then_some(pair)
     };
     let kept = object(&fields, sides);
-    if kept.is_empty() { None } else { Some(JsonB(Value::Object(kept))) }
+    (!kept.is_empty()).then_some(JsonB(Value::Object(kept)))
 }
 
 type History = TableIterator<
