@@ -1183,7 +1183,7 @@ CREATE FUNCTION leadguard.set_batch_template(name text, target regclass, operati
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'set_batch_template_wrapper';
 COMMENT ON FUNCTION leadguard.set_batch_template(text, regclass, text, bigint, text, timestamptz, text, jsonb) IS
-'Lets batches pass in advance: operation insert, update, reassign or import, up to so many records (NULL: any number) in one transaction, by members with the role (NULL: everybody of the organization), until the given time (NULL: until it is withdrawn). Of insert not for a table that is prepared for imports. A template of the same name is replaced. Returns its number. For persons with the capability approve, and superusers (42501); 22023 arguments.';
+'Lets batches pass in advance: operation insert, update, reassign or import, up to so many records (NULL: any number) in one transaction, or one import, by members with the role (NULL: everybody of the organization), until the given time (NULL: until it is withdrawn). Of insert not for a table that is prepared for imports. A template of the same name is replaced. Returns its number. For persons with the capability approve, and superusers (42501); 22023 arguments.';
 
 CREATE FUNCTION leadguard.drop_batch_template(name text)
 RETURNS boolean LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
