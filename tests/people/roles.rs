@@ -1,7 +1,7 @@
 //! Promotion and demotion, of one and of many.
 
 use crate::lab::{attempt, cannot_work, creates, decision_site};
-use leadguard_tests::{Db, accepted, refused, rows};
+use leadguard_tests::{Db, accepted, code, refused, rows, scalar};
 
 fn told(db: &Db, who: &str) -> Vec<String> {
     rows(&mut db.connect(who), "SELECT kind FROM leadguard.notification ORDER BY id")
