@@ -4,7 +4,7 @@ use crate::lab::{lab, needs_approval, switch, update};
 use leadguard_tests::{accepted, allowed, refused, rows, scalar};
 
 #[test]
-fn x14_limits_are_set_by_table_and_role() {
+fn x14_k36_limits_are_set_by_table_and_role() {
     let db = lab("x14");
     let mut cleo = db.connect("cleo");
     switch(&db, "batch_update", "5", "");

@@ -4,7 +4,7 @@ use crate::lab::*;
 use leadguard_tests::*;
 
 #[test]
-fn d2_more_than_two_administrators() {
+fn d2_p27_more_than_two_administrators() {
     let db = lab("admins");
     assert_eq!(found(&db, "quarterly", "too_many_admins"), [""; 0], "two are fine");
     give(&db, "rep", "ADMIN");
