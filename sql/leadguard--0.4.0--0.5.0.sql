@@ -2654,11 +2654,6 @@ BEGIN
             IS DISTINCT FROM (o.id, o.key, o.manager_id, o.active, o.kind, o.email, o.db_role, o.org_id);
     WHEN 'member DELETE' THEN
         SELECT array_agg(o.org_id), array_agg(format('member %s: removed', o.key)) INTO organizations, said FROM old_rows o;
-    WHEN 'member_role UPDATE' THEN
-        -- What is given is told where the member is told of it.
-        SELECT array_agg(m.org_id), array_agg(format('member %s, role %s', m.key, g.role)) INTO organizations, said
-        FROM (SELECT o.member_id, o.role FROM old_rows o EXCEPT SELECT n.member_id, n.role FROM new_rows n) g
-        JOIN leadguard.member m ON m.id = g.member_id;
     WHEN 'role INSERT' THEN
         SELECT array_agg(n.org_id), array_agg(format('role %s: ', n.name) || concat_ws(', ',
             'new', format('capabilities %s', n.capabilities), format('rank %s', n.rank), 'level at most ' || n.level_cap))
@@ -2805,7 +2800,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.note_directory() IS
-'Trigger AFTER STATEMENT of the directory, rules about e-mail domains and registered login roles: writes what access follows from into the audit (action directory), by keys and names, one row for each statement and organization; of more than 1000 rows only how many. What UPDATE takes of member_role is role_taken.';
+'Trigger AFTER STATEMENT of the directory, rules about e-mail domains and registered login roles: writes what access follows from into the audit (action directory), by keys and names, one row for each statement and organization; of more than 1000 rows only how many. Rows of member_role are written by follow_roles.';
 
 DO $$
 DECLARE
@@ -2816,7 +2811,7 @@ BEGIN
         SELECT u.t, o.operation
         FROM unnest(ARRAY['member', 'role', 'territory', 'territory_member', 'team', 'team_member', 'member_scope', 'domain_rule', 'login_role']) u (t)
         CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) o (operation)
-        UNION ALL VALUES ('member_role', 'UPDATE'), ('member_role', 'TRUNCATE'), ('organization', 'UPDATE')
+        UNION ALL VALUES ('member_role', 'TRUNCATE'), ('organization', 'UPDATE')
     LOOP
         EXECUTE format('CREATE TRIGGER directory_85_audit_%s AFTER %s ON leadguard.%I %s FOR EACH STATEMENT EXECUTE FUNCTION leadguard.note_directory()',
             lower(operation), operation, t,

@@ -148,7 +148,7 @@ fn d26_teams_and_roles() {
     leaves(
         &db,
         "UPDATE leadguard.member_role SET member_id = (SELECT id FROM leadguard.member WHERE key = 'carl') WHERE role = 'auditor'",
-        &["admin 1 role_given member carl, role auditor", "admin 1 role_taken member tina, role auditor"],
+        &["admin 1 role_taken member tina, role auditor", "admin 1 role_given member carl, role auditor"],
     );
     sound(&mut db.admin());
 }
