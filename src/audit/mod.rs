@@ -43,6 +43,7 @@ use crate::visibility::{self, Table};
 use buffer::{About, Head};
 use pgrx::pg_sys::{Datum, Oid};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashSet;
 pub(crate) use verify::auditor;
 use watched::Texts;
@@ -145,8 +146,11 @@ fn note(
     (row, record): (&Row, String),
     action: &'static str,
     sanction: Option<&Sanction>,
-    change: Change,
+    mut change: Change,
 ) {
+    if is_erased(table.target, &record) {
+        change.forget_values();
+    }
     let organization = match member {
         Some(member) => Some(member.org_id),
         None => watched.organization(row, table),
@@ -253,14 +257,25 @@ pub(crate) fn digest(record: &str, field: &str, value: &str) -> String {
     text
 }
 
+thread_local! {
+    /// Records that this transaction has erased: a statement that changed one before, and ends later, keeps nothing of it.
+    static ERASED: RefCell<HashSet<(Oid, String)>> = RefCell::default();
+}
+
+fn is_erased(target: Oid, record: &str) -> bool {
+    ERASED.with_borrow(|erased| !erased.is_empty() && erased.contains(&(target, record.to_owned())))
+}
+
 /// Takes the values of a record out of the audit; the digests stay.
 pub(crate) fn erase_values(target: Oid, record: &str) {
+    ERASED.with_borrow_mut(|erased| erased.insert((target, record.to_owned())));
     buffer::forget_values(target, |held| held == record);
     writer::erase(target, &[record.to_owned()]);
 }
 
 /// The same for many records.
 pub(crate) fn erase_all_values(target: Oid, records: &[String]) {
+    ERASED.with_borrow_mut(|erased| erased.extend(records.iter().map(|record| (target, record.clone()))));
     let gone: HashSet<&str> = records.iter().map(String::as_str).collect();
     buffer::forget_values(target, |held| gone.contains(held));
     writer::erase(target, records);
@@ -320,6 +335,7 @@ pub(crate) fn on_transaction(event: Transaction) {
         Transaction::Ended(_) => {
             buffer::clear();
             writer::forget_key();
+            let _ = ERASED.with(|erased| erased.try_borrow_mut().map(|mut erased| erased.clear()));
         }
         Transaction::SubCommitted { sub, parent } => buffer::hand_over(sub, parent),
         Transaction::SubAborted { sub } => {

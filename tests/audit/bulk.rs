@@ -372,3 +372,37 @@ fn k53_organizations_that_alternate_are_stored_together() {
     assert_eq!(rows(&mut admin, last), [["2", "800"]]);
     sound(&mut admin);
 }
+
+// A statement may purge a record that it has changed: what is noted when it ends keeps nothing of it.
+#[test]
+fn k53_a_purge_inside_the_statement_leaves_no_value() {
+    let db = audited("au_bulk_inside");
+    leads(&db);
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "SELECT leadguard.set_archive('crm.lead');
+         INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'data_owner' FROM leadguard.member WHERE key = 'tina';
+         SELECT leadguard.valid_values('crm.lead', 'name', NULL)",
+    );
+    let inside = |from: u32, count: u32| {
+        format!(
+            "CREATE OR REPLACE FUNCTION pg_temp.gone(t text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+                 DELETE FROM crm.lead WHERE id = t::bigint; PERFORM leadguard.purge('crm.lead', t, 'asked'); RETURN 'last'; END $$;
+             UPDATE crm.lead SET name = CASE id WHEN {} THEN pg_temp.gone('{from}') ELSE 'CANARY' END WHERE id BETWEEN {from} AND {}",
+            from + count - 1,
+            from + count - 1
+        )
+    };
+    for (from, count) in [(1001, 2), (1010, 40)] {
+        accepted(&mut admin, &inside(from, count));
+        let kept = format!(
+            "SELECT count(*) FROM leadguard.audit_value WHERE record = '{from}' AND target = 'crm.lead'::regclass"
+        );
+        assert_eq!(scalar(&mut admin, &kept), "0", "{from}");
+        assert_eq!(scalar(&mut admin, &format!("SELECT count(*) FROM crm.lead WHERE id = {from}")), "0");
+        let beside = kept.replace(&format!("'{from}'"), &format!("'{}'", from + 1));
+        assert_ne!(scalar(&mut admin, &beside), "0", "{from}");
+    }
+    sound(&mut admin);
+}

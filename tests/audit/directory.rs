@@ -247,3 +247,23 @@ fn d26_loads_and_restores_of_the_directory() {
     leaves_of_superuser(&db, "TRUNCATE leadguard.member_scope", &["- all rows of member_scope removed"]);
     sound(&mut db.admin());
 }
+
+// What a restore brings is not noted; whoever says in the middle of a statement that row security is off restores nothing.
+#[test]
+fn d26_a_setting_does_not_hide_a_change() {
+    let db = audited("au_dir_setting");
+    let mut session = db.connect("admin");
+    accepted(
+        &mut session,
+        "CREATE FUNCTION pg_temp.off() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM set_config('row_security', 'off', false); RETURN true; END $$",
+    );
+    let start = mark(&mut db.admin());
+    for sql in [
+        "UPDATE leadguard.member SET manager_id = (SELECT id FROM leadguard.member WHERE key = 'ceo') WHERE key = 'carl' AND pg_temp.off()",
+        "INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'view_only' FROM leadguard.member WHERE key = 'carl' AND pg_temp.off()",
+    ] {
+        accepted(&mut session, sql);
+        accepted(&mut session, "RESET row_security");
+    }
+    assert_eq!(said(&mut db.admin(), &start).len(), 2);
+}
