@@ -15,7 +15,6 @@ CREATE FUNCTION leadguard.note_directory()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    most CONSTANT integer := 50;
     many CONSTANT integer := 1000;
     kind CONSTANT text := CASE TG_TABLE_NAME WHEN 'member_role' THEN 'role_taken' ELSE 'directory' END;
     changed bigint;
@@ -208,10 +207,8 @@ BEGIN
         FROM old_rows o CROSS JOIN LATERAL leadguard.login_in_words(o.db_role, o.mode, o.member_id, 'no longer ') w;
     END CASE;
     PERFORM leadguard.note_event(kind, w.org_id, NULL, NULL, NULL,
-                string_agg(w.what, '; ' ORDER BY w.place) FILTER (WHERE w.place <= most)
-                || CASE WHEN count(*) > most THEN format('; and %s more', count(*) - most) ELSE '' END)
-    FROM (SELECT u.org_id, u.what, row_number() OVER (PARTITION BY u.org_id ORDER BY u.what) AS place
-          FROM unnest(organizations, said) AS u (org_id, what)) w
+                string_agg(w.what, '; ' ORDER BY w.what))
+    FROM unnest(organizations, said) AS w (org_id, what)
     GROUP BY w.org_id;
     RETURN NULL;
 END

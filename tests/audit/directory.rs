@@ -232,10 +232,10 @@ fn d26_loads_and_restores_of_the_directory() {
         &[
             "- insert of 1500 rows of member",
             "- insert of 1001 rows of territory",
-            &format!("- 1 {}; and 10 more", {
+            &format!("- 1 {}", {
                 let mut keys: Vec<_> = (1..=60).map(|n| format!("territory u{n}: new")).collect();
                 keys.sort();
-                keys[..50].join("; ")
+                keys.join("; ")
             }),
         ],
     );
