@@ -107,3 +107,25 @@ pub(crate) fn with_latest<T>(body: impl FnOnce() -> T) -> T {
     unsafe { pg_sys::PopActiveSnapshot() };
     value
 }
+
+/// Runs `body` with the state from which this transaction reads as the active snapshot.
+pub(crate) fn with_first<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: pushes a copy; popped below, and by the (sub)transaction's abort when body raises.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    let value = body();
+    // SAFETY: pops the snapshot pushed above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    value
+}
+
+/// Whether the newest state may be another one than that from which this transaction reads, and can be read.
+pub(super) fn may_see_newer() -> bool {
+    // SAFETY: reads a backend variable; workers take no snapshot.
+    is_fixed() && !unsafe { pg_sys::IsInParallelMode() }
+}
+
+/// The newest snapshot, static until the next call, and the one from which the transaction reads.
+pub(super) fn latest_and_first() -> (pg_sys::Snapshot, pg_sys::Snapshot) {
+    // SAFETY: called in a transaction, not in a worker; both live as long as the transaction takes no other one.
+    unsafe { (pg_sys::GetLatestSnapshot(), pg_sys::GetTransactionSnapshot()) }
+}

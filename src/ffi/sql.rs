@@ -3,6 +3,7 @@
 //! pgrx's own SPI client turns every SELECT after the first write of a transaction into one with a new
 //! snapshot; a policy must never do that. Hence this small client. Plans of constant texts are kept.
 
+use super::snapshot;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use std::ffi::{CStr, CString};
 pub(crate) enum Sees {
     /// What the running statement sees. Never writes, never takes a transaction id.
     Statement,
-    /// Everything committed by now, and what this transaction has done so far; may write.
+    /// Everything committed by now, at every isolation level, and what this transaction has done so far; may write.
     Now,
 }
 
@@ -173,11 +174,33 @@ pub(crate) fn query(text: &'static str, params: &[Param], sees: Sees, each: &mut
             PLANS.with(|plans| plans.borrow_mut().insert(key, plan));
             plan
         });
-        // SAFETY: plan is valid, values and nulls have one entry for each of its parameters.
-        unsafe {
-            pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr().cast(), sees == Sees::Statement, 0)
-        }
+        execute_plan(plan, values, nulls, sees, Newer::Written)
     })
+}
+
+/// What becomes of rows that are newer than the state from which a REPEATABLE READ transaction reads, in its writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Newer {
+    /// The extension's own: its rules hold in the newest state, whatever the transaction reads from.
+    Written,
+    /// A user's: 40001, as for any statement of his.
+    Conflicts,
+}
+
+/// SPI alone would take the transaction's first snapshot for Sees::Now under REPEATABLE READ; what the extension judges and
+/// writes there is the newest state all the same, as foreign keys do it.
+fn execute_plan(plan: pg_sys::SPIPlanPtr, values: &mut [pg_sys::Datum], nulls: &[u8], sees: Sees, newer: Newer) -> i32 {
+    let (values, nulls) = (values.as_mut_ptr(), nulls.as_ptr().cast());
+    match sees {
+        Sees::Now if snapshot::may_see_newer() => {
+            let (latest, first) = snapshot::latest_and_first();
+            let crosscheck = if newer == Newer::Conflicts { first } else { std::ptr::null_mut() };
+            // SAFETY: plan is valid, values and nulls have one entry for each of its parameters; SPI copies the snapshot.
+            unsafe { pg_sys::SPI_execute_snapshot(plan, values, nulls, latest, crosscheck, false, true, 0) }
+        }
+        // SAFETY: as above.
+        _ => unsafe { pg_sys::SPI_execute_plan(plan, values, nulls, sees == Sees::Statement, 0) },
+    }
 }
 
 /// A query that is run again and again, kept as long as its owner.
@@ -200,16 +223,7 @@ impl Prepared {
                 unsafe { pg_sys::SPI_keepplan(plan) };
                 self.plan.set(plan);
             }
-            // SAFETY: plan is valid, values and nulls have one entry for each of its parameters.
-            unsafe {
-                pg_sys::SPI_execute_plan(
-                    self.plan.get(),
-                    values.as_mut_ptr(),
-                    nulls.as_ptr().cast(),
-                    sees == Sees::Statement,
-                    0,
-                )
-            }
+            execute_plan(self.plan.get(), values, nulls, sees, Newer::Conflicts)
         })
     }
 }
@@ -227,6 +241,9 @@ impl Drop for Prepared {
 pub(crate) fn query_once(text: &str, params: &[Param], sees: Sees, each: &mut dyn FnMut(&Row)) -> u64 {
     let source = CString::new(text).unwrap_or_default();
     run(params, each, &mut |types, values, nulls| {
+        if sees == Sees::Now && snapshot::may_see_newer() {
+            return execute_plan(prepare(text, types), values, nulls, sees, Newer::Conflicts);
+        }
         let mut types = types.to_vec();
         // SAFETY: all three arrays have one entry for each parameter and outlive the call.
         unsafe {
