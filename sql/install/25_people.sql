@@ -85,10 +85,10 @@ ALTER TABLE leadguard.record_grant
     ADD COLUMN delegation_id bigint CONSTRAINT record_grant_delegation_exists REFERENCES leadguard.delegation ON DELETE CASCADE DEFERRABLE,
     DROP CONSTRAINT record_grant_kind_known,
     ADD CONSTRAINT record_grant_kind_known CHECK (kind IN ('record_team', 'share', 'contact', 'delegated')),
-    ADD CONSTRAINT record_grant_delegated_kind CHECK ((kind = 'delegated') = (delegation_id IS NOT NULL));
+    ADD CONSTRAINT record_grant_delegated_kind CHECK (CASE kind WHEN 'delegated' THEN delegation_id IS NOT NULL WHEN 'share' THEN true ELSE delegation_id IS NULL END);
 CREATE INDEX record_grant_delegation_idx ON leadguard.record_grant (delegation_id) WHERE delegation_id IS NOT NULL;
 COMMENT ON COLUMN leadguard.record_grant.approval_id IS 'The granted request (leadguard.request_access) by which the holder has it.';
-COMMENT ON COLUMN leadguard.record_grant.delegation_id IS 'The delegation by which the holder has it.';
+COMMENT ON COLUMN leadguard.record_grant.delegation_id IS 'The delegation by which the holder has it, or by which the delegate has shared it: it goes with it.';
 
 -- Guests are looked at every quarter (D28).
 CREATE TABLE leadguard.guest_review (

@@ -147,52 +147,21 @@ CREATE FUNCTION leadguard.delegate(to_member text, until timestamptz, level text
 RETURNS bigint LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'delegate_wrapper';
 COMMENT ON FUNCTION leadguard.delegate(text, timestamptz, text, text, regclass, text) IS
-'Lets another member (key) reach what oneself owns, in one protected table or all of them, at level read, edit or full until a time; returns the number of the delegation. It follows ownership: what one gets meanwhile is included, what one hands over no longer. Nobody delegates more than he could share: what an owner may not share at the level is left out. By it the record is not shared for longer, not moved and given no member as contact. member: for whom, for members with the capability administer in his organization. 42501; 22023: no active member of the organization, a guest or oneself, no such level, time in the past, no reason; 55000: a delegation of these records to this member lasts already.';
+'Lets another member (key) reach what oneself owns, in one protected table or all of them, at level read, edit or full until a time; returns the number of the delegation. It follows ownership: what one gets meanwhile is included, what one hands over no longer. Nobody delegates more than he could share: what an owner may not share at the level is left out. By it the record is not shared for longer, not moved and given no member as contact; what the delegate shares ends with the delegation. member: for whom, for members with the capability administer in his organization. 42501; 22023: no active member of the organization, a guest or oneself, no such level, time in the past, no reason; 55000: a delegation of these records to this member lasts already.';
 
 CREATE FUNCTION leadguard.undelegate(id bigint)
-RETURNS boolean LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    held leadguard.delegation;
-BEGIN
-    IF id IS NULL THEN
-        RAISE EXCEPTION 'argument "id" must not be NULL' USING ERRCODE = '22023';
-    END IF;
-    UPDATE leadguard.delegation d SET ended_at = clock_timestamp()
-    WHERE d.id = undelegate.id AND d.ended_at IS NULL
-      AND (leadguard.is_unbound()
-           OR (d.org_id = leadguard.current_organization() AND NOT leadguard.is_analyst()
-               AND (leadguard.current_member() IN (d.member_id, d.delegate_id) OR leadguard.has_capability('administer'))))
-    RETURNING d.* INTO held;
-    IF held.id IS NULL THEN
-        RETURN false;
-    END IF;
-    -- Whoever gives him a record at this moment sees the end afterwards (assignment::owners), or is waited for.
-    PERFORM FROM leadguard.member m WHERE m.id = held.member_id FOR UPDATE;
-    DELETE FROM leadguard.record_grant g WHERE g.delegation_id = held.id;
-    PERFORM leadguard.note_event('undelegate', held.org_id, held.target, NULL, NULL, format('delegation %s', held.id));
-    RETURN true;
-END
-$$;
+RETURNS boolean LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'undelegate_wrapper';
 COMMENT ON FUNCTION leadguard.undelegate(bigint) IS
-'Ends a delegation at once; true when there was one that lasted. For both members, and those with the capability administer in their organization. 22023: NULL.';
+'Ends a delegation at once, with all that was shared by it; true when there was one that lasted. For both members, and those with the capability administer in their organization. 22023: NULL.';
 
 CREATE FUNCTION leadguard.end_delegations()
-RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    WITH ended AS (
-        UPDATE leadguard.delegation d SET ended_at = clock_timestamp()
-        WHERE new.id IN (d.member_id, d.delegate_id) AND d.ended_at IS NULL RETURNING d.id
-    )
-    DELETE FROM leadguard.record_grant g USING ended e WHERE g.delegation_id = e.id;
-    RETURN NULL;
-END
-$$;
+RETURNS trigger LANGUAGE c VOLATILE SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'leadguard_end_delegations';
 COMMENT ON FUNCTION leadguard.end_delegations() IS
-'Trigger AFTER UPDATE of member: who is not active any more delegates nothing, and has nothing delegated.';
-CREATE TRIGGER directory_80_delegations AFTER UPDATE OF active ON leadguard.member
-    FOR EACH ROW WHEN (old.active AND NOT new.active) EXECUTE FUNCTION leadguard.end_delegations();
+'Trigger AFTER UPDATE of member: who is no active person any more delegates nothing, and has nothing delegated.';
+CREATE TRIGGER directory_80_delegations AFTER UPDATE OF active, kind ON leadguard.member
+    FOR EACH ROW WHEN (old.active AND old.kind = 'person' AND NOT (new.active AND new.kind = 'person')) EXECUTE FUNCTION leadguard.end_delegations();
 
 -- Asking for more.
 CREATE FUNCTION leadguard.request_access(target regclass, record text, level text, justification text, until timestamptz DEFAULT NULL)

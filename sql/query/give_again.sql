@@ -4,3 +4,4 @@ DO UPDATE SET level = excluded.level, reason = excluded.reason, granted_by = exc
 WHERE $11 OR NOT held.retained OR held.until <= statement_timestamp()
    OR (array_position('{read,edit,full}'::text[], excluded.level) >= array_position('{read,edit,full}'::text[], held.level)
        AND coalesce(excluded.until, 'infinity') >= coalesce(held.until, 'infinity'))
+RETURNING id

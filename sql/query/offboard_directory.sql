@@ -17,11 +17,6 @@ WITH territories AS (
     DELETE FROM leadguard.territory_member WHERE member_id = $1 RETURNING territory_id
 ), scopes AS (
     DELETE FROM leadguard.member_scope WHERE member_id = $1 RETURNING 1
-), delegations AS (
-    UPDATE leadguard.delegation SET ended_at = clock_timestamp()
-    WHERE $1 IN (member_id, delegate_id) AND ended_at IS NULL RETURNING id
-), delegated AS (
-    DELETE FROM leadguard.record_grant g USING delegations d WHERE g.delegation_id = d.id RETURNING 1
 ), grants AS (
     DELETE FROM leadguard.record_grant
     WHERE member_id = $1 AND kind IN ('share', 'record_team') AND ($3 OR NOT retained) RETURNING 1
@@ -41,5 +36,4 @@ UNION ALL SELECT 'teams left', string_agg(t.key, ', ' ORDER BY t.key), count(*) 
 UNION ALL SELECT 'territories left', string_agg(t.key, ', ' ORDER BY t.key), count(*) FROM areas l JOIN leadguard.territory t ON t.id = l.territory_id
 UNION ALL SELECT 'scopes taken', NULL, count(*) FROM scopes
 UNION ALL SELECT 'grants taken', NULL, count(*) FROM grants
-UNION ALL SELECT 'delegations ended', NULL, count(*) FROM delegations
 UNION ALL SELECT 'requests withdrawn', NULL, count(*) FROM requests

@@ -1,11 +1,6 @@
 -- What is left of member $1 in the directory.
 WITH grants AS (
     DELETE FROM leadguard.record_grant WHERE member_id = $1 AND kind <> 'contact' RETURNING 1
-), delegations AS (
-    UPDATE leadguard.delegation SET ended_at = clock_timestamp()
-    WHERE $1 IN (member_id, delegate_id) AND ended_at IS NULL RETURNING id
-), delegated AS (
-    DELETE FROM leadguard.record_grant g USING delegations d WHERE g.delegation_id = d.id AND g.member_id <> $1 RETURNING 1
 ), requests AS (
     UPDATE leadguard.approval SET until = clock_timestamp()
     WHERE requested_by = $1 AND used_at IS NULL AND granted IS DISTINCT FROM false AND until > clock_timestamp() RETURNING 1
@@ -23,7 +18,6 @@ WITH grants AS (
     DELETE FROM leadguard.login_role WHERE member_id = $1 RETURNING db_role
 )
 SELECT 'grants taken', NULL, count(*) FROM grants
-UNION ALL SELECT 'delegations ended', NULL, count(*) FROM delegations
 UNION ALL SELECT 'requests withdrawn', NULL, count(*) FROM requests
 UNION ALL SELECT 'teams left', NULL, count(*) FROM teams
 UNION ALL SELECT 'territories left', NULL, count(*) FROM areas

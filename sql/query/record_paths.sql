@@ -88,7 +88,7 @@ WITH member AS (
     FROM member m, (VALUES ('organization'), ('admin')) AS p (path)
 )
 SELECT m.id, m.key, m.kind, m.organization_view, r.path, r.level, r.through_id, r.territory_id, r.team_id,
-       g.until::text, coalesce(g.retained, false), g.reason, r.depth::bigint
+       g.until::text, coalesce(g.retained, false), g.reason, r.depth::bigint, g.id
 FROM reached r
 JOIN member m ON m.id = r.member_id
 LEFT JOIN leadguard.record_grant g ON g.id = r.grant_id

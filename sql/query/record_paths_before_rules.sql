@@ -47,7 +47,7 @@ WITH member AS (
     SELECT m.id, 'admin', NULL, m.id, NULL, NULL, NULL, 0 FROM member m
 )
 SELECT m.id, m.key, m.kind, false, r.path, r.level, r.through_id, r.territory_id, r.team_id,
-       g.until::text, coalesce(g.retained, false), g.reason, r.depth::bigint
+       g.until::text, coalesce(g.retained, false), g.reason, r.depth::bigint, g.id
 FROM reached r
 JOIN member m ON m.id = r.member_id
 LEFT JOIN leadguard.record_grant g ON g.id = r.grant_id

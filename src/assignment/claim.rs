@@ -6,7 +6,7 @@ use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
-use crate::grants::{Right, writes};
+use crate::grants::{Right, lasting, writes};
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::Target;
@@ -273,7 +273,7 @@ fn give(target: Oid, record: &str, winner: i64, key: &str, why: &str) {
         if right.record.owner == Some(winner) {
             return;
         }
-        right.demand_lasting("close_dispute", Rights::REASSIGN, None);
+        lasting::demand("close_dispute", &right, Rights::REASSIGN);
         right.active_member(key);
         let owner = Move::checked(right.target.owner.as_ref(), "owner", winner, key);
         let change = Change { owner: Some(&owner), territory: None, more: &[], reason: Some(why) };

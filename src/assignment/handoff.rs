@@ -12,8 +12,8 @@ use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::undone;
-use crate::grants::Right;
 use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
+use crate::grants::{Right, lasting};
 use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
@@ -118,7 +118,7 @@ fn demand(right: &Right, step: &Step) {
         Some(_) if right.record.owner == right.member && right.rights().has(Rights::UPDATE) => {}
         _ => {
             right.demand("handoff", Rights::REASSIGN);
-            right.demand_lasting("handoff", Rights::REASSIGN, None);
+            lasting::demand("handoff", right, Rights::REASSIGN);
         }
     }
 }

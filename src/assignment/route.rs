@@ -6,8 +6,8 @@ use crate::audit::{self, Event};
 use crate::errors::refused;
 use crate::ffi::row::attributes_of;
 use crate::ffi::sql::{self, Sees};
-use crate::grants::Right;
 use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
+use crate::grants::{Right, lasting};
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::given;
@@ -75,7 +75,7 @@ fn demand(right: &Right) {
     }
     if !assigns {
         right.demand("route", Rights::REASSIGN);
-        right.demand_lasting("route", Rights::REASSIGN, None);
+        lasting::demand("route", right, Rights::REASSIGN);
     }
 }
 

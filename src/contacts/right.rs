@@ -3,7 +3,7 @@
 use crate::errors::refused;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::grants::{Right, writes};
+use crate::grants::{Right, lasting, writes};
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::Target;
@@ -60,7 +60,7 @@ pub(super) fn to_add(target: Option<Oid>, record: Option<&str>, is_member: bool)
 
 /// A member who is a contact has access by it until the contact is removed: not by a right that ends.
 pub(super) fn demand_lasting(operation: &str, right: &Right) {
-    right.demand_lasting(operation, Rights::UPDATE, None);
+    lasting::demand(operation, right, Rights::UPDATE);
 }
 
 /// 42501 for a guest: whether members are on a record is not for external people to say, nor who is a member.

@@ -81,6 +81,7 @@ entries! {
     pg_finfo_leadguard_closure_lock, leadguard_closure_lock => crate::hierarchy::lock;
     pg_finfo_leadguard_keep_holders, leadguard_keep_holders => crate::directory::keep_holders;
     pg_finfo_leadguard_keep_owners, leadguard_keep_owners => crate::directory::keep_owners;
+    pg_finfo_leadguard_end_delegations, leadguard_end_delegations => crate::people::member_changed;
     pg_finfo_leadguard_field_matrix, leadguard_field_matrix => crate::rulebook::sheet::field_matrix;
     pg_finfo_leadguard_closure_maintain, leadguard_closure_maintain => crate::hierarchy::maintain;
 }

@@ -39,7 +39,7 @@ fn invite(
     }
     let until = until.map(pg_sys::TimestampTz::from);
     check_until(until);
-    let grant = Grant { kind: "share", level: parse_level(level), reason, until, retained: false };
+    let grant = Grant { kind: "share", level: parse_level(level), reason, until, retained: false, approval: None };
     let made = make(&right, key, name.unwrap_or_default(), email);
     let guest = find(&right, key).unwrap_or_else(|| {
         // One answer for a colleague, somebody of another organization, and a guest who left.

@@ -5,6 +5,7 @@
 //! registrations) outlive everything but an administrator. Tests: tests/writes, tests/paths (grants, shares).
 
 mod invite;
+pub(crate) mod lasting;
 pub(crate) mod reassign;
 mod right;
 
@@ -19,7 +20,7 @@ use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-pub(crate) use right::{Right, demand_lasting_move, writes};
+pub(crate) use right::{Right, writes};
 
 const TO_MEMBER: &str = concat!(
     include_str!("../../sql/query/give_values.sql"),
@@ -65,6 +66,8 @@ struct Grant<'a> {
     reason: Option<&'a str>,
     until: Option<i64>,
     retained: bool,
+    /// The request that asked for it.
+    approval: Option<i64>,
 }
 
 pub(crate) fn parse_level(level: Option<&str>) -> Level {
@@ -93,7 +96,8 @@ fn share(
     let holder = Holder::one_of(member, team);
     let until = until.map(pg_sys::TimestampTz::from);
     check_until(until);
-    let grant = Grant { kind: "share", level: parse_level(level), reason, until, retained: retained.unwrap_or(false) };
+    let retained = retained.unwrap_or(false);
+    let grant = Grant { kind: "share", level: parse_level(level), reason, until, retained, approval: None };
     give(&right, holder, &grant);
 }
 
@@ -113,23 +117,8 @@ pub(crate) fn share_as_requested(
     until: Option<i64>,
     approval: i64,
 ) {
-    let grant = Grant { kind: "share", level, reason: Some(reason), until, retained: false };
+    let grant = Grant { kind: "share", level, reason: Some(reason), until, retained: false, approval: Some(approval) };
     give(right, Holder::Member(member), &grant);
-    let params = [
-        Param::Oid(right.target.table.target),
-        Param::Text(Some(&right.record.id)),
-        Param::Int(Some(right.active_member(member))),
-        Param::Int(Some(approval)),
-    ];
-    as_extension(|| {
-        sql::query(
-            "UPDATE leadguard.record_grant SET approval_id = $4 \
-             WHERE target = $1 AND record = $2 AND kind = 'share' AND member_id = $3 AND NOT retained",
-            &params,
-            Sees::Now,
-            &mut |_| {},
-        )
-    });
 }
 
 /// Puts a member on the record team, or changes the level there. Who may call and errors: as share.
@@ -146,7 +135,7 @@ fn team_add_with(
     give(
         &right,
         holder,
-        &Grant { kind: "record_team", level: parse_level(level), reason, until: None, retained: false },
+        &Grant { kind: "record_team", level: parse_level(level), reason, until: None, retained: false, approval: None },
     );
 }
 
@@ -180,7 +169,13 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
     };
     // By a right that ends nobody gives to himself.
     let until = grant.until.filter(|_| member.is_none() || member != right.member);
-    right.demand_lasting(operation, Rights::SHARE | Rights::of(grant.level), until);
+    let delegation = lasting::basis(operation, right, Rights::SHARE | Rights::of(grant.level), until);
+    if delegation.is_some() && grant.retained {
+        refused(format!("a retained share of record {} of {} refused", right.record.id, shown(right)))
+            .detail("Your own right to the record comes from a delegation, with which all ends that is given by it.")
+            .hint("The owner gives what is retained.")
+            .raise();
+    }
     let params = [
         Param::Oid(right.target.table.target),
         Param::Text(Some(&right.record.id)),
@@ -194,11 +189,12 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
         Param::Bool(grant.retained),
         Param::Bool(right.administers),
     ];
-    if as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {})) == 0 {
+    let given = as_extension(|| sql::first_int(text, &params, Sees::Now)).unwrap_or_else(|| {
         refused(format!("the retained grant on record {} of {} cannot be weakened", right.record.id, shown(right)))
             .hint("An administrator of the organization can change or remove it.")
-            .raise();
-    }
+            .raise()
+    });
+    write_origin(given, grant.approval, delegation);
     let mut detail = format!("{holder}, level {}", grant.level.name());
     if let Some(until) = grant.until.and_then(|until| TimestampWithTimeZone::try_from(until).ok()) {
         detail.push_str(&format!(", until {until}"));
@@ -207,6 +203,17 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
         detail.push_str(", retained");
     }
     note(right, operation, grant.reason, detail);
+}
+
+/// From which request and which delegation a grant comes.
+fn write_origin(grant: i64, approval: Option<i64>, delegation: Option<i64>) {
+    if !session::is_governed() {
+        return;
+    }
+    let text = "UPDATE leadguard.record_grant SET approval_id = $2, delegation_id = $3 \
+                WHERE id = $1 AND (approval_id, delegation_id) IS DISTINCT FROM ($2, $3)";
+    let params = [Param::Int(Some(grant)), Param::Int(approval), Param::Int(delegation)];
+    as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {}));
 }
 
 /// What was given or taken back, in the audit.

@@ -5,6 +5,7 @@
 //! else may move the record: the UPDATE therefore names the owner and territory that were judged, and the right
 //! is judged once more when the row is locked.
 
+use super::lasting;
 use super::right::{Right, no_such_record};
 use crate::errors::bad_argument;
 use crate::ffi::raise;
@@ -78,7 +79,7 @@ fn reassign(
 ) {
     for _ in 0..ATTEMPTS {
         let right = Right::find("reassign", target, record, Rights::REASSIGN);
-        right.demand_lasting("reassign", Rights::REASSIGN, None);
+        lasting::demand("reassign", &right, Rights::REASSIGN);
         if owner.is_none() && territory.is_none() {
             bad_argument("either an owner or a territory must be named").raise();
         }

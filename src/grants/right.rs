@@ -1,14 +1,13 @@
 //! The right to give a record away, or to do something else to it, in the newest state, or a superuser who is no member.
 
 use crate::errors::{self, bad_argument, refused};
-use crate::ffi::session::{self, as_extension};
+use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
 use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
-use crate::people;
-use crate::questions::paths::{self, Reached, Whose};
+use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Record, Target, subject};
 use crate::questions::required;
 use pgrx::pg_sys::Oid;
@@ -80,34 +79,6 @@ impl Right {
         }
     }
 
-    /// 42501 where a record is delegated and what is needed comes only from grants that end before `until`, or from
-    /// grants that end, without it: what somebody has in the place of another he does not pass on for longer.
-    pub(crate) fn demand_lasting(&self, operation: &str, needed: Rights, until: Option<i64>) {
-        let Some(member) = self.member.filter(|_| session::is_governed()) else { return };
-        if !is_delegated(self.target.table.target, &self.record.id, needed) {
-            return;
-        }
-        let reached = paths::reached(&self.target, &self.record, Whose::Member(member), Sees::Now);
-        let for_good =
-            |sum: Rights, reached: &Reached| if reached.until.is_none() { sum | reached.rights } else { sum };
-        let lasting = reached.iter().fold(Rights::NONE, for_good);
-        let lasts = |end: &str| until.is_some_and(|until| ends_later(end, until));
-        let enough =
-            |reached: &Reached| (lasting | reached.rights).has(needed) && reached.until.as_deref().is_some_and(lasts);
-        if !lasting.has(needed) && !reached.iter().any(enough) {
-            let (table, record) = (names::shown(self.target.table.target), &self.record.id);
-            let hint = if needed.has(Rights::SHARE) {
-                "A share may end with it, until => ...; the owner does what is meant to last."
-            } else {
-                "The owner does it, or somebody whose own right to the record does not end."
-            };
-            refused(format!("{operation} of record {record} of {table} refused: your own right to it ends"))
-                .detail("Somebody has delegated the record, and what is given for a time is passed on for no longer.")
-                .hint(hint)
-                .raise();
-        }
-    }
-
     /// An active member of the record's organization. One answer for all others: nobody learns who is where.
     pub(crate) fn active_member(&self, key: &str) -> i64 {
         self.holder("SELECT id FROM leadguard.member WHERE key = $1 AND org_id = $2 AND active", key).unwrap_or_else(
@@ -146,37 +117,6 @@ impl Right {
         as_extension(|| {
             sql::first_int(text, &[Param::Text(Some(key)), Param::Int(self.record.organization)], Sees::Now)
         })
-    }
-}
-
-fn ends_later(end: &str, until: i64) -> bool {
-    let params = [Param::Text(Some(end)), Param::Timestamp(Some(until))];
-    let text = "SELECT 1::bigint WHERE $1::text::timestamptz >= $2";
-    as_extension(|| sql::first_int(text, &params, Sees::Now)).is_some()
-}
-
-/// Whether somebody may do this with a record in the place of its owner, for a time.
-fn is_delegated(target: Oid, record: &str, needed: Rights) -> bool {
-    if !people::is_any_delegated() {
-        return false;
-    }
-    let enough = |level: &&Level| Rights::of(**level).has(needed);
-    let levels: Vec<String> =
-        [Level::Read, Level::Edit, Level::Full].iter().filter(enough).map(|level| level.name().to_owned()).collect();
-    let text = "SELECT id FROM leadguard.record_grant WHERE target = $1 AND record = $2 \
-                AND kind = 'delegated' AND level = ANY ($3) AND until > statement_timestamp() LIMIT 1";
-    let params = [Param::Oid(target), Param::Text(Some(record)), Param::Texts(&levels)];
-    as_extension(|| sql::first_int(text, &params, Sees::Now)).is_some()
-}
-
-/// An UPDATE moves a record to another owner, territory, team or parent: as for reassign, not by a right that ends.
-pub(crate) fn demand_lasting_move(target: Oid, record: &str) {
-    if !session::is_governed() || !is_delegated(target, record, Rights::REASSIGN) {
-        return;
-    }
-    let target = Target::find(Some(target), Sees::Now);
-    if let Some(right) = Right::seek("UPDATE", target, record, Rights::REASSIGN) {
-        right.demand_lasting("UPDATE", Rights::REASSIGN, None);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::errors::{self, refused};
 use crate::ffi::session;
 use crate::ffi::snapshot::{self, Fingerprint};
 use crate::ffi::trigger::{Column, Row, TriggerCall};
-use crate::grants;
+use crate::grants::lasting;
 use crate::model::batch::Operation;
 use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value};
@@ -184,7 +184,7 @@ impl Write<'_> {
             if changed.owner && self.columns.owner.is_some_and(|column| new.value(column) == Value::Null) {
                 refuse_without_owner(self.table, &record);
             }
-            grants::demand_lasting_move(self.table.target, &record);
+            lasting::demand_move(self.table.target, &record);
         }
         // Handing a record over or archiving it is no way around the rules about its fields, for other triggers.
         let fields = self.columns.fields.as_ref();

@@ -1,6 +1,7 @@
 //! Leaving in three phases. A plan changes nothing but says what there is; on the last day everything that the member
 //! owns is handed over, and a transition role is left; the end takes the membership, once nothing is left behind.
 
+use super::delegation::end_of_member;
 use super::handover::{self, Holding};
 use super::member::{self, Managed, managed, said};
 use super::suggestion::Suggestions;
@@ -163,6 +164,7 @@ fn last_day(leaver: &Managed, new_owner: Option<&str>, reason: &str) -> Vec<Step
         sql::query(include_str!("../../sql/query/offboard_directory.sql"), &params, Sees::Now, &mut |row| {
             push(&mut steps, row.text(0), row.text(1), row.int(2));
         });
+        push(&mut steps, Some("delegations ended".into()), None, Some(end_of_member(leaver.id)));
         for (step, count) in unfinished::end(leaver.id) {
             push(&mut steps, Some(step.to_owned()), None, i64::try_from(count).ok());
         }
@@ -252,6 +254,7 @@ fn end(leaver: &Managed, reason: &str) -> Vec<Step> {
         sql::query(include_str!("../../sql/query/offboard_end.sql"), &params, Sees::Now, &mut |row| {
             push(&mut steps, row.text(0), row.text(1), row.int(2));
         });
+        push(&mut steps, Some("delegations ended".into()), None, Some(end_of_member(leaver.id)));
         sql::query(
             "UPDATE leadguard.member SET active = false, db_role = NULL WHERE id = $1",
             &params,

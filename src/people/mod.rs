@@ -20,5 +20,5 @@ mod requests;
 mod suggestion;
 mod unfinished;
 
-pub(crate) use delegation::{is_any as is_any_delegated, owned_anew, settle};
+pub(crate) use delegation::{is_any as is_any_delegated, member_changed, owned_anew, settle};
 pub(crate) use requests::decided;

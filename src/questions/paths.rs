@@ -48,6 +48,8 @@ pub(crate) struct Reached {
     pub until: Option<String>,
     pub retained: bool,
     pub reason: Option<String>,
+    /// What is written down of it in record_grant.
+    pub grant: Option<i64>,
 }
 
 impl Reached {
@@ -140,6 +142,7 @@ pub(crate) fn reached(target: &Target, record: &Record, whose: Whose, sees: Sees
             until: way.until,
             retained: way.retained,
             reason: way.reason,
+            grant: way.grant,
         });
     }
     found
@@ -156,6 +159,7 @@ struct Way {
     until: Option<String>,
     retained: bool,
     reason: Option<String>,
+    grant: Option<i64>,
 }
 
 impl Way {
@@ -169,6 +173,7 @@ impl Way {
             until: row.text(9),
             retained: row.bool(10),
             reason: row.text(11),
+            grant: row.int(13),
             depth: row.int(12).unwrap_or_default(),
         })
     }

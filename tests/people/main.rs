@@ -1,6 +1,7 @@
 //! Joining, changing, leaving, delegation, access requests.
 
 mod broken;
+mod delegates;
 mod delegation;
 mod guests;
 mod joining;

@@ -1,31 +1,24 @@
-//! Somebody else reaches what a member owns, for a time. Each record has a grant of kind delegated, which counts as a
-//! share and ends by itself; it comes and goes with the ownership of the record (owned_anew).
+//! A delegation begins: everything that the member owns at this moment.
 
-use super::member::said;
+use super::super::member::said;
+use super::follow::{give, owner_may_share};
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::directory;
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::attempt::attempt;
-use crate::ffi::scan;
-use crate::ffi::session::{self, as_extension, own_relation};
-use crate::ffi::snapshot;
+use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::{self, writes};
-use crate::identity::{self, Mode};
+use crate::identity;
 use crate::model::level::Level;
-use crate::model::path::Path;
-use crate::model::rights::Rights;
-use crate::model::value::{Kind, Value};
 use crate::questions::reach;
-use crate::questions::record::{Target, organization};
+use crate::questions::record::Target;
 use crate::questions::required;
-use crate::visibility::subject;
-use crate::visibility::{self, Mapped, Part, Table};
+use crate::visibility;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-use std::cell::Cell;
 
 /// An absence ends: 366 days, in microseconds.
 const LONGEST: i64 = 366 * 24 * 60 * 60 * 1_000_000;
@@ -67,9 +60,9 @@ fn delegate(
         .raise()
     };
     let target = target.map(|target| Target::find(Some(target), Sees::Now).table.target);
-    refuse_second(&absent, &delegate, target);
     // Whoever takes or gives records of his at this moment is waited for, and sees the delegation afterwards.
     as_extension(|| directory::wait_for_givers(&[absent.id]));
+    refuse_second(&absent, &delegate, target);
     let params = [
         Param::Int(Some(absent.org_id)),
         Param::Int(Some(absent.id)),
@@ -173,12 +166,6 @@ fn leaves(member: i64) -> bool {
     as_extension(|| sql::first_int(text, &[Param::Int(Some(member))], Sees::Now)).is_some()
 }
 
-/// Whether the owner of a record could share it at the level, as the rules of its table are.
-fn owner_may_share(owner: i64, table: &Table, status: Option<&str>, level: Level) -> bool {
-    let access = subject::other(owner, Mode::Person, false).access(table);
-    access.on(Path::Own).rights(status).has(Rights::SHARE | Rights::of(level))
-}
-
 fn give_all(delegation: i64, absent: &Person, level: Level, only: Option<Oid>) -> u64 {
     let mut given = 0;
     for (table, _) in as_extension(|| directory::owned_tables(true, Some(absent.org_id))) {
@@ -209,108 +196,4 @@ fn give_all(delegation: i64, absent: &Person, level: Level, only: Option<Oid>) -
         given += give(delegation, table.target, &records);
     }
     given
-}
-
-fn give(delegation: i64, target: Oid, records: &[String]) -> u64 {
-    if records.is_empty() {
-        return 0;
-    }
-    let params = [Param::Int(Some(delegation)), Param::Oid(target), Param::Texts(records)];
-    as_extension(|| sql::query(include_str!("../../sql/query/delegate.sql"), &params, Sees::Now, &mut |_| {}))
-}
-
-thread_local! {
-    /// Whether anything is delegated, as one command has found it.
-    static ANY: Cell<Option<(i64, u32, bool)>> = const { Cell::new(None) };
-}
-
-/// Whether anything is delegated at all: asked once for each command that writes, which in most databases ends here.
-pub(crate) fn is_any() -> bool {
-    let (at, command) = (session::statement_time(), snapshot::command());
-    if let Some((held_at, held_command, any)) = ANY.get()
-        && (held_at, held_command) == (at, command)
-    {
-        return any;
-    }
-    let any = own_relation(c"delegation") != pg_sys::InvalidOid && snapshot::with_latest(|| lasts_any(at));
-    ANY.set(Some((at, command, any)));
-    any
-}
-
-/// Without an executor: this is asked for every INSERT.
-fn lasts_any(now: i64) -> bool {
-    let table = scan::Table::open(c"delegation");
-    let (ended, until) = (table.column(c"ended_at"), table.column(c"until"));
-    let index = (!table.is_tiny()).then_some(c"delegation_member_idx");
-    let mut any = false;
-    table.scan(index, &[], |row| {
-        any = row.int(ended).is_none() && row.int(until).is_some_and(|until| until > now);
-        !any
-    });
-    any
-}
-
-/// Records that have other owners now, at the end of the statement, when the rows of the members concerned are locked: what
-/// somebody else's transaction has begun or ended meanwhile counts (delegate and undelegate wait for the same rows).
-pub(crate) fn settle(target: Oid, records: &[String], owners: &[String], keys: bool) {
-    let mut any = false;
-    snapshot::with_latest(|| {
-        scan::Table::open(c"delegation").scan(None, &[], |_| {
-            any = true;
-            false
-        })
-    });
-    if any {
-        let params = [Param::Oid(target), Param::Texts(records), Param::Texts(owners), Param::Bool(keys)];
-        as_extension(|| {
-            sql::query(include_str!("../../sql/query/delegations_settle.sql"), &params, Sees::Now, &mut |_| {})
-        });
-    }
-}
-
-/// A record has got its owner, or another one: what the old owner delegated ends for it, what the new one did begins.
-pub(crate) fn owned_anew(table: &Table, row: &Mapped, is_new: bool) {
-    if !is_any() {
-        return;
-    }
-    let Some(record) = row.value(Part::Id).to_text() else { return };
-    if !is_new {
-        as_extension(|| {
-            sql::query(
-                "DELETE FROM leadguard.record_grant WHERE target = $1 AND record = $2 AND kind = 'delegated'",
-                &[Param::Oid(table.target), Param::Text(Some(&record))],
-                Sees::Now,
-                &mut |_| {},
-            )
-        });
-    }
-    let Some((owner, kind)) = row.held(Part::Owner) else { return };
-    let organization = match (&table.organization_column, row.held(Part::Organization)) {
-        (None, _) => Some(table.org_id),
-        (Some(_), held) => held.and_then(|(value, kind)| organization(value.to_text().as_deref(), kind)),
-    };
-    let (id, key) = match owner {
-        Value::Int(id) => (Some(id), None),
-        other => (None, other.to_text()),
-    };
-    let params = [
-        Param::Int(id),
-        Param::Text(key.as_deref()),
-        Param::Oid(table.target),
-        Param::Int(organization),
-        Param::Bool(kind == Kind::Uuid),
-    ];
-    let mut delegations = Vec::new();
-    as_extension(|| {
-        sql::query(include_str!("../../sql/query/delegations_of.sql"), &params, Sees::Now, &mut |row| {
-            if let (Some(id), Some(owner), Some(level)) = (row.int(0), row.int(1), row.text(2)) {
-                delegations.extend(Level::parse(&level).map(|level| (id, owner, level)));
-            }
-        })
-    });
-    for (delegation, owner, level) in delegations {
-        if owner_may_share(owner, table, row.text(Part::Status).as_deref(), level) {
-            give(delegation, table.target, std::slice::from_ref(&record));
-        }
-    }
 }
