@@ -79,6 +79,14 @@ CREATE OR REPLACE VIEW leadguard.switches WITH (security_barrier) AS
         AND (s.name = 'export' OR s.name LIKE 'batch\_%')
     WHERE leadguard.reads_rules(p.target, p.concealed_by, p.org_id, p.organization_column);
 
+-- 65_archive.sql:
+DROP INDEX leadguard.tombstone_record_idx;
+CREATE INDEX tombstone_record_idx ON leadguard.tombstone USING hash (record);
+
+-- Views of concealed tables that were dropped: watch_drop keeps no number of a relation that is gone.
+UPDATE leadguard.protected_table p SET concealed_by = 0
+WHERE p.concealed_by IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) p.concealed_by);
+
 -- 20_presets.sql:
 INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, default_value, meaning) VALUES
     ('owner_change', 'X20', false, '{free,handoff,admin}', 'free',
@@ -657,6 +665,94 @@ BEGIN
 END
 $$;
 
+-- 50_protect.sql:
+CREATE OR REPLACE FUNCTION leadguard.watch_drop()
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    gone oid[];
+    item record;
+BEGIN
+    -- Looks before it writes: almost nothing that is dropped concerns a protected table.
+    SELECT array_agg(d.objid) INTO gone
+    FROM pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
+      AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid)
+           OR EXISTS (SELECT FROM leadguard.table_grant g WHERE g.object = d.objid)
+           OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid)
+           OR EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = d.objid OR h.parent = d.objid));
+    IF gone IS NOT NULL THEN
+        -- Notes and tags that outlive their parent stay closed; what leadguard granted on them goes with its record.
+        FOR item IN
+            SELECT DISTINCT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, c.oid::regclass AS object,
+                   g.privilege, r.rolname
+            FROM leadguard.protected_child h
+            JOIN leadguard.table_grant g ON g.target = h.parent
+            JOIN pg_class c ON c.oid = g.object AND (c.oid = h.target OR EXISTS (
+                SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = h.target AND d.deptype IN ('a', 'i')))
+            JOIN pg_roles r ON r.rolname = g.grantee
+            WHERE h.parent = ANY (gone)
+        LOOP
+            EXECUTE format('REVOKE %s ON %s %s FROM %I', item.privilege, item.kind, item.object, item.rolname);
+        END LOOP;
+        DELETE FROM leadguard.protected_child h WHERE h.target = ANY (gone) OR h.parent = ANY (gone);
+        DELETE FROM leadguard.table_grant g WHERE g.target = ANY (gone) OR g.object = ANY (gone);
+        DELETE FROM leadguard.record_grant g WHERE g.target = ANY (gone);
+        DELETE FROM leadguard.record_contact c WHERE c.target = ANY (gone);
+        DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
+        DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
+    END IF;
+    -- Dropping the column would drop what its notes say.
+    SELECT h.target, d.address_names[3] AS name INTO item
+    FROM pg_event_trigger_dropped_objects() d
+    JOIN leadguard.protected_child h ON h.target = d.objid
+        AND d.address_names[3] IN (h.id_column, h.parent_column, h.content_column, h.author_column, h.time_column)
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of % cannot be dropped: its protection relies on it', item.name, item.target
+            USING ERRCODE = '2BP01', HINT = format('leadguard.unprotect(%L) first.', item.target);
+    END IF;
+    FOR item IN
+        SELECT p.target, d.address_names[3]::name AS name
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND d.address_names[3]::name = ANY (p.attribution)
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_remove(p.attribution, item.name) WHERE p.target = item.target;
+    END LOOP;
+    -- Rules about a dropped column stay, and concern no column that takes its name: 0 is the number of none, and is
+    -- what a dump carries over.
+    FOR item IN
+        SELECT d.objid, d.address_names[3]::name AS name
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.field_rule r SET attnum = 0 FROM leadguard.field_version v
+        WHERE v.id = r.version_id AND v.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.field_value r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.field_transition r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.tag_column r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.column_mask r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+    END LOOP;
+    -- The policies do not name the creator, so its column can go while the protection stands.
+    FOR item IN
+        SELECT p.target
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND p.creator_column = d.address_names[3]
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.protected_table p SET creator_column = NULL WHERE p.target = item.target;
+    END LOOP;
+END
+$$;
+
+-- 50_protect.sql:
+COMMENT ON FUNCTION leadguard.watch_drop() IS
+'Event trigger after any drop: forgets protected tables that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
+
 -- 16_children.sql:
 COMMENT ON TABLE leadguard.erasure IS
 'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';
@@ -881,6 +977,7 @@ CREATE TABLE leadguard.handoff (
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at    timestamptz,
     grant_id    bigint,
+    sensitive   boolean NOT NULL DEFAULT false,
     CONSTRAINT handoff_end CHECK ((state = 'open') = (ended_at IS NULL))
 );
 CREATE UNIQUE INDEX handoff_one_open ON leadguard.handoff (target, record) WHERE state = 'open';
@@ -890,6 +987,7 @@ COMMENT ON TABLE leadguard.handoff IS
 'Handoffs that happened, and those that wait for the receiver. Who gave, who receives and who has the capability approve or audit read them.';
 COMMENT ON COLUMN leadguard.handoff.from_member IS 'The owner before.';
 COMMENT ON COLUMN leadguard.handoff.grant_id IS 'The share by which the receiver sees the record until he answers.';
+COMMENT ON COLUMN leadguard.handoff.sensitive IS 'Whether the record was marked as sensitive when it was handed over.';
 
 CREATE TABLE leadguard.dispute (
     id          bigint GENERATED BY DEFAULT AS IDENTITY CONSTRAINT dispute_pkey PRIMARY KEY,
@@ -1084,7 +1182,7 @@ COMMENT ON TABLE leadguard.schema_change IS
 COMMENT ON COLUMN leadguard.schema_change.org_id IS 'NULL for a table that several organizations share.';
 COMMENT ON COLUMN leadguard.schema_change.member_id IS 'NULL for nobody who is a member, and for a table that several organizations share.';
 COMMENT ON COLUMN leadguard.schema_change.kind IS
-'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; drop, change view (the one that conceals the table); row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value.';
+'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; drop, change view (the one that conceals the table); row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value, drop valid values.';
 COMMENT ON COLUMN leadguard.schema_change.object IS 'The column, constraint, policy, trigger, partition, namespace or value; empty for what concerns the whole table.';
 COMMENT ON COLUMN leadguard.schema_change.detail IS 'How it was and is by definition; also: what the same command changed with it. unnoticed: event triggers were off when it happened.';
 COMMENT ON COLUMN leadguard.schema_change.session_role IS 'The login; NULL for a change that was only found later.';
@@ -3000,7 +3098,7 @@ COMMENT ON FUNCTION leadguard.note_work(regclass) IS
 
 CREATE FUNCTION leadguard.table_shape(target regclass)
 RETURNS TABLE (relation regclass, kind text, identity text, name text, columns smallint[], digest text, definition text)
-LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     -- pg_partition_tree leaves out partitions whose DETACH .. CONCURRENTLY has begun.
     WITH RECURSIVE below AS (
@@ -3308,7 +3406,7 @@ CREATE FUNCTION leadguard.schema_kinds(with_object boolean)
 RETURNS text[] LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN $1
-        THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,drop view,change view,attach partition,detach partition,tag namespace,attribute,valid value}'::text[]
+        THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,drop view,change view,attach partition,detach partition,tag namespace,attribute,valid value,drop valid values}'::text[]
         ELSE '{row security,owner,rename table,drop table,of type}'::text[] END
 $$;
 COMMENT ON FUNCTION leadguard.schema_kinds(boolean) IS 'Internal: the kinds of changes that name an object, or those that concern the whole table.';
@@ -3351,7 +3449,7 @@ COMMENT ON FUNCTION leadguard.parse_changes(text) IS 'Internal: "add column scor
 
 CREATE FUNCTION leadguard.request_schema_change(target regclass, change text, rationale text, requesting_team text, expected_usage text,
     until timestamptz DEFAULT now() + interval '14 days')
-RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     asking leadguard.member;
@@ -3494,7 +3592,7 @@ COMMENT ON FUNCTION leadguard.check_schema(regclass) IS
 
 -- New namespaces of tags, attributes and valid values. A data owner who makes them himself has agreed.
 CREATE FUNCTION leadguard.note_vocabulary(target regclass, kind text, object text, detail jsonb)
-RETURNS void LANGUAGE plpgsql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+RETURNS void LANGUAGE plpgsql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     -- What a restore brings was decided long ago.
@@ -3534,10 +3632,28 @@ END
 $$;
 COMMENT ON FUNCTION leadguard.watch_vocabulary() IS
 'Trigger AFTER INSERT of tag_namespace and field_value: writes new namespaces and values into the changelog; LG004 where schema_changes says refuse and nobody has agreed.';
+
+CREATE FUNCTION leadguard.watch_dropped_values()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM leadguard.note_vocabulary(d.target, 'drop valid values', d.field, jsonb_build_object('values', d.values))
+    FROM (SELECT g.target, concat_ws('.', g.column_name, nullif(g.key, '')) AS field, count(*) AS values
+          FROM gone g
+          WHERE NOT EXISTS (SELECT FROM leadguard.field_value v WHERE (v.target, v.column_name, v.key) = (g.target, g.column_name, g.key))
+            AND EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = g.target)
+          GROUP BY 1, 2 ORDER BY 1, 2) d;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.watch_dropped_values() IS
+'Trigger AFTER DELETE of field_value: a field whose list goes takes every value; as watch_vocabulary.';
 CREATE TRIGGER schema_90_vocabulary AFTER INSERT ON leadguard.tag_namespace REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.watch_vocabulary();
 CREATE TRIGGER schema_90_vocabulary AFTER INSERT ON leadguard.field_value REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.watch_vocabulary();
+CREATE TRIGGER schema_90_dropped_values AFTER DELETE ON leadguard.field_value REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.watch_dropped_values();
 
 CREATE FUNCTION leadguard.watch_attributes()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -4434,7 +4550,7 @@ $$;
 COMMENT ON FUNCTION leadguard.review_note_owners(bigint, bigint, jsonb) IS 'Internal: findings about records without an owner.';
 
 CREATE FUNCTION leadguard.run_review(org bigint, kind text, about text, since timestamptz, owners jsonb)
-RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
+RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, MDY' SET quote_all_identifiers = off
 AS $$
 DECLARE
     made bigint;
@@ -4682,8 +4798,8 @@ DECLARE
         'review_watch_disabled', 'review_window_not_counted', 'rights_differ', 'rights_in_words', 'role_of_function',
         'route', 'run_review', 'schema_kinds', 'seal_audit', 'set_assignment_rule', 'set_batch_template',
         'set_handoff_step', 'set_routing', 'shape_changes', 'table_shape', 'tell', 'tell_of_roles', 'undelegate',
-        'verify_audit', 'wake_at_commit', 'watch_attributes', 'watch_schema', 'watch_schema_drop',
-        'watch_vocabulary', 'without_types', 'worked_on']::text[];
+        'verify_audit', 'wake_at_commit', 'watch_attributes', 'watch_dropped_values', 'watch_schema',
+        'watch_schema_drop', 'watch_vocabulary', 'without_types', 'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN

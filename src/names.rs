@@ -17,12 +17,15 @@ pub(crate) fn literal(text: &str) -> String {
 
 /// Schema-qualified name of a relation, quoted where needed; None when it does not exist.
 pub(crate) fn relation(oid: Oid) -> Option<String> {
-    sql::first_text(
-        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
+    let mut found = None;
+    sql::query(
+        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.oid OPERATOR(pg_catalog.=) $1",
         &[Param::Oid(oid)],
         Sees::Statement,
-    )
+        &mut |row| found = row.text(0).zip(row.text(1)),
+    );
+    found.map(|(schema, name)| format!("{}.{}", quote(&schema), quote(&name)))
 }
 
 /// The same for messages, where a relation that is gone must not be a second error.

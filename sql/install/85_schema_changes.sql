@@ -14,7 +14,7 @@ COMMENT ON FUNCTION leadguard.note_work(regclass) IS
 
 CREATE FUNCTION leadguard.table_shape(target regclass)
 RETURNS TABLE (relation regclass, kind text, identity text, name text, columns smallint[], digest text, definition text)
-LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
     -- pg_partition_tree leaves out partitions whose DETACH .. CONCURRENTLY has begun.
     WITH RECURSIVE below AS (

@@ -5,7 +5,7 @@ CREATE FUNCTION leadguard.schema_kinds(with_object boolean)
 RETURNS text[] LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN $1
-        THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,drop view,change view,attach partition,detach partition,tag namespace,attribute,valid value}'::text[]
+        THEN '{add column,drop column,rename column,change type,change default,change not null,add constraint,drop constraint,change constraint,add policy,drop policy,change policy,add trigger,drop trigger,change trigger,disable trigger,add rule,drop rule,change rule,drop view,change view,attach partition,detach partition,tag namespace,attribute,valid value,drop valid values}'::text[]
         ELSE '{row security,owner,rename table,drop table,of type}'::text[] END
 $$;
 COMMENT ON FUNCTION leadguard.schema_kinds(boolean) IS 'Internal: the kinds of changes that name an object, or those that concern the whole table.';
@@ -48,7 +48,7 @@ COMMENT ON FUNCTION leadguard.parse_changes(text) IS 'Internal: "add column scor
 
 CREATE FUNCTION leadguard.request_schema_change(target regclass, change text, rationale text, requesting_team text, expected_usage text,
     until timestamptz DEFAULT now() + interval '14 days')
-RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
     asking leadguard.member;
@@ -191,7 +191,7 @@ COMMENT ON FUNCTION leadguard.check_schema(regclass) IS
 
 -- New namespaces of tags, attributes and valid values. A data owner who makes them himself has agreed.
 CREATE FUNCTION leadguard.note_vocabulary(target regclass, kind text, object text, detail jsonb)
-RETURNS void LANGUAGE plpgsql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+RETURNS void LANGUAGE plpgsql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 BEGIN
     -- What a restore brings was decided long ago.
@@ -231,10 +231,28 @@ END
 $$;
 COMMENT ON FUNCTION leadguard.watch_vocabulary() IS
 'Trigger AFTER INSERT of tag_namespace and field_value: writes new namespaces and values into the changelog; LG004 where schema_changes says refuse and nobody has agreed.';
+
+CREATE FUNCTION leadguard.watch_dropped_values()
+RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM leadguard.note_vocabulary(d.target, 'drop valid values', d.field, jsonb_build_object('values', d.values))
+    FROM (SELECT g.target, concat_ws('.', g.column_name, nullif(g.key, '')) AS field, count(*) AS values
+          FROM gone g
+          WHERE NOT EXISTS (SELECT FROM leadguard.field_value v WHERE (v.target, v.column_name, v.key) = (g.target, g.column_name, g.key))
+            AND EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = g.target)
+          GROUP BY 1, 2 ORDER BY 1, 2) d;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION leadguard.watch_dropped_values() IS
+'Trigger AFTER DELETE of field_value: a field whose list goes takes every value; as watch_vocabulary.';
 CREATE TRIGGER schema_90_vocabulary AFTER INSERT ON leadguard.tag_namespace REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.watch_vocabulary();
 CREATE TRIGGER schema_90_vocabulary AFTER INSERT ON leadguard.field_value REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION leadguard.watch_vocabulary();
+CREATE TRIGGER schema_90_dropped_values AFTER DELETE ON leadguard.field_value REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION leadguard.watch_dropped_values();
 
 CREATE FUNCTION leadguard.watch_attributes()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

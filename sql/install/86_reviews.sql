@@ -215,7 +215,7 @@ $$;
 COMMENT ON FUNCTION leadguard.review_note_owners(bigint, bigint, jsonb) IS 'Internal: findings about records without an owner.';
 
 CREATE FUNCTION leadguard.run_review(org bigint, kind text, about text, since timestamptz, owners jsonb)
-RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
+RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, MDY' SET quote_all_identifiers = off
 AS $$
 DECLARE
     made bigint;

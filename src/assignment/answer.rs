@@ -31,6 +31,8 @@ struct Open {
     reason: Option<String>,
     state: String,
     grant: Option<i64>,
+    /// Whether the record was marked as sensitive when it was offered.
+    sensitive: bool,
 }
 
 impl Open {
@@ -45,7 +47,7 @@ impl Open {
         let mut found = None;
         as_extension(|| {
             sql::query(
-                "SELECT target::oid, record, step, from_member, to_member, started_by, reason, state, grant_id \
+                "SELECT target::oid, record, step, from_member, to_member, started_by, reason, state, grant_id, sensitive \
                  FROM leadguard.handoff WHERE id = $1 AND org_id = $2 FOR UPDATE",
                 &params,
                 Sees::Now,
@@ -63,6 +65,7 @@ impl Open {
                             reason: row.text(6),
                             state: row.text(7).unwrap_or_default(),
                             grant: row.int(8),
+                            sensitive: row.bool(9),
                         });
                     }
                 },
@@ -121,7 +124,9 @@ fn accept_handoff(id: Option<i64>) {
             .hint("leadguard.refuse_handoff ends it; the giver offers it anew.")
             .raise()
     };
-    let Some(record) = read.filter(|record| record.owner == open.from) else { changed() };
+    // Marked as sensitive since, it is hidden from him, and not what was offered.
+    let is_offered = |record: &Record| record.owner == open.from && (open.sensitive || !record.sensitive);
+    let Some(record) = read.filter(is_offered) else { changed() };
     demand_starter(&open, &target, &record);
     let right = Right { target, record, member: Some(member), guest: false, administers: false };
     if organization(&right) != open.organization {
@@ -129,10 +134,11 @@ fn accept_handoff(id: Option<i64>) {
     }
     demand_stage(&right, &step);
     let receiver = receiver(&right, &step, &key_of(Some(member)).unwrap_or_default());
+    // Before the record is another owner's, which would withdraw the offer.
+    open.end("done", None);
     if !carry_out(&right, &step, &receiver, open.reason.as_deref()) {
         changed();
     }
-    open.end("done", None);
     done(&right, &step, &receiver, open.id, open.reason.as_deref());
     if let Some(starter) = open.starter.filter(|starter| Some(*starter) != right.record.owner) {
         answered(&open, starter, "accepted");

@@ -235,7 +235,8 @@ fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reass
             .raise();
     }
     let claims = |member: i64| {
-        let text = "SELECT id FROM leadguard.claim WHERE dispute_id = $1 AND member_id = $2 AND state = 'disputed'";
+        let text =
+            "SELECT id FROM leadguard.claim WHERE dispute_id = $1 AND member_id = $2 AND state = 'disputed' FOR UPDATE";
         as_extension(|| sql::first_int(text, &[Param::Int(Some(id)), Param::Int(Some(member))], Sees::Now))
     };
     // Whoever has had a claim in it, released or not, does not decide.

@@ -276,12 +276,13 @@ fn store(
         Param::Int(right.member),
         Param::Text(Some(state)),
         Param::Text(reason),
+        Param::Bool(right.record.sensitive),
     ];
     let made = as_extension(|| {
         sql::first_int(
-            "INSERT INTO leadguard.handoff (org_id, target, record, step, from_member, to_member, started_by, state, reason, ended_at) \
+            "INSERT INTO leadguard.handoff (org_id, target, record, step, from_member, to_member, started_by, state, reason, ended_at, sensitive) \
              VALUES ($1, $2, $3, $4, (SELECT id FROM leadguard.member WHERE id = $5), $6, $7, $8, $9, \
-                     CASE WHEN $8 <> 'open' THEN clock_timestamp() END) \
+                     CASE WHEN $8 <> 'open' THEN clock_timestamp() END, $10) \
              ON CONFLICT (target, record) WHERE state = 'open' DO NOTHING RETURNING id",
             &params,
             Sees::Now,
@@ -323,7 +324,7 @@ fn share(right: &Right, member: i64, level: Level, why: &str) -> Option<i64> {
              SELECT $1, $2, 'share', m.id, $4, $5, $6 FROM leadguard.member m WHERE m.id = $3 AND m.active \
              ON CONFLICT (target, record, kind, member_id, retained) WHERE member_id IS NOT NULL \
              DO UPDATE SET level = excluded.level, reason = excluded.reason, granted_by = excluded.granted_by, \
-                 granted_at = now(), until = NULL, approval_id = NULL \
+                 granted_at = now(), until = NULL, approval_id = NULL, delegation_id = NULL \
              WHERE held.until <= statement_timestamp() RETURNING id",
             &params,
             Sees::Now,

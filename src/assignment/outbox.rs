@@ -87,11 +87,19 @@ fn write(noted: &[Noted]) {
         Param::Texts(&side(|n| &n.after)),
         Param::Bool(noted.len() > MOST_SINGLE),
     ];
-    people::settle(first.target, &records, &side(|n| &n.after), first.keys);
+    let after = side(|n| &n.after);
+    people::settle(first.target, &records, &after, first.keys);
+    withdraw_offers(first, &records, &after);
     let text = if first.keys { BY_KEY } else { BY_ID };
     if as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {})) > 0 {
         wake::remember();
     }
+}
+
+/// An offer is the owner's: it ends with his ownership, whoever ends that.
+fn withdraw_offers(first: &Noted, records: &[String], owners: &[String]) {
+    let params = [Param::Oid(first.target), Param::Texts(records), Param::Texts(owners), Param::Bool(first.keys)];
+    as_extension(|| sql::query(include_str!("../../sql/query/offers_settle.sql"), &params, Sees::Now, &mut |_| {}));
 }
 
 pub(super) fn is_waiting() -> bool {

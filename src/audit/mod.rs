@@ -5,6 +5,7 @@
 //! buffer   what was noted and is not written yet
 //! writer   audit_entry and audit_entry_value, which the views audit_log and audit_value show
 //! bulk     records that a statement changed together, stored as one row
+//! erased   whose values this transaction has taken out
 //! history  what happened to one record
 //! verify   whether they still agree with their digests
 //! chain    the seals, which show that rows are missing
@@ -20,6 +21,7 @@ mod buffer;
 mod bulk;
 mod chain;
 pub(crate) mod denied;
+mod erased;
 mod history;
 mod retire;
 mod sealed;
@@ -43,7 +45,6 @@ use crate::visibility::{self, Table};
 use buffer::{About, Head};
 use pgrx::pg_sys::{Datum, Oid};
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::HashSet;
 pub(crate) use verify::auditor;
 use watched::Texts;
@@ -148,7 +149,7 @@ fn note(
     sanction: Option<&Sanction>,
     mut change: Change,
 ) {
-    if is_erased(table.target, &record) {
+    if erased::contains(table.target, &record, row) {
         change.forget_values();
     }
     let organization = match member {
@@ -257,25 +258,14 @@ pub(crate) fn digest(record: &str, field: &str, value: &str) -> String {
     text
 }
 
-thread_local! {
-    /// Records that this transaction has erased: a statement that changed one before, and ends later, keeps nothing of it.
-    static ERASED: RefCell<HashSet<(Oid, String)>> = RefCell::default();
-}
-
-fn is_erased(target: Oid, record: &str) -> bool {
-    ERASED.with_borrow(|erased| !erased.is_empty() && erased.contains(&(target, record.to_owned())))
-}
-
 /// Takes the values of a record out of the audit; the digests stay.
 pub(crate) fn erase_values(target: Oid, record: &str) {
-    ERASED.with_borrow_mut(|erased| erased.insert((target, record.to_owned())));
-    buffer::forget_values(target, |held| held == record);
-    writer::erase(target, &[record.to_owned()]);
+    erase_all_values(target, &[record.to_owned()]);
 }
 
 /// The same for many records.
 pub(crate) fn erase_all_values(target: Oid, records: &[String]) {
-    ERASED.with_borrow_mut(|erased| erased.extend(records.iter().map(|record| (target, record.clone()))));
+    erased::add(target, records);
     let gone: HashSet<&str> = records.iter().map(String::as_str).collect();
     buffer::forget_values(target, |held| gone.contains(held));
     writer::erase(target, records);
@@ -335,11 +325,15 @@ pub(crate) fn on_transaction(event: Transaction) {
         Transaction::Ended(_) => {
             buffer::clear();
             writer::forget_key();
-            let _ = ERASED.with(|erased| erased.try_borrow_mut().map(|mut erased| erased.clear()));
+            erased::clear();
         }
-        Transaction::SubCommitted { sub, parent } => buffer::hand_over(sub, parent),
+        Transaction::SubCommitted { sub, parent } => {
+            buffer::hand_over(sub, parent);
+            erased::hand_over(sub, parent);
+        }
         Transaction::SubAborted { sub } => {
             buffer::drop_of(sub);
+            erased::drop_of(sub);
             writer::forget_key();
         }
     }

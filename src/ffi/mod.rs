@@ -54,6 +54,7 @@ pub(crate) mod invalidation;
 mod lookup;
 pub(crate) mod owner;
 mod partial;
+pub(crate) mod plain;
 pub(crate) mod planner;
 pub(crate) mod policies;
 pub(crate) mod probe;

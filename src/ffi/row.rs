@@ -1,5 +1,6 @@
 //! All columns of a row of the table whose trigger runs: which differ, and what they say.
 
+use super::plain;
 use super::trigger::Row;
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
@@ -202,17 +203,26 @@ impl Values {
                 Err(_) => text.escape_ascii().to_string(),
             });
         }
-        let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
-        // SAFETY: both out-pointers are valid.
-        unsafe { pg_sys::getTypeOutputInfo(attribute.type_oid, &mut output, &mut is_varlena) };
-        // SAFETY: the function is the type's own and the value of that type; the result is terminated.
-        let text = unsafe { CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, self.datum(attribute))) };
+        // SAFETY: a value of the column's type.
+        let text = unsafe { written(attribute.type_oid, self.datum(attribute)) };
         // What is no UTF-8, on a server of another encoding, must not become equal to something else.
         Some(match text.to_str() {
             Ok(text) => text.to_owned(),
             Err(_) => text.to_bytes().escape_ascii().to_string(),
         })
     }
+}
+
+/// The value as its type writes it, whatever the settings of the session; in the current memory context.
+///
+/// # Safety
+/// The datum must be a value of the type.
+unsafe fn written<'a>(type_oid: pg_sys::Oid, datum: pg_sys::Datum) -> &'a CStr {
+    let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
+    // SAFETY: both out-pointers are valid.
+    unsafe { pg_sys::getTypeOutputInfo(type_oid, &mut output, &mut is_varlena) };
+    // SAFETY: the function is the type's own and the value of that type; the result is terminated.
+    plain::written_as(type_oid, || unsafe { CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, datum)) })
 }
 
 /// The bytes of a value, fetched into the current memory context where they lie elsewhere or are compressed.
@@ -320,12 +330,8 @@ pub(crate) fn parse(type_oid: pg_sys::Oid, type_modifier: i32, text: &str) -> pg
 /// The text form that a type gives a text; raises what the type's functions raise.
 pub(crate) fn rewritten(type_oid: pg_sys::Oid, type_modifier: i32, text: &str) -> String {
     let datum = parse(type_oid, type_modifier, text);
-    let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
-    // SAFETY: both out-pointers are valid.
-    unsafe { pg_sys::getTypeOutputInfo(type_oid, &mut output, &mut is_varlena) };
-    // SAFETY: the function is the type's own and the value of that type; the result is terminated.
-    let written = unsafe { CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, datum)) };
-    written.to_string_lossy().into_owned()
+    // SAFETY: a value of the type.
+    unsafe { written(type_oid, datum) }.to_string_lossy().into_owned()
 }
 
 /// The elements of an array of texts; none for null, None where it has more than one dimension.

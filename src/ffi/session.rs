@@ -1,6 +1,7 @@
 //! Users, names and the switch to the extension's owner.
 
 use super::compat;
+use super::plain;
 pub(crate) use super::transaction::{Outcome, Transaction, has_written, in_transaction_block, subtransaction};
 pub(crate) use super::versions::{is_governed, is_updated};
 use pgrx::pg_sys;
@@ -94,7 +95,8 @@ pub(crate) fn role_name(role: pg_sys::Oid) -> Option<String> {
 pub(crate) fn quoted(identifier: &str) -> String {
     let name = CString::new(identifier.replace('\0', "")).unwrap_or_default();
     // SAFETY: a terminated string; the result is one too, the same or a new one in the current memory context.
-    unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) }.to_string_lossy().into_owned()
+    let quoted = plain::written(|| unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) });
+    quoted.to_string_lossy().into_owned()
 }
 
 pub(crate) fn is_superuser(role: pg_sys::Oid) -> bool {
@@ -193,6 +195,7 @@ struct Switched {
     user: pg_sys::Oid,
     context: i32,
     nest_level: i32,
+    _names: plain::Names,
 }
 
 impl Drop for Switched {
@@ -214,7 +217,7 @@ pub(crate) fn as_extension<T>(body: impl FnOnce() -> T) -> T {
     unsafe { pg_sys::GetUserIdAndSecContext(&mut user, &mut context) };
     // SAFETY: opens a nesting level that Switched closes.
     let nest_level = unsafe { pg_sys::NewGUCNestLevel() };
-    let switched = Switched { user, context, nest_level };
+    let switched = Switched { user, context, nest_level, _names: plain::Names::plain() };
     let local = context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
     // SAFETY: the flag keeps SET ROLE and SET SESSION AUTHORIZATION out until Switched is dropped.
     unsafe { pg_sys::SetUserIdAndSecContext(OWNER, local) };
@@ -232,7 +235,7 @@ pub(crate) fn with_pinned_path<T>(body: impl FnOnce() -> T) -> T {
     unsafe { pg_sys::GetUserIdAndSecContext(&mut user, &mut context) };
     // SAFETY: opens a nesting level that Switched closes.
     let nest_level = unsafe { pg_sys::NewGUCNestLevel() };
-    let switched = Switched { user, context, nest_level };
+    let switched = Switched { user, context, nest_level, _names: plain::Names::plain() };
     set_local(c"search_path", c"pg_catalog, pg_temp");
     let value = body();
     drop(switched);

@@ -27,6 +27,12 @@ pub(crate) fn command() -> u32 {
     active().map_or(0, |state| state.command())
 }
 
+/// The command that what is written next belongs to.
+pub(crate) fn next_command() -> u32 {
+    // SAFETY: reads a backend variable.
+    unsafe { pg_sys::GetCurrentCommandId(false) }
+}
+
 fn fingerprint(snapshot: *const pg_sys::SnapshotData) -> Fingerprint {
     // SAFETY: callers pass the active or latest snapshot, which is a valid MVCC snapshot.
     let s = unsafe { &*snapshot };

@@ -241,6 +241,18 @@ impl Row {
         ((u32::from(place.ip_blkid.bi_hi) << 16) | u32::from(place.ip_blkid.bi_lo), place.ip_posid)
     }
 
+    /// The command of this transaction that wrote the row; None for a row of another transaction.
+    pub(crate) fn written_by(&self) -> Option<u32> {
+        // SAFETY: rows of AFTER triggers come from the table, with the header that they have there.
+        let header = unsafe { (*self.tuple).t_data };
+        // SAFETY: as above.
+        let xmin = unsafe { (*header).t_choice.t_heap.t_xmin };
+        // SAFETY: looks at the transactions of this backend.
+        let own = unsafe { pg_sys::TransactionIdIsCurrentTransactionId(xmin) };
+        // SAFETY: the row was written by this transaction, as the function demands.
+        own.then(|| unsafe { pg_sys::HeapTupleHeaderGetCmin(header) })
+    }
+
     /// Whether the row has something in a column.
     pub(crate) fn has(&self, number: i16) -> bool {
         let mut is_null = false;

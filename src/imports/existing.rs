@@ -63,12 +63,14 @@ pub(super) fn find(
     let keys: Vec<Vec<usize>> =
         target.keys.iter().map(|key| key.columns.iter().map(|column| place(column)).collect()).collect();
     let own = [member.org_id.to_string(), member.org_key.clone()];
-    let by_id = table
-        .organization_column
-        .as_ref()
-        .and_then(|column| crate::ffi::session::column_kind(table.target, column))
-        .is_none_or(Kind::is_int);
-    let is_own = |value: &str| if by_id { value == own[0] } else { value.eq_ignore_ascii_case(&own[1]) };
+    let kind =
+        table.organization_column.as_ref().and_then(|column| crate::ffi::session::column_kind(table.target, column));
+    let is_own = |value: &str| match kind {
+        // A column of type uuid shows keys in lower case; other keys that differ in case are other organizations'.
+        Some(Kind::Uuid) => value.eq_ignore_ascii_case(&own[1]),
+        Some(Kind::Text) => value == own[1],
+        _ => value == own[0],
+    };
     // By line and key: how, and which record.
     let mut matched: HashMap<(i64, usize), (How, String)> = HashMap::new();
     let mut look = |row: &[Option<String>]| {

@@ -223,3 +223,24 @@ fn k41_who_claimed_and_let_go_does_not_decide_and_deciders_are_told() {
     assert_eq!(scalar(&mut db.connect("dora"), "SELECT leadguard.mark_read() > 0"), "t");
     assert_eq!(told(&db, "dora"), "");
 }
+
+#[test]
+fn k41_who_lets_his_claim_go_at_this_moment_wins_nothing() {
+    let db = claims_lab("claims_released");
+    accepted(&mut db.connect("rita"), CLAIM);
+    accepted(&mut db.connect("rob"), CLAIM);
+    let (mut rob, mut dora) = (db.connect("rob"), db.connect("dora"));
+    let claim = scalar(&mut rob, "SELECT max(id) FROM leadguard.claim");
+    for (end, answer) in [("ROLLBACK", "ok"), ("COMMIT", "22023")] {
+        let process = pid(&mut dora);
+        accepted(&mut rob, &format!("BEGIN; SELECT leadguard.release({claim})"));
+        std::thread::scope(|scope| {
+            let closed = scope.spawn(|| code(&mut dora, "BEGIN; SELECT leadguard.close_dispute(1, 'rob', 'first')"));
+            assert!(blocked(&mut db.admin(), process));
+            accepted(&mut rob, end);
+            assert_eq!(closed.join().expect("she decides"), answer);
+        });
+        accepted(&mut dora, "ROLLBACK");
+    }
+    assert_eq!(owner(&db, 3), "sid");
+}

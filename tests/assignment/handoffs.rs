@@ -213,8 +213,10 @@ fn k39_an_offer_is_for_the_record_as_it_was() {
     accepted(&mut db.connect("dora"), "SELECT leadguard.reassign('crm.lead', '3', 'ron')");
     refused(&mut alma, &format!("SELECT leadguard.accept_handoff({id})"), "55000");
     assert_eq!(owner(&db, 3), "ron");
-    accepted(&mut sid, &format!("SELECT leadguard.refuse_handoff({id}, 'too late')"));
+    // It ended with the owner's right: the receiver reads no longer, is told, and the next owner offers it himself.
     assert_eq!(scalar(&mut db.admin(), &format!("SELECT state FROM leadguard.handoff WHERE id = {id}")), "withdrawn");
+    assert!(rows(&mut alma, "SELECT FROM crm.lead WHERE id = 3").is_empty());
+    assert_eq!(told(&db, "alma"), "handoff 3, handoff 3");
     // Two answers at once: one counts.
     accepted(&mut db.connect("dora"), "SELECT leadguard.reassign('crm.lead', '3', 'sid')");
     accepted(&mut sid, offer);

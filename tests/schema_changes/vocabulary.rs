@@ -64,3 +64,23 @@ fn k51_valid_values_of_a_column_that_took_the_name_of_another_count_for_it() {
     accepted(&mut rep, "UPDATE crm.lead SET status = 'won' WHERE id = 1");
     refused(&mut rep, "UPDATE crm.lead SET status = 'odd' WHERE id = 1", "23514");
 }
+
+#[test]
+fn k49_a_list_that_goes_widens_what_a_field_takes() {
+    let db = lab("dropped_values");
+    let mut dba = db.connect("dba");
+    let list = |values: &str| format!("SELECT leadguard.valid_values('crm.lead', 'status', '{values}')");
+    accepted(&mut dba, &list("{new,won}"));
+    refuse(&db);
+    refused(&mut dba, &list("{new,won,lost}"), "LG004");
+    refused(&mut dba, &list("{}"), "LG004");
+    refused(&mut dba, &list("{lost}"), "LG004");
+    accepted(&mut dba, &list("{new}"));
+    agreed(&db, "drop valid values status");
+    accepted(&mut dba, &list("{}"));
+    assert_eq!(log(&db), ["approved drop valid values status"]);
+    // The list of a table that is protected no longer is nobody's.
+    accepted(&mut dba, &list("{new}"));
+    accepted(&mut db.admin(), "SELECT leadguard.unprotect('crm.lead')");
+    assert_eq!(log(&db).len(), 1);
+}
