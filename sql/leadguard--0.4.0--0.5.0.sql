@@ -753,6 +753,14 @@ $$;
 COMMENT ON FUNCTION leadguard.watch_drop() IS
 'Event trigger after any drop: forgets protected tables that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
 
+-- 66_masks.sql:
+COMMENT ON FUNCTION leadguard.conceal(regclass, boolean) IS
+'Moves a protected table to the schema <schema>_base and puts a view in its place, through which columns can be masked and closed. Returns the steps; with dry_run it only returns them. For the table''s owner and superusers (42501). 42704: not protected, 42710: concealed already, 55000: views read the table, or roles have privileges on partitions.';
+
+-- 50_protect.sql:
+COMMENT ON FUNCTION leadguard.extend_protection(regclass) IS
+'Internal: puts policies, triggers and row security on partitions of a protected table that lack them.';
+
 -- 16_children.sql:
 COMMENT ON TABLE leadguard.erasure IS
 'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';
@@ -858,7 +866,8 @@ CREATE TABLE leadguard.import_session (
     template        bigint,
     approval        bigint CONSTRAINT import_session_approval_exists REFERENCES leadguard.approval ON DELETE SET NULL DEFERRABLE,
     self_approved   boolean NOT NULL DEFAULT false,
-    digest          bytea
+    digest          bytea,
+    settings        text
 );
 CREATE UNIQUE INDEX import_session_one_open ON leadguard.import_session (member_id, target) WHERE state IN ('open', 'checked');
 CREATE INDEX import_session_approval_idx ON leadguard.import_session (approval) WHERE approval IS NOT NULL;
@@ -868,6 +877,8 @@ COMMENT ON COLUMN leadguard.import_session.state IS
 'open: rows are loaded. checked: the last check is about all of them. submitted: waits for an approval. approved: may be committed. refused, committed, cancelled: the end.';
 COMMENT ON COLUMN leadguard.import_session.digest IS
 'SHA-256 over the rows as they were submitted; others are not committed.';
+COMMENT ON COLUMN leadguard.import_session.settings IS
+'How the check read dates and times: the order of days and months, intervals, time zone. Under others nothing is committed.';
 
 CREATE TABLE leadguard.import_row (
     import_id       bigint NOT NULL CONSTRAINT import_row_session_exists REFERENCES leadguard.import_session ON DELETE CASCADE DEFERRABLE,
@@ -2383,13 +2394,14 @@ BEGIN
         WHERE m.key = note_change_of_role.member AND (m.org_id = leadguard.current_organization() OR leadguard.is_unbound())
           AND NOT EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = from_role)
           AND (to_role IS NULL OR EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = to_role))
-          -- What this transaction has changed: the triggers of member_role have just written it down.
+          -- What this transaction has changed, once: the triggers of member_role have just written it down.
           AND EXISTS (SELECT FROM leadguard.audit_log a
                       WHERE a.transaction = pg_current_xact_id() AND a.organization = m.org_id
-                        AND (a.detail LIKE '% roles' OR a.detail = CASE a.action
-                                 WHEN 'role_given' THEN format('member %s, role %s', m.key, to_role)
-                                 WHEN 'role_taken' THEN format('member %s, role %s', m.key, from_role) END)
-                        AND a.action IN ('role_given', 'role_taken'));
+                        AND a.action = CASE WHEN from_role IS NULL THEN 'role_given' ELSE 'role_taken' END
+                        AND (a.detail LIKE '% roles' OR a.detail = format('member %s, role %s', m.key, coalesce(from_role, to_role))))
+          AND NOT EXISTS (SELECT FROM leadguard.audit_log a
+                          WHERE a.transaction = pg_current_xact_id() AND a.action = 'change_role' AND a.organization = m.org_id
+                            AND a.detail = format('member %s, from %s to %s', m.key, coalesce(from_role, 'none'), coalesce(to_role, 'none')));
     END IF;
 END
 $$;
@@ -4493,7 +4505,7 @@ CREATE FUNCTION leadguard.review_note(review bigint, org bigint, finding text, l
 RETURNS void LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO leadguard.finding AS f (org_id, finding, severity, subject, evidence, suggestion, first_seen, last_seen, first_review, last_review, concerns)
-    VALUES ($2, $3, $5, left($6, 500), $7 - 'concerns', $8, clock_timestamp(), clock_timestamp(), $1, $1, leadguard.review_concerns($2, $7))
+    VALUES ($2, $3, $5, CASE WHEN length($6) > 500 THEN left($6, 460) || ' ' || md5($6) ELSE $6 END, $7 - 'concerns', $8, clock_timestamp(), clock_timestamp(), $1, $1, leadguard.review_concerns($2, $7))
     ON CONFLICT ON CONSTRAINT finding_unique DO UPDATE
     SET concerns = excluded.concerns || CASE WHEN f.status = 'resolved' AND $4 THEN '{}'
                                              ELSE (SELECT coalesce(array_agg(c), '{}') FROM unnest(f.concerns) c WHERE c <> ALL (excluded.concerns)) END,

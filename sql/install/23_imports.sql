@@ -38,7 +38,8 @@ CREATE TABLE leadguard.import_session (
     template        bigint,
     approval        bigint CONSTRAINT import_session_approval_exists REFERENCES leadguard.approval ON DELETE SET NULL DEFERRABLE,
     self_approved   boolean NOT NULL DEFAULT false,
-    digest          bytea
+    digest          bytea,
+    settings        text
 );
 CREATE UNIQUE INDEX import_session_one_open ON leadguard.import_session (member_id, target) WHERE state IN ('open', 'checked');
 CREATE INDEX import_session_approval_idx ON leadguard.import_session (approval) WHERE approval IS NOT NULL;
@@ -48,6 +49,8 @@ COMMENT ON COLUMN leadguard.import_session.state IS
 'open: rows are loaded. checked: the last check is about all of them. submitted: waits for an approval. approved: may be committed. refused, committed, cancelled: the end.';
 COMMENT ON COLUMN leadguard.import_session.digest IS
 'SHA-256 over the rows as they were submitted; others are not committed.';
+COMMENT ON COLUMN leadguard.import_session.settings IS
+'How the check read dates and times: the order of days and months, intervals, time zone. Under others nothing is committed.';
 
 CREATE TABLE leadguard.import_row (
     import_id       bigint NOT NULL CONSTRAINT import_row_session_exists REFERENCES leadguard.import_session ON DELETE CASCADE DEFERRABLE,

@@ -12,13 +12,14 @@ BEGIN
         WHERE m.key = note_change_of_role.member AND (m.org_id = leadguard.current_organization() OR leadguard.is_unbound())
           AND NOT EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = from_role)
           AND (to_role IS NULL OR EXISTS (SELECT FROM leadguard.member_role r WHERE r.member_id = m.id AND r.role = to_role))
-          -- What this transaction has changed: the triggers of member_role have just written it down.
+          -- What this transaction has changed, once: the triggers of member_role have just written it down.
           AND EXISTS (SELECT FROM leadguard.audit_log a
                       WHERE a.transaction = pg_current_xact_id() AND a.organization = m.org_id
-                        AND (a.detail LIKE '% roles' OR a.detail = CASE a.action
-                                 WHEN 'role_given' THEN format('member %s, role %s', m.key, to_role)
-                                 WHEN 'role_taken' THEN format('member %s, role %s', m.key, from_role) END)
-                        AND a.action IN ('role_given', 'role_taken'));
+                        AND a.action = CASE WHEN from_role IS NULL THEN 'role_given' ELSE 'role_taken' END
+                        AND (a.detail LIKE '% roles' OR a.detail = format('member %s, role %s', m.key, coalesce(from_role, to_role))))
+          AND NOT EXISTS (SELECT FROM leadguard.audit_log a
+                          WHERE a.transaction = pg_current_xact_id() AND a.action = 'change_role' AND a.organization = m.org_id
+                            AND a.detail = format('member %s, from %s to %s', m.key, coalesce(from_role, 'none'), coalesce(to_role, 'none')));
     END IF;
 END
 $$;

@@ -158,7 +158,7 @@ CREATE FUNCTION leadguard.review_note(review bigint, org bigint, finding text, l
 RETURNS void LANGUAGE sql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO leadguard.finding AS f (org_id, finding, severity, subject, evidence, suggestion, first_seen, last_seen, first_review, last_review, concerns)
-    VALUES ($2, $3, $5, left($6, 500), $7 - 'concerns', $8, clock_timestamp(), clock_timestamp(), $1, $1, leadguard.review_concerns($2, $7))
+    VALUES ($2, $3, $5, CASE WHEN length($6) > 500 THEN left($6, 460) || ' ' || md5($6) ELSE $6 END, $7 - 'concerns', $8, clock_timestamp(), clock_timestamp(), $1, $1, leadguard.review_concerns($2, $7))
     ON CONFLICT ON CONSTRAINT finding_unique DO UPDATE
     SET concerns = excluded.concerns || CASE WHEN f.status = 'resolved' AND $4 THEN '{}'
                                              ELSE (SELECT coalesce(array_agg(c), '{}') FROM unnest(f.concerns) c WHERE c <> ALL (excluded.concerns)) END,

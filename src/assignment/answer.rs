@@ -13,8 +13,7 @@ use crate::model::rights::Rights;
 use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Record, Target};
 use crate::questions::required;
-use crate::questions::standing;
-use crate::visibility;
+use crate::visibility::{self, subject};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 
@@ -127,7 +126,7 @@ fn accept_handoff(id: Option<i64>) {
     // Marked as sensitive since, it is hidden from him, and not what was offered.
     let is_offered = |record: &Record| record.owner == open.from && (open.sensitive || !record.sensitive);
     let Some(record) = read.filter(is_offered) else { changed() };
-    demand_starter(&open, &target, &record);
+    demand_starter(&open, &target, &record, &step);
     let right = Right { target, record, member: Some(member), guest: false, administers: false };
     if organization(&right) != open.organization {
         changed();
@@ -146,15 +145,18 @@ fn accept_handoff(id: Option<i64>) {
 }
 
 /// 55000 unless who made the offer could make it now: an offer gives no more than its giver has. A superuser's holds.
-fn demand_starter(open: &Open, target: &Target, record: &Record) {
+fn demand_starter(open: &Open, target: &Target, record: &Record, step: &Step) {
     let Some(starter) = open.starter else { return };
     let rights = paths::rights_of(target, record, Whose::Member(starter), Sees::Now);
+    let now = subject::newest(starter);
+    let assigns = now.has_capability("assign");
     let owns = record.owner == Some(starter) && rights.has(Rights::UPDATE);
-    let text = "SELECT id FROM leadguard.member WHERE id = $1 AND active";
-    let is_active = || as_extension(|| sql::first_int(text, &[Param::Int(Some(starter))], Sees::Now)).is_some();
-    let roles = || standing::roles(open.organization, Some(starter), Sees::Now);
-    let assigns = || is_active() && roles().get(&starter).is_some_and(|roles| roles.can("assign"));
-    if !owns && !rights.has(Rights::REASSIGN) && !assigns() {
+    let takes_the_step = |role: &String| now.member.as_ref().is_some_and(|member| member.roles.contains(role));
+    let may = assigns
+        || (step.from_role.as_ref().is_none_or(takes_the_step)
+            && guard::rules::owner_change(&now, &target.table, true).is_ok()
+            && (owns || rights.has(Rights::REASSIGN)));
+    if !may {
         failure(WRONG_STATE, format!("who offered handoff {} may not hand the record over any more", open.id))
             .hint("leadguard.refuse_handoff ends it; somebody who may reassign the record offers it anew.")
             .raise();

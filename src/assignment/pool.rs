@@ -7,7 +7,6 @@
 use crate::directory::Counting;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::Mode;
 use crate::model::level::Level;
 use crate::model::path::Path;
 use crate::visibility::Table;
@@ -138,7 +137,7 @@ fn open(rule: i64, table: &Table, lock: bool) -> Option<Open> {
 
 /// Whether a member would read what he owns, and is more than a reader.
 pub(super) fn may_own(member: i64, table: &Table) -> bool {
-    let subject = subject::other(member, Mode::Person, false);
+    let subject = subject::newest(member);
     let access = subject.access(table);
     subject.member.as_ref().is_some_and(|m| !m.guest && m.level_cap != Some(Level::Read))
         && (access.reads(Path::Own) || access.reads_everything())

@@ -85,26 +85,32 @@ impl Drop for Settings {
     }
 }
 
-/// Names in queries are quoted where they must be, as long as this is held.
-pub(super) struct Names {
+/// Settings of a session by which queries of the extension would say other names, or find less, than they should; as they
+/// were, put back when this is dropped.
+pub(super) struct Queries {
     quotes_all: bool,
+    gin_limit: c_int,
 }
 
-impl Names {
-    pub(super) fn plain() -> Names {
+impl Queries {
+    pub(super) fn plain() -> Queries {
         // SAFETY: as in Settings.
         unsafe {
-            let held = Names { quotes_all: pg_sys::quote_all_identifiers };
+            let held = Queries { quotes_all: pg_sys::quote_all_identifiers, gin_limit: pg_sys::GinFuzzySearchLimit };
             pg_sys::quote_all_identifiers = false;
+            pg_sys::GinFuzzySearchLimit = 0;
             held
         }
     }
 }
 
-impl Drop for Names {
+impl Drop for Queries {
     fn drop(&mut self) {
         // SAFETY: as in Settings.
-        unsafe { pg_sys::quote_all_identifiers = self.quotes_all };
+        unsafe {
+            pg_sys::quote_all_identifiers = self.quotes_all;
+            pg_sys::GinFuzzySearchLimit = self.gin_limit;
+        }
     }
 }
 

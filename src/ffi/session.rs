@@ -195,7 +195,7 @@ struct Switched {
     user: pg_sys::Oid,
     context: i32,
     nest_level: i32,
-    _names: plain::Names,
+    _queries: plain::Queries,
 }
 
 impl Drop for Switched {
@@ -217,7 +217,7 @@ pub(crate) fn as_extension<T>(body: impl FnOnce() -> T) -> T {
     unsafe { pg_sys::GetUserIdAndSecContext(&mut user, &mut context) };
     // SAFETY: opens a nesting level that Switched closes.
     let nest_level = unsafe { pg_sys::NewGUCNestLevel() };
-    let switched = Switched { user, context, nest_level, _names: plain::Names::plain() };
+    let switched = Switched { user, context, nest_level, _queries: plain::Queries::plain() };
     let local = context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
     // SAFETY: the flag keeps SET ROLE and SET SESSION AUTHORIZATION out until Switched is dropped.
     unsafe { pg_sys::SetUserIdAndSecContext(OWNER, local) };
@@ -235,7 +235,7 @@ pub(crate) fn with_pinned_path<T>(body: impl FnOnce() -> T) -> T {
     unsafe { pg_sys::GetUserIdAndSecContext(&mut user, &mut context) };
     // SAFETY: opens a nesting level that Switched closes.
     let nest_level = unsafe { pg_sys::NewGUCNestLevel() };
-    let switched = Switched { user, context, nest_level, _names: plain::Names::plain() };
+    let switched = Switched { user, context, nest_level, _queries: plain::Queries::plain() };
     set_local(c"search_path", c"pg_catalog, pg_temp");
     let value = body();
     drop(switched);

@@ -125,7 +125,7 @@ pub(crate) fn with_first<T>(body: impl FnOnce() -> T) -> T {
 }
 
 /// Whether the newest state may be another one than that from which this transaction reads, and can be read.
-pub(super) fn may_see_newer() -> bool {
+pub(crate) fn may_see_newer() -> bool {
     // SAFETY: reads a backend variable; workers take no snapshot.
     is_fixed() && !unsafe { pg_sys::IsInParallelMode() }
 }

@@ -1,40 +1,54 @@
 //! Questions about the session's own identity.
 
 use crate::ffi::session;
+use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::{self, Mode};
-use crate::visibility;
+use crate::visibility::{self, Member, Subject};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::iter::TableIterator;
+
+/// What is true of the session in the state that the statement sees; under REPEATABLE READ in the newest state too: what
+/// was taken from somebody meanwhile is not given back by an old transaction.
+fn is_so(test: impl Fn(&Subject) -> bool) -> bool {
+    test(&visibility::statement()) && (!snapshot::may_see_newer() || test(&visibility::now()))
+}
+
+/// The member that the session is, in both states.
+fn member<T>(part: impl Fn(&Member) -> T) -> Option<T> {
+    let subject = visibility::statement();
+    let own = subject.member.as_ref()?;
+    is_so(|subject| subject.member.as_ref().is_some_and(|member| member.id == own.id)).then(|| part(own))
+}
 
 /// The active member that this session is; NULL for nobody.
 #[pgrx::pg_extern(sql = false)]
 fn current_member() -> Option<i64> {
-    visibility::statement().member.as_ref().map(|m| m.id)
+    member(|member| member.id)
 }
 
 /// The organization of the current member.
 #[pgrx::pg_extern(sql = false)]
 fn current_organization() -> Option<i64> {
-    visibility::statement().member.as_ref().map(|m| m.org_id)
+    member(|member| member.org_id)
 }
 
 /// Whether a role of the current member carries the capability.
 #[pgrx::pg_extern(sql = false)]
 fn has_capability(capability: Option<&str>) -> bool {
-    capability.is_some_and(|c| visibility::statement().has_capability(c))
+    capability.is_some_and(|capability| is_so(|subject| subject.has_capability(capability)))
 }
 
 /// Whether the session is registered as an analyst: it reads and never writes.
 #[pgrx::pg_extern(sql = false)]
 fn is_analyst() -> bool {
-    visibility::statement().mode == Some(Mode::Analyst)
+    !is_so(|subject| subject.mode != Some(Mode::Analyst))
 }
 
 /// Whether the current member is a guest.
 #[pgrx::pg_extern(sql = false)]
 fn is_guest() -> bool {
-    visibility::statement().member.as_ref().is_some_and(|m| m.guest)
+    !is_so(|subject| !subject.member.as_ref().is_some_and(|member| member.guest))
 }
 
 /// A name is no matter of access, so that the sets do not depend on it.

@@ -349,8 +349,12 @@ fn import_check(import: Option<i64>) -> Report {
     keep(&session, &found, true);
     as_extension(|| {
         sql::query(
-            "UPDATE leadguard.import_session SET state = 'checked', checked_at = clock_timestamp(), records = $2, good = $3 \
-             WHERE id = $1",
+            concat!(
+                "UPDATE leadguard.import_session SET state = 'checked', checked_at = clock_timestamp(), records = $2, \
+                 good = $3, settings = ",
+                include_str!("../../sql/query/import_settings.sql"),
+                "WHERE id = $1"
+            ),
             &[Param::Int(Some(session.id)), Param::Int(Some(found.lines)), Param::Int(Some(found.good()))],
             Sees::Now,
             &mut |_| {},

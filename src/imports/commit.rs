@@ -39,6 +39,7 @@ fn import_commit(import: Option<i64>) -> Outcome {
     let cover = covered(&session, &target, &subject, member);
     session.require_checked_rows();
     require_same_rows(&session);
+    require_same_settings(&session);
     let known = known_bad(&session);
     let found = check::run(&session, &target, &subject, member, For::Commit);
     problems::keep(&session, &found, false);
@@ -157,6 +158,21 @@ fn require_same_rows(session: &Session) {
     if same.is_none() {
         failure("55000", format!("the rows of {} are not those that were submitted", session.shown()))
             .hint("Cancel it, and import the file anew.")
+            .raise();
+    }
+}
+
+/// 55000 where a date would be read as another one than when it was checked.
+fn require_same_settings(session: &Session) {
+    let params = [Param::Int(Some(session.id))];
+    let text = concat!(
+        "SELECT settings FROM leadguard.import_session WHERE id = $1 AND settings IS DISTINCT FROM ",
+        include_str!("../../sql/query/import_settings.sql")
+    );
+    if let Some(settings) = as_extension(|| sql::first_text(text, &params, Sees::Now)) {
+        failure("55000", format!("{} was checked under other settings of this kind: {settings}", session.shown()))
+            .detail("What the text of a date, a time or an interval means follows them: DateStyle, IntervalStyle, TimeZone.")
+            .hint("SET them as they were, and commit again.")
             .raise();
     }
 }

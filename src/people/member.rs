@@ -44,7 +44,8 @@ pub(super) fn said<'a>(value: Option<&'a str>, what: &str) -> &'a str {
     value
 }
 
-/// 42501 unless the caller manages members; 22023 for one who is not of his organization, like for none.
+/// Locked: nobody else manages him meanwhile. 42501 unless the caller manages members; 22023 for one who is not of his
+/// organization, like for none.
 pub(super) fn managed(operation: &str, key: Option<&str>) -> Managed {
     writes(operation, &|| format!("member {}", key.unwrap_or("NULL")));
     let subject = visibility::now();
@@ -63,7 +64,7 @@ pub(super) fn managed(operation: &str, key: Option<&str>) -> Managed {
     as_extension(|| {
         sql::query(
             "SELECT id, org_id, leadguard.outranks_me(id), active FROM leadguard.member \
-             WHERE key = $1 AND ($2::bigint IS NULL OR org_id = $2)",
+             WHERE key = $1 AND ($2::bigint IS NULL OR org_id = $2) FOR NO KEY UPDATE",
             &[Param::Text(Some(key)), Param::Int(organization)],
             Sees::Now,
             &mut |row| {

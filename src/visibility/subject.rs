@@ -283,6 +283,12 @@ pub(crate) fn other(member: i64, mode: Mode, personal: bool) -> Subject {
     Subject { asks: false, ..Subject::of(Of::Statement, Some(Identity { member, mode }), personal) }
 }
 
+/// The same in the newest state.
+pub(crate) fn newest(member: i64) -> Subject {
+    let identity = Identity { member, mode: Mode::Person };
+    snapshot::with_latest(|| Subject { asks: false, ..Subject::of(Of::Now, Some(identity), false) })
+}
+
 /// The subject in the newest state.
 pub(crate) fn now() -> Rc<Subject> {
     match snapshot::latest() {

@@ -358,6 +358,9 @@ fn k39_an_offer_ends_with_the_right_of_its_giver() {
             "UPDATE leadguard.member SET manager_id = NULL WHERE manager_id = (SELECT id FROM leadguard.member WHERE key = 'mona')",
             false,
         ),
+        ("SELECT leadguard.set_switch('crm.lead', 'owner_change', 'handoff')", true),
+        ("SELECT leadguard.set_switch('crm.lead', 'owner_change', 'admin')", false),
+        ("UPDATE leadguard.handoff_step SET from_role = 'sdr' WHERE name = 'offer'", false),
     ] {
         let db = steps("handoff_giver");
         let offer = "SELECT * FROM leadguard.handoff('crm.lead', '3', 'offer', 'alma')";

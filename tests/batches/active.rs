@@ -181,3 +181,18 @@ fn k55_deleting_for_good_is_a_clean_up_too() {
     assert_eq!(accepted(&mut olga, "DELETE FROM crm.deal WHERE id > 9"), 21);
     assert_eq!(log(&db), ["olga delete 21 self"]);
 }
+
+#[test]
+fn k55_what_others_claimed_since_an_old_transaction_began_counts() {
+    for level in ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"] {
+        let db = lab("k55_old");
+        let mut mark = db.connect("mark");
+        accepted(&mut mark, &format!("BEGIN ISOLATION LEVEL {level}"));
+        scalar(&mut mark, "SELECT count(*) FROM crm.lead");
+        accepted(&mut db.connect("cleo"), "SELECT leadguard.claim('crm.lead', '3', 'mine')");
+        let e = refused(&mut mark, CLEAN_UP, "42501");
+        assert!(e.message().contains("others work on 1 of them"), "{level}: {e}");
+        accepted(&mut mark, "ROLLBACK");
+        allowed(&mut mark, &CLEAN_UP.replace("<= 20", "BETWEEN 4 AND 20"));
+    }
+}

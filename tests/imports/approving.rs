@@ -228,3 +228,24 @@ fn k34_a_template_covers_imports_that_are_as_it_says() {
         [["import", "150", "cleo", "t", "∅"]]
     );
 }
+
+#[test]
+fn k34_what_was_checked_is_committed_as_it_was_read() {
+    let db = lab("settings");
+    let mut cleo = db.connect("cleo");
+    accepted(&mut cleo, "SET datestyle = 'ISO, DMY'");
+    let (import, problems) = checked(&mut cleo, "name,born\nDora,03/04/2001\n");
+    assert!(problems.is_empty());
+    accepted(&mut cleo, &submit(&import));
+    for other in ["SET datestyle = 'ISO, MDY'", "SET timezone = 'Asia/Kolkata'", "SET intervalstyle = 'sql_standard'"] {
+        accepted(&mut cleo, &format!("BEGIN; {other}"));
+        let e = refused(&mut cleo, &commit(&import), "55000");
+        assert!(e.message().contains("DMY"), "{e}");
+        accepted(&mut cleo, "ROLLBACK");
+    }
+    // How dates are shown is another matter.
+    accepted(&mut cleo, "SET datestyle = 'SQL, DMY'");
+    assert_eq!(committed(&mut cleo, &import), "1 1 0 0 0");
+    let born = "SELECT to_char(born, 'YYYY-MM-DD') FROM crm.lead WHERE name = 'Dora'";
+    assert_eq!(scalar(&mut cleo, born), "2001-04-03");
+}

@@ -8,4 +8,5 @@ mod locked_rows;
 mod readers;
 mod session;
 mod snapshots;
+mod taken;
 mod writers;

@@ -144,6 +144,22 @@ fn d24_only_what_happened_is_written_down_as_a_change_of_role() {
         "SELECT * FROM leadguard.change_role('cole', 'COLLABORATOR', 'CREATOR', 'promoted')",
     );
     assert_eq!(scalar(&mut db.admin(), noted), "1");
+    // Nor more often, nor from what he never was.
+    let mut ada = db.connect("ada");
+    let say = |from: &str| {
+        format!("SELECT leadguard.note_change_of_role('cole', {from}, 'COLLABORATOR', 'x') FROM generate_series(1, 3)")
+    };
+    accepted(
+        &mut ada,
+        "BEGIN; INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'COLLABORATOR' FROM leadguard.member WHERE key = 'cole'",
+    );
+    accepted(&mut ada, &say("'administrator'"));
+    accepted(&mut ada, &say("NULL"));
+    accepted(&mut ada, "COMMIT");
+    assert_eq!(
+        rows(&mut db.admin(), "SELECT detail FROM leadguard.audit_log WHERE action = 'change_role' ORDER BY id"),
+        [["member cole, from COLLABORATOR to CREATOR"], ["member cole, from none to COLLABORATOR"]]
+    );
 }
 
 #[test]

@@ -145,3 +145,18 @@ fn delegation_ends_with_the_membership_of_either() {
         assert_eq!(scalar(&mut admin, grants) == "0", who != "vera", "{who}");
     }
 }
+
+#[test]
+fn d22_a_member_goes_once() {
+    let db = decision_site("race_twice");
+    let mut ada = db.connect("ada");
+    let go = "SELECT * FROM leadguard.offboard_now('curt', 'vera', 'x')";
+    for (end, answer) in [("ROLLBACK", "ok"), ("COMMIT", "55000")] {
+        accepted(&mut ada, "BEGIN");
+        accepted(&mut ada, go);
+        let mut second = db.connect("ada");
+        accepted(&mut second, "BEGIN");
+        assert_eq!(ends(&db, &mut ada, second, go, end), answer, "{end}");
+    }
+    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.offboarding"), "1");
+}

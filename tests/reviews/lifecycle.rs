@@ -126,3 +126,23 @@ fn k48_reviews_and_findings_are_dumped() {
         "0"
     );
 }
+
+// The subject of a finding is what it is known by: one that is cut is told from others by a digest.
+#[test]
+fn k48_findings_with_long_subjects_stay_apart() {
+    let db = lab("long_subjects");
+    let mut admin = db.admin();
+    for key in ["1", "2"] {
+        accepted(
+            &mut admin,
+            &format!(
+                "INSERT INTO leadguard.member (key, kind, email) VALUES (repeat('a', 600) || '{key}', 'guest', 'g@x.example');
+                 INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'GUEST' FROM leadguard.member WHERE key = repeat('a', 600) || '{key}';
+                 SELECT leadguard.share('crm.lead', id::text, repeat('a', 600) || '{key}', 'full') FROM crm.lead ORDER BY id LIMIT 1"
+            ),
+        );
+    }
+    accepted(&mut admin, "SELECT leadguard.audit_run('quarterly')");
+    let found = "SELECT count(*), max(length(subject)) <= 500 FROM leadguard.findings() WHERE finding = 'rights_beyond_role' AND subject LIKE '%aaaa%'";
+    assert_eq!(rows(&mut admin, found), [["2", "t"]]);
+}

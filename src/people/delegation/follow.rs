@@ -5,7 +5,6 @@ use crate::ffi::scan;
 use crate::ffi::session::{self, as_extension, own_relation};
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::Mode;
 use crate::model::level::Level;
 use crate::model::path::Path;
 use crate::model::rights::Rights;
@@ -17,7 +16,7 @@ use std::cell::Cell;
 
 /// Whether the owner of a record could share it at the level, as the rules of its table are.
 pub(super) fn owner_may_share(owner: i64, table: &Table, status: Option<&str>, level: Level) -> bool {
-    let access = subject::other(owner, Mode::Person, false).access(table);
+    let access = subject::newest(owner).access(table);
     access.on(Path::Own).rights(status).has(Rights::SHARE | Rights::of(level))
 }
 
