@@ -489,6 +489,177 @@ BEGIN
 END
 $$;
 
+-- 50_protect.sql:
+CREATE OR REPLACE FUNCTION leadguard.watch_ddl()
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    touched oid[];
+    item record;
+BEGIN
+    SELECT array_agg(d.objid) INTO touched
+    FROM pg_event_trigger_ddl_commands() d
+    WHERE d.classid = 'pg_class'::regclass;
+    IF NOT EXISTS (SELECT FROM unnest(touched) r (oid)
+                   JOIN leadguard.protected_table p ON p.target IN (r.oid, pg_partition_root(r.oid)))
+       AND NOT EXISTS (SELECT FROM pg_inherits i
+                       JOIN leadguard.protected_table p ON p.target IN (i.inhrelid, i.inhparent)
+                       WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched))
+       AND NOT EXISTS (SELECT FROM leadguard.protected_child h
+                       WHERE h.target = ANY (touched)
+                          OR h.target IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = ANY (touched))) THEN
+        RETURN;
+    END IF;
+
+    -- The policies follow a renamed column by themselves; the registry must too. As long as the permissive
+    -- policy stands no mapped column was dropped, so the one name that is missing is the renamed one.
+    FOR item IN
+        SELECT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        JOIN pg_policy o ON o.polrelid = d.objid AND o.polname = 'leadguard_open'
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        UPDATE leadguard.protected_table p
+        SET id_column = CASE WHEN p.id_column = missing.name THEN item.name ELSE p.id_column END,
+            owner_column = CASE WHEN p.owner_column = missing.name THEN item.name ELSE p.owner_column END,
+            creator_column = CASE WHEN p.creator_column = missing.name THEN item.name ELSE p.creator_column END,
+            territory_column = CASE WHEN p.territory_column = missing.name THEN item.name ELSE p.territory_column END,
+            organization_column = CASE WHEN p.organization_column = missing.name THEN item.name ELSE p.organization_column END,
+            archived_at_column = CASE WHEN p.archived_at_column = missing.name THEN item.name ELSE p.archived_at_column END,
+            archived_by_column = CASE WHEN p.archived_by_column = missing.name THEN item.name ELSE p.archived_by_column END,
+            segment_column = CASE WHEN p.segment_column = missing.name THEN item.name ELSE p.segment_column END,
+            team_column = CASE WHEN p.team_column = missing.name THEN item.name ELSE p.team_column END,
+            parent_column = CASE WHEN p.parent_column = missing.name THEN item.name ELSE p.parent_column END,
+            stage_column = CASE WHEN p.stage_column = missing.name THEN item.name ELSE p.stage_column END,
+            status_column = CASE WHEN p.status_column = missing.name THEN item.name ELSE p.status_column END,
+            sensitive_column = CASE WHEN p.sensitive_column = missing.name THEN item.name ELSE p.sensitive_column END
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_table q
+            CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.owner_column, q.creator_column, q.territory_column, q.organization_column,
+                                               q.archived_at_column, q.archived_by_column, q.segment_column, q.team_column,
+                                               q.parent_column, q.stage_column, q.status_column, q.sensitive_column]) AS m (name)
+            WHERE q.target = item.objid AND m.name IS NOT NULL
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+        ) missing
+        WHERE p.target = item.objid;
+    END LOOP;
+
+    -- The same for tables of notes and tags, whose registered columns cannot be dropped.
+    FOR item IN
+        SELECT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_child h ON h.target = d.objid
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        UPDATE leadguard.protected_child h
+        SET id_column = CASE WHEN h.id_column = missing.name THEN item.name ELSE h.id_column END,
+            parent_column = CASE WHEN h.parent_column = missing.name THEN item.name ELSE h.parent_column END,
+            content_column = CASE WHEN h.content_column = missing.name THEN item.name ELSE h.content_column END,
+            author_column = CASE WHEN h.author_column = missing.name THEN item.name ELSE h.author_column END,
+            time_column = CASE WHEN h.time_column = missing.name THEN item.name ELSE h.time_column END
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_child q
+            CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.parent_column, q.content_column, q.author_column, q.time_column]) AS m (name)
+            WHERE q.target = item.objid AND m.name IS NOT NULL
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+        ) missing
+        WHERE h.target = item.objid;
+    END LOOP;
+
+    -- What a tombstone keeps follows too. Columns that are dropped leave the list, so the missing one is the renamed one.
+    FOR item IN
+        SELECT DISTINCT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND p.attribution <> '{}'
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+          AND a.attname <> ALL (p.attribution)
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_replace(p.attribution, missing.name, item.name)
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_table q
+            CROSS JOIN LATERAL unnest(q.attribution) AS m (name)
+            WHERE q.target = item.objid
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+            LIMIT 1
+        ) missing
+        WHERE p.target = item.objid;
+    END LOOP;
+
+    -- Rules about fields name a column by number and name; an explicit rename is the one thing that they follow.
+    -- Where a rule of a column that is gone has the new name already, both stay as they are and close the column.
+    FOR item IN
+        SELECT DISTINCT d.objid, d.objsubid::smallint AS attnum, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        PERFORM leadguard.rename_fields(item.objid, item.attnum, item.name);
+    END LOOP;
+
+    -- The view of a concealed table has its columns; what a generated one is computed from may change under the same
+    -- name. What conceal itself alters has no view yet.
+    FOR item IN
+        SELECT DISTINCT p.target
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        WHERE d.classid = 'pg_class'::regclass AND d.command_tag = 'ALTER TABLE' AND p.concealed_by IS NOT NULL
+          AND ((SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped)
+               <> (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                   WHERE a.attrelid = p.concealed_by AND a.attnum > 0 AND NOT a.attisdropped)
+               OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p.target AND a.attgenerated <> ''))
+    LOOP
+        PERFORM leadguard.refresh_view(item.target);
+    END LOOP;
+
+    -- A query of an inheritance parent, or of the table that a protected table became a partition of, reads
+    -- the rows below it without their policies.
+    SELECT p.target, i.inhparent::regclass AS parent, i.inhrelid::regclass AS child INTO item
+    FROM pg_inherits i
+    JOIN pg_class c ON c.oid = i.inhparent
+    JOIN (SELECT q.target FROM leadguard.protected_table q UNION ALL SELECT h.target FROM leadguard.protected_child h) p
+        ON p.target = i.inhrelid OR (p.target = i.inhparent AND c.relkind = 'r')
+    WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% is protected and cannot take part in inheritance', item.target
+            USING ERRCODE = '42809',
+                  DETAIL = format('%s would be read through %s without the policies of its own.', item.child, item.parent),
+                  HINT = format(CASE WHEN EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = item.target)
+                                     THEN 'leadguard.unprotect(%L) first.'
+                                     ELSE 'leadguard.unprotect(%L) first, or partition the table.' END, item.target);
+    END IF;
+
+    -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
+    -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One
+    -- that runs as a single transaction is told by all of this together: its setting of row_security, a login that is
+    -- a superuser (other roles write no registry), and a row of the registry that is newer than the partition. A row
+    -- that set_archive, conceal or the like has just changed is older than a partition that comes now. While protect
+    -- runs, alone or as a migration, all partitions have their policies before the first ALTER TABLE. A partition of a
+    -- concealed table is looked at even if it has them: once detached, and granted since.
+    FOR item IN
+        SELECT DISTINCT p.target
+        FROM pg_inherits i
+        JOIN leadguard.protected_table p ON p.target = pg_partition_root(i.inhrelid)
+        WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
+          AND (p.concealed_by IS NOT NULL
+               OR NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open'))
+          AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0 AND i.cmin::text::bigint < p.cmin::text::bigint
+                   AND EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) a JOIN pg_roles r ON r.oid = a.usesysid WHERE r.rolsuper))
+    LOOP
+        PERFORM leadguard.extend_protection(item.target);
+    END LOOP;
+END
+$$;
+
 -- 16_children.sql:
 COMMENT ON TABLE leadguard.erasure IS
 'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';

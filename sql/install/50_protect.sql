@@ -251,9 +251,11 @@ BEGIN
 
     -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
     -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One
-    -- that runs as a single transaction is told by its setting of row_security and by the registry's row being new
-    -- too. While protect runs, alone or as a migration, all partitions have their policies before the first
-    -- ALTER TABLE. A partition of a concealed table is looked at even if it has them: once detached, and granted since.
+    -- that runs as a single transaction is told by all of this together: its setting of row_security, a login that is
+    -- a superuser (other roles write no registry), and a row of the registry that is newer than the partition. A row
+    -- that set_archive, conceal or the like has just changed is older than a partition that comes now. While protect
+    -- runs, alone or as a migration, all partitions have their policies before the first ALTER TABLE. A partition of a
+    -- concealed table is looked at even if it has them: once detached, and granted since.
     FOR item IN
         SELECT DISTINCT p.target
         FROM pg_inherits i
@@ -261,7 +263,8 @@ BEGIN
         WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
           AND (p.concealed_by IS NOT NULL
                OR NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open'))
-          AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0)
+          AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0 AND i.cmin::text::bigint < p.cmin::text::bigint
+                   AND EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) a JOIN pg_roles r ON r.oid = a.usesysid WHERE r.rolsuper))
     LOOP
         PERFORM leadguard.extend_protection(item.target);
     END LOOP;
