@@ -208,12 +208,12 @@ fn append_all(head: &Head, entries: &[Entry], mut log: append::Table, mut values
             log.json(changes, &digests);
             log.bool(has_values, written.is_some());
             log.bytes(mac, Some(&digest_of_row(&digest, number, Some(name), &digests, written.is_some())));
-            let full = log.append();
+            let mut full = log.append();
             if let Some(written) = &written {
                 values.int(of, Some(number));
                 values.text(kept_record, Some(name));
                 values.json(kept, written);
-                values.append();
+                full |= values.append();
             }
             if full {
                 break;

@@ -4,6 +4,7 @@ mod activity;
 mod bulk;
 mod directory;
 mod forged;
+mod large;
 mod log;
 mod partitions;
 mod retired;
