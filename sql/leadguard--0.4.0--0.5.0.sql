@@ -79,6 +79,10 @@ CREATE OR REPLACE VIEW leadguard.switches WITH (security_barrier) AS
         AND (s.name = 'export' OR s.name LIKE 'batch\_%')
     WHERE leadguard.reads_rules(p.target, p.concealed_by, p.org_id, p.organization_column);
 
+-- 65_archive.sql:
+DROP INDEX leadguard.tombstone_record_idx;
+CREATE INDEX tombstone_record_idx ON leadguard.tombstone USING hash (record);
+
 -- 20_presets.sql:
 INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, default_value, meaning) VALUES
     ('owner_change', 'X20', false, '{free,handoff,admin}', 'free',

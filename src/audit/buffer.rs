@@ -115,6 +115,12 @@ pub(super) struct Entry {
     pub change: Change,
 }
 
+impl Entry {
+    pub(super) fn new(sub: u32, head: Rc<Head>, record: String, change: Change) -> Entry {
+        Entry { sub, size: size_of::<Entry>() + record.len() + change.size(), head, record, change }
+    }
+}
+
 #[derive(Default)]
 struct Buffer {
     entries: Vec<Entry>,
@@ -141,9 +147,9 @@ pub(super) fn add(about: &About, record: String, change: Change) -> bool {
             buffer.heads.push_front(Rc::clone(&head));
             buffer.heads.truncate(HEADS);
         }
-        let size = size_of::<Entry>() + record.len() + change.size();
-        buffer.size += size;
-        buffer.entries.push(Entry { sub, size, head, record, change });
+        let entry = Entry::new(sub, head, record, change);
+        buffer.size += entry.size;
+        buffer.entries.push(entry);
         are_enough(buffer.entries.len(), buffer.size)
     })
 }

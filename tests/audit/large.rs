@@ -77,3 +77,98 @@ fn k53_values_of_one_record_that_are_too_many_have_digests() {
     assert_eq!(rows(&mut admin, kept), [["35", "33", "1000000"]]);
     sound(&mut admin);
 }
+
+/// Text that hardly compresses.
+const NOISE: &str = "CREATE FUNCTION crm.noise(n int, seed text) RETURNS text LANGUAGE sql AS
+    $$ SELECT left(string_agg(translate(encode(decode(md5(seed || i), 'hex'), 'base64'), E'=\\n', ''), ''), n) FROM generate_series(1, n / 22 + 1) i $$";
+
+#[test]
+fn k53_the_longest_keys_that_a_table_takes_are_audited_and_purged() {
+    let db = audited("au_keys");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        &format!(
+            "{NOISE}; CREATE TABLE crm.keyed (id text PRIMARY KEY, owner text, name text);
+             SELECT leadguard.protect('crm.keyed', owner => 'owner', archived_at => 'archived_at', archived_by => 'archived_by');
+             GRANT ALL ON crm.keyed TO PUBLIC;
+             INSERT INTO leadguard.member_role (member_id, role) SELECT id, 'data_owner' FROM leadguard.member WHERE key = 'tina'"
+        ),
+    );
+    // Longer ones do not fit into the unique index that protect demands.
+    for length in [2693, 3000, 7000] {
+        let insert = format!("INSERT INTO crm.keyed SELECT crm.noise({length}, 'a'), 'alice'");
+        let error = refused(&mut admin, &insert, "54000");
+        assert!(error.message().contains("\"keyed_pkey\""), "{error:?}");
+        refused(&mut db.connect("alice"), &insert, "54000");
+    }
+    // What compresses does.
+    let keys: Vec<String> = (2660..=2692)
+        .step_by(8)
+        .chain([1990, 2010, 2681, 2689])
+        .map(|length| format!("crm.noise({length}, 'a')"))
+        .chain(["repeat('ab', 100000)".to_owned()])
+        .collect();
+    let mut alice = db.connect("alice");
+    for key in &keys {
+        accepted(&mut admin, &format!("INSERT INTO crm.keyed SELECT {key}, 'alice', 'first'"));
+        accepted(&mut admin, &format!("UPDATE crm.keyed SET name = 'second' WHERE id = {key}"));
+        assert_eq!(accepted(&mut alice, &format!("DELETE FROM crm.keyed WHERE id = {key}")), 1, "{key}");
+    }
+    // Some together, and one again and again: until the index holds pages for it.
+    accepted(&mut admin, "UPDATE crm.keyed SET name = name || '.'");
+    let longest = "crm.noise(2692, 'a')";
+    for round in 0..3 {
+        accepted(
+            &mut admin,
+            &format!(
+                "DO $$ BEGIN FOR n IN 1..100 LOOP UPDATE crm.keyed SET name = 'n{round}.' || n WHERE id = {longest}; END LOOP; END $$"
+            ),
+        );
+        let index = "SELECT gin_clean_pending_list(indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname LIKE 'audit_log_%_records_idx'";
+        rows(&mut admin, index);
+    }
+    let count = keys.len();
+    let told = "SELECT action, count(*), count(DISTINCT record) FROM leadguard.audit_log WHERE target = 'crm.keyed'::regclass AND record IS NOT NULL GROUP BY 1 ORDER BY 1";
+    let expected = [("archive", count), ("create", count), ("update", 2 * count + 300)];
+    let expected: Vec<Vec<String>> =
+        expected.iter().map(|(action, n)| vec![(*action).to_owned(), n.to_string(), count.to_string()]).collect();
+    assert_eq!(rows(&mut admin, told), expected);
+    let history = |key: &str| {
+        format!(
+            "SELECT count(*), string_agg(DISTINCT action, ' ' ORDER BY action), max(\"values\" #>> '{{name,old}}') FILTER (WHERE changes ? 'name')
+             FROM leadguard.record_history('crm.keyed', {key})"
+        )
+    };
+    assert_eq!(rows(&mut db.connect("tina"), &history(longest)).concat()[..2], ["304", "archive create update"]);
+    assert_eq!(rows(&mut admin, &history("crm.noise(2689, 'a')")).concat(), ["4", "archive create update", "second"]);
+    assert_eq!(rows(&mut admin, "SELECT * FROM leadguard.verify_audit()"), Vec::<Vec<String>>::new());
+    for key in &keys {
+        accepted(&mut db.connect("tina"), &format!("SELECT leadguard.purge('crm.keyed', {key}, 'asked')"));
+    }
+    let left = "SELECT count(*) FROM leadguard.audit_value WHERE target = 'crm.keyed'::regclass";
+    assert_eq!(scalar(&mut admin, left), "0");
+    let stones = "SELECT count(*) FROM leadguard.tombstone WHERE target = 'crm.keyed'::regclass";
+    assert_eq!(scalar(&mut admin, stones), count.to_string());
+    sound(&mut admin);
+}
+
+/// What does not fit into an index of leadguard is refused, and leaves nothing behind.
+#[test]
+fn a_record_with_a_key_that_is_too_long_is_not_shared() {
+    let db = audited("au_keys_shared");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        &format!(
+            "{NOISE}; CREATE TABLE crm.keyed (id text PRIMARY KEY, owner text);
+             SELECT leadguard.protect('crm.keyed', owner => 'owner'); GRANT USAGE ON SCHEMA crm TO PUBLIC; GRANT ALL ON crm.keyed TO PUBLIC;
+             INSERT INTO crm.keyed SELECT crm.noise(n, 'a'), 'alice' FROM unnest('{{2640,2680}}'::int[]) n"
+        ),
+    );
+    let mut alice = db.connect("alice");
+    accepted(&mut alice, "SELECT leadguard.share('crm.keyed', crm.noise(2640, 'a'), 'carl')");
+    refused(&mut alice, "SELECT leadguard.share('crm.keyed', crm.noise(2680, 'a'), 'carl')", "54000");
+    assert_eq!(ids(&mut db.connect("carl"), "SELECT length(id) FROM crm.keyed"), set("2640"));
+    assert_eq!(scalar(&mut admin, "SELECT count(*) FROM leadguard.audit_log WHERE action = 'share'"), "1");
+}
