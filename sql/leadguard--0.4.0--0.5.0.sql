@@ -83,6 +83,10 @@ CREATE OR REPLACE VIEW leadguard.switches WITH (security_barrier) AS
 DROP INDEX leadguard.tombstone_record_idx;
 CREATE INDEX tombstone_record_idx ON leadguard.tombstone USING hash (record);
 
+-- Views of concealed tables that were dropped: watch_drop keeps no number of a relation that is gone.
+UPDATE leadguard.protected_table p SET concealed_by = 0
+WHERE p.concealed_by IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) p.concealed_by);
+
 -- 20_presets.sql:
 INSERT INTO leadguard.access_switch (name, contradiction, per_role, choices, default_value, meaning) VALUES
     ('owner_change', 'X20', false, '{free,handoff,admin}', 'free',
@@ -663,6 +667,96 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- 50_protect.sql:
+CREATE OR REPLACE FUNCTION leadguard.watch_drop()
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    gone oid[];
+    item record;
+BEGIN
+    -- Looks before it writes: almost nothing that is dropped concerns a protected table.
+    SELECT array_agg(d.objid) INTO gone
+    FROM pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
+      AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid OR p.concealed_by = d.objid)
+           OR EXISTS (SELECT FROM leadguard.table_grant g WHERE g.object = d.objid)
+           OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid)
+           OR EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = d.objid OR h.parent = d.objid));
+    IF gone IS NOT NULL THEN
+        -- Notes and tags that outlive their parent stay closed; what leadguard granted on them goes with its record.
+        FOR item IN
+            SELECT DISTINCT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, c.oid::regclass AS object,
+                   g.privilege, r.rolname
+            FROM leadguard.protected_child h
+            JOIN leadguard.table_grant g ON g.target = h.parent
+            JOIN pg_class c ON c.oid = g.object AND (c.oid = h.target OR EXISTS (
+                SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = h.target AND d.deptype IN ('a', 'i')))
+            JOIN pg_roles r ON r.rolname = g.grantee
+            WHERE h.parent = ANY (gone)
+        LOOP
+            EXECUTE format('REVOKE %s ON %s %s FROM %I', item.privilege, item.kind, item.object, item.rolname);
+        END LOOP;
+        DELETE FROM leadguard.protected_child h WHERE h.target = ANY (gone) OR h.parent = ANY (gone);
+        DELETE FROM leadguard.table_grant g WHERE g.target = ANY (gone) OR g.object = ANY (gone);
+        DELETE FROM leadguard.record_grant g WHERE g.target = ANY (gone);
+        DELETE FROM leadguard.record_contact c WHERE c.target = ANY (gone);
+        DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
+        DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
+        -- A table whose view is gone stays concealed, by no relation: conceal makes the view again.
+        UPDATE leadguard.protected_table p SET concealed_by = 0 WHERE p.concealed_by = ANY (gone);
+    END IF;
+    -- Dropping the column would drop what its notes say.
+    SELECT h.target, d.address_names[3] AS name INTO item
+    FROM pg_event_trigger_dropped_objects() d
+    JOIN leadguard.protected_child h ON h.target = d.objid
+        AND d.address_names[3] IN (h.id_column, h.parent_column, h.content_column, h.author_column, h.time_column)
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of % cannot be dropped: its protection relies on it', item.name, item.target
+            USING ERRCODE = '2BP01', HINT = format('leadguard.unprotect(%L) first.', item.target);
+    END IF;
+    FOR item IN
+        SELECT p.target, d.address_names[3]::name AS name
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND d.address_names[3]::name = ANY (p.attribution)
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_remove(p.attribution, item.name) WHERE p.target = item.target;
+    END LOOP;
+    -- Rules about a dropped column stay, and concern no column that takes its name: 0 is the number of none, and is
+    -- what a dump carries over.
+    FOR item IN
+        SELECT d.objid, d.address_names[3]::name AS name
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.field_rule r SET attnum = 0 FROM leadguard.field_version v
+        WHERE v.id = r.version_id AND v.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.field_value r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.field_transition r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.tag_column r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+        UPDATE leadguard.column_mask r SET attnum = 0 WHERE r.target = item.objid AND r.column_name = item.name;
+    END LOOP;
+    -- The policies do not name the creator, so its column can go while the protection stands.
+    FOR item IN
+        SELECT p.target
+        FROM pg_event_trigger_dropped_objects() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND p.creator_column = d.address_names[3]
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    LOOP
+        UPDATE leadguard.protected_table p SET creator_column = NULL WHERE p.target = item.target;
+    END LOOP;
+END
+$$;
+
+-- 50_protect.sql:
+COMMENT ON FUNCTION leadguard.watch_drop() IS
+'Event trigger after any drop: forgets protected tables and views of concealed ones that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
 
 -- 16_children.sql:
 COMMENT ON TABLE leadguard.erasure IS

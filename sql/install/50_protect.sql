@@ -284,7 +284,7 @@ BEGIN
     SELECT array_agg(d.objid) INTO gone
     FROM pg_event_trigger_dropped_objects() d
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
-      AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid)
+      AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid OR p.concealed_by = d.objid)
            OR EXISTS (SELECT FROM leadguard.table_grant g WHERE g.object = d.objid)
            OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid)
            OR EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = d.objid OR h.parent = d.objid));
@@ -309,6 +309,8 @@ BEGIN
         DELETE FROM leadguard.record_contact c WHERE c.target = ANY (gone);
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
         DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
+        -- A table whose view is gone stays concealed, by no relation: conceal makes the view again.
+        UPDATE leadguard.protected_table p SET concealed_by = 0 WHERE p.concealed_by = ANY (gone);
     END IF;
     -- Dropping the column would drop what its notes say.
     SELECT h.target, d.address_names[3] AS name INTO item
@@ -356,7 +358,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.watch_drop() IS
-'Event trigger after any drop: forgets protected tables that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
+'Event trigger after any drop: forgets protected tables and views of concealed ones that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
 
 CREATE EVENT TRIGGER leadguard_watch_ddl ON ddl_command_end
     WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE')
