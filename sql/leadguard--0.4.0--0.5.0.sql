@@ -758,6 +758,10 @@ $$;
 COMMENT ON FUNCTION leadguard.watch_drop() IS
 'Event trigger after any drop: forgets protected tables and views of concealed ones that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
 
+-- 66_masks.sql:
+COMMENT ON FUNCTION leadguard.conceal(regclass, boolean) IS
+'Moves a protected table to the schema <schema>_base and puts a view in its place, through which columns can be masked and closed; makes that view again where somebody has dropped it. Returns the steps; with dry_run it only returns them. For the table''s owner and superusers (42501). 42704: not protected, 42710: concealed already, 55000: views read the table, or roles have privileges on partitions.';
+
 -- 16_children.sql:
 COMMENT ON TABLE leadguard.erasure IS
 'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';
