@@ -79,10 +79,6 @@ CREATE OR REPLACE VIEW leadguard.switches WITH (security_barrier) AS
         AND (s.name = 'export' OR s.name LIKE 'batch\_%')
     WHERE leadguard.reads_rules(p.target, p.concealed_by, p.org_id, p.organization_column);
 
--- 65_archive.sql:
-DROP INDEX leadguard.tombstone_record_idx;
-CREATE INDEX tombstone_record_idx ON leadguard.tombstone USING hash (record);
-
 -- Views of concealed tables that were dropped: watch_drop keeps no number of a relation that is gone.
 UPDATE leadguard.protected_table p SET concealed_by = 0
 WHERE p.concealed_by IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) p.concealed_by);
@@ -761,6 +757,14 @@ COMMENT ON FUNCTION leadguard.watch_drop() IS
 -- 66_masks.sql:
 COMMENT ON FUNCTION leadguard.conceal(regclass, boolean) IS
 'Moves a protected table to the schema <schema>_base and puts a view in its place, through which columns can be masked and closed; makes that view again where somebody has dropped it. Returns the steps; with dry_run it only returns them. For the table''s owner and superusers (42501). 42704: not protected, 42710: concealed already, 55000: views read the table, or roles have privileges on partitions.';
+
+-- 65_archive.sql:
+DROP INDEX leadguard.tombstone_record_idx;
+CREATE INDEX tombstone_record_idx ON leadguard.tombstone USING hash (record);
+
+-- 50_protect.sql:
+COMMENT ON FUNCTION leadguard.extend_protection(regclass) IS
+'Internal: puts policies, triggers and row security on partitions of a protected table that lack them.';
 
 -- 16_children.sql:
 COMMENT ON TABLE leadguard.erasure IS
