@@ -79,10 +79,6 @@ CREATE OR REPLACE VIEW leadguard.switches WITH (security_barrier) AS
         AND (s.name = 'export' OR s.name LIKE 'batch\_%')
     WHERE leadguard.reads_rules(p.target, p.concealed_by, p.org_id, p.organization_column);
 
--- 65_archive.sql:
-DROP INDEX leadguard.tombstone_record_idx;
-CREATE INDEX tombstone_record_idx ON leadguard.tombstone USING hash (record);
-
 -- Views of concealed tables that were dropped: watch_drop keeps no number of a relation that is gone.
 UPDATE leadguard.protected_table p SET concealed_by = 0
 WHERE p.concealed_by IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) p.concealed_by);
@@ -648,9 +644,11 @@ BEGIN
 
     -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
     -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One
-    -- that runs as a single transaction is told by its setting of row_security and by the registry's row being new
-    -- too. While protect runs, alone or as a migration, all partitions have their policies before the first
-    -- ALTER TABLE. A partition of a concealed table is looked at even if it has them: once detached, and granted since.
+    -- that runs as a single transaction is told by all of this together: its setting of row_security, a login that is
+    -- a superuser (other roles write no registry), and a row of the registry that is newer than the partition. A row
+    -- that set_archive, conceal or the like has just changed is older than a partition that comes now. While protect
+    -- runs, alone or as a migration, all partitions have their policies before the first ALTER TABLE. A partition of a
+    -- concealed table is looked at even if it has them: once detached, and granted since.
     FOR item IN
         SELECT DISTINCT p.target
         FROM pg_inherits i
@@ -658,7 +656,8 @@ BEGIN
         WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
           AND (p.concealed_by IS NOT NULL
                OR NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open'))
-          AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0)
+          AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0 AND i.cmin::text::bigint < p.cmin::text::bigint
+                   AND EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) a JOIN pg_roles r ON r.oid = a.usesysid WHERE r.rolsuper))
     LOOP
         PERFORM leadguard.extend_protection(item.target);
     END LOOP;
@@ -677,7 +676,7 @@ BEGIN
     SELECT array_agg(d.objid) INTO gone
     FROM pg_event_trigger_dropped_objects() d
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
-      AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid)
+      AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid OR p.concealed_by = d.objid)
            OR EXISTS (SELECT FROM leadguard.table_grant g WHERE g.object = d.objid)
            OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid)
            OR EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = d.objid OR h.parent = d.objid));
@@ -702,6 +701,8 @@ BEGIN
         DELETE FROM leadguard.record_contact c WHERE c.target = ANY (gone);
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
         DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
+        -- A table whose view is gone stays concealed, by no relation: conceal makes the view again.
+        UPDATE leadguard.protected_table p SET concealed_by = 0 WHERE p.concealed_by = ANY (gone);
     END IF;
     -- Dropping the column would drop what its notes say.
     SELECT h.target, d.address_names[3] AS name INTO item
@@ -751,11 +752,15 @@ $$;
 
 -- 50_protect.sql:
 COMMENT ON FUNCTION leadguard.watch_drop() IS
-'Event trigger after any drop: forgets protected tables that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
+'Event trigger after any drop: forgets protected tables and views of concealed ones that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
 
 -- 66_masks.sql:
 COMMENT ON FUNCTION leadguard.conceal(regclass, boolean) IS
-'Moves a protected table to the schema <schema>_base and puts a view in its place, through which columns can be masked and closed. Returns the steps; with dry_run it only returns them. For the table''s owner and superusers (42501). 42704: not protected, 42710: concealed already, 55000: views read the table, or roles have privileges on partitions.';
+'Moves a protected table to the schema <schema>_base and puts a view in its place, through which columns can be masked and closed; makes that view again where somebody has dropped it. Returns the steps; with dry_run it only returns them. For the table''s owner and superusers (42501). 42704: not protected, 42710: concealed already, 55000: views read the table, or roles have privileges on partitions.';
+
+-- 65_archive.sql:
+DROP INDEX leadguard.tombstone_record_idx;
+CREATE INDEX tombstone_record_idx ON leadguard.tombstone USING hash (record);
 
 -- 50_protect.sql:
 COMMENT ON FUNCTION leadguard.extend_protection(regclass) IS

@@ -251,9 +251,11 @@ BEGIN
 
     -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
     -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One
-    -- that runs as a single transaction is told by its setting of row_security and by the registry's row being new
-    -- too. While protect runs, alone or as a migration, all partitions have their policies before the first
-    -- ALTER TABLE. A partition of a concealed table is looked at even if it has them: once detached, and granted since.
+    -- that runs as a single transaction is told by all of this together: its setting of row_security, a login that is
+    -- a superuser (other roles write no registry), and a row of the registry that is newer than the partition. A row
+    -- that set_archive, conceal or the like has just changed is older than a partition that comes now. While protect
+    -- runs, alone or as a migration, all partitions have their policies before the first ALTER TABLE. A partition of a
+    -- concealed table is looked at even if it has them: once detached, and granted since.
     FOR item IN
         SELECT DISTINCT p.target
         FROM pg_inherits i
@@ -261,7 +263,8 @@ BEGIN
         WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
           AND (p.concealed_by IS NOT NULL
                OR NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open'))
-          AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0)
+          AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0 AND i.cmin::text::bigint < p.cmin::text::bigint
+                   AND EXISTS (SELECT FROM pg_stat_get_activity(pg_backend_pid()) a JOIN pg_roles r ON r.oid = a.usesysid WHERE r.rolsuper))
     LOOP
         PERFORM leadguard.extend_protection(item.target);
     END LOOP;
@@ -281,7 +284,7 @@ BEGIN
     SELECT array_agg(d.objid) INTO gone
     FROM pg_event_trigger_dropped_objects() d
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
-      AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid)
+      AND (EXISTS (SELECT FROM leadguard.protected_table p WHERE p.target = d.objid OR p.concealed_by = d.objid)
            OR EXISTS (SELECT FROM leadguard.table_grant g WHERE g.object = d.objid)
            OR EXISTS (SELECT FROM leadguard.member_scope s WHERE s.target = d.objid)
            OR EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = d.objid OR h.parent = d.objid));
@@ -306,6 +309,8 @@ BEGIN
         DELETE FROM leadguard.record_contact c WHERE c.target = ANY (gone);
         DELETE FROM leadguard.member_scope s WHERE s.target = ANY (gone);
         DELETE FROM leadguard.protected_table p WHERE p.target = ANY (gone);
+        -- A table whose view is gone stays concealed, by no relation: conceal makes the view again.
+        UPDATE leadguard.protected_table p SET concealed_by = 0 WHERE p.concealed_by = ANY (gone);
     END IF;
     -- Dropping the column would drop what its notes say.
     SELECT h.target, d.address_names[3] AS name INTO item
@@ -353,7 +358,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.watch_drop() IS
-'Event trigger after any drop: forgets protected tables that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
+'Event trigger after any drop: forgets protected tables and views of concealed ones that are gone, so that a recycled OID inherits nothing; keeps the registered columns of notes and tags (2BP01).';
 
 CREATE EVENT TRIGGER leadguard_watch_ddl ON ddl_command_end
     WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE')

@@ -12,7 +12,8 @@ CREATE TABLE leadguard.tombstone (
     approval        bigint,
     kept            jsonb NOT NULL
 );
-CREATE INDEX tombstone_record_idx ON leadguard.tombstone (target, record);
+-- By hash: whatever key a table may have, its record can be purged.
+CREATE INDEX tombstone_record_idx ON leadguard.tombstone USING hash (record);
 COMMENT ON COLUMN leadguard.tombstone.purged_by IS 'The member, who may be gone since.';
 COMMENT ON TABLE leadguard.tombstone IS
 'What stays of a purged record: who purged it, when and why, and its attribution. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';

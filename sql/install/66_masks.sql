@@ -56,7 +56,7 @@ RETURNS TABLE (step integer, kind text, statement text, reason text)
 LANGUAGE c VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'conceal_wrapper';
 COMMENT ON FUNCTION leadguard.conceal(regclass, boolean) IS
-'Moves a protected table to the schema <schema>_base and puts a view in its place, through which columns can be masked and closed. Returns the steps; with dry_run it only returns them. For the table''s owner and superusers (42501). 42704: not protected, 42710: concealed already, 55000: views read the table, or roles have privileges on partitions.';
+'Moves a protected table to the schema <schema>_base and puts a view in its place, through which columns can be masked and closed; makes that view again where somebody has dropped it. Returns the steps; with dry_run it only returns them. For the table''s owner and superusers (42501). 42704: not protected, 42710: concealed already, 55000: views read the table, or roles have privileges on partitions.';
 
 CREATE FUNCTION leadguard.reveal(target regclass, dry_run boolean DEFAULT false)
 RETURNS TABLE (step integer, kind text, statement text, reason text)

@@ -3,7 +3,7 @@
 use super::watched::Texts;
 use crate::ffi::session;
 use crate::ffi::sql;
-use crate::model::change::Change;
+use crate::model::change::{Change, are_enough};
 use crate::names;
 use crate::visibility;
 use pgrx::pg_sys::Oid;
@@ -11,9 +11,6 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
-
-/// As many entries are written together at most; a statement of any size fits into the memory.
-const MOST: usize = 5_000;
 
 /// So many heads are compared with a new entry.
 const HEADS: usize = 64;
@@ -111,14 +108,24 @@ impl Head {
 
 pub(super) struct Entry {
     sub: u32,
+    /// What it takes, at most: values may be forgotten later.
+    size: usize,
     pub head: Rc<Head>,
     pub record: String,
     pub change: Change,
 }
 
+impl Entry {
+    pub(super) fn new(sub: u32, head: Rc<Head>, record: String, change: Change) -> Entry {
+        Entry { sub, size: size_of::<Entry>() + record.len() + change.size(), head, record, change }
+    }
+}
+
 #[derive(Default)]
 struct Buffer {
     entries: Vec<Entry>,
+    /// What they take together.
+    size: usize,
     /// Those of the last entries: rows of several organizations come in any order.
     heads: VecDeque<Rc<Head>>,
     /// Rows on their way from one partition to another.
@@ -140,26 +147,40 @@ pub(super) fn add(about: &About, record: String, change: Change) -> bool {
             buffer.heads.push_front(Rc::clone(&head));
             buffer.heads.truncate(HEADS);
         }
-        buffer.entries.push(Entry { sub, head, record, change });
-        buffer.entries.len() >= MOST
+        let entry = Entry::new(sub, head, record, change);
+        buffer.size += entry.size;
+        buffer.entries.push(entry);
+        are_enough(buffer.entries.len(), buffer.size)
     })
+}
+
+impl Buffer {
+    /// After some of the entries have left.
+    fn weigh(&mut self) {
+        self.size = self.entries.iter().map(|entry| entry.size).sum();
+    }
 }
 
 /// The entries of one subtransaction.
 pub(super) fn take(sub: u32) -> Vec<Entry> {
     let taken = BUFFER.with_borrow_mut(|buffer| {
         if buffer.entries.iter().all(|e| e.sub == sub) {
+            buffer.size = 0;
             return std::mem::take(&mut buffer.entries);
         }
         let (taken, kept) = std::mem::take(&mut buffer.entries).into_iter().partition(|e| e.sub == sub);
         buffer.entries = kept;
+        buffer.weigh();
         taken
     });
     together(taken)
 }
 
 pub(super) fn take_all() -> Vec<Entry> {
-    together(BUFFER.with_borrow_mut(|buffer| std::mem::take(&mut buffer.entries)))
+    together(BUFFER.with_borrow_mut(|buffer| {
+        buffer.size = 0;
+        std::mem::take(&mut buffer.entries)
+    }))
 }
 
 /// Entries with one head next to each other, the heads in the order of their first entries; as they came where a record
@@ -215,6 +236,7 @@ pub(super) fn hand_over(sub: u32, parent: u32) {
 pub(super) fn drop_of(sub: u32) {
     BUFFER.with_borrow_mut(|buffer| {
         buffer.entries.retain(|e| e.sub != sub);
+        buffer.weigh();
         buffer.departed.retain(|(s, ..)| *s != sub);
     });
 }

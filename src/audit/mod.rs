@@ -212,15 +212,13 @@ pub(crate) fn event_of(event: &Event, organization: Option<i64>) {
         return;
     }
     let subject = visibility::statement();
-    let head = Head::new(&event.about(subject.member.as_deref(), organization));
-    writer::write_one(&head, event.record, &Change::default());
+    writer::write_event(Head::new(&event.about(subject.member.as_deref(), organization)), event.record);
 }
 
 /// The same for what a member did whom the session may work for no longer.
 pub(crate) fn event_by(event: &Event, member: Option<(i64, &str)>, organization: Option<i64>) {
     let member = member.map(|(id, key)| (id, Cow::Borrowed(key)));
-    let head = Head::new(&About { member, ..event.about(None, organization) });
-    writer::write_one(&head, event.record, &Change::default());
+    writer::write_event(Head::new(&About { member, ..event.about(None, organization) }), event.record);
 }
 
 /// For functions in SQL that the extension's owner runs: they have judged the caller.

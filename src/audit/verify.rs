@@ -5,6 +5,7 @@ use super::bulk;
 use super::watched::{Fields, render};
 use super::writer;
 use crate::errors::{bad_argument, refused};
+use crate::ffi::append::Memory;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity;
@@ -73,6 +74,8 @@ fn audit_verify(since: Option<TimestampWithTimeZone>) -> Differences {
 /// All rows from a time on, in the order of time and id.
 pub(super) fn each_row(since: i64, organization: Option<i64>, each: &mut dyn FnMut(&sql::Row)) {
     let mut last = Some((since, i64::MIN));
+    // A row may hold values of many megabytes.
+    let mut memory = Memory::new();
     while let Some((at, id)) = last.take() {
         let params =
             [Param::Timestamp(Some(at)), Param::Int(Some(id)), Param::Int(organization), Param::Int(Some(PAGE))];
@@ -85,7 +88,7 @@ pub(super) fn each_row(since: i64, organization: Option<i64>, each: &mut dyn FnM
         sql::query(page, &params, Sees::Statement, &mut |row| {
             count += 1;
             last = Some((row.int(1).unwrap_or_default(), row.int(0).unwrap_or_default()));
-            each(row);
+            memory.run(|| each(row));
         });
         if count < PAGE {
             last = None;

@@ -16,9 +16,6 @@ use crate::visibility::Table;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A longer value is not kept in clear; its digest is.
-const LONGEST: usize = 1 << 20;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     /// Whoever is named there reaches the row.
@@ -195,6 +192,7 @@ impl Watched {
     pub(super) fn change(&self, old: Texts, new: Texts, record: &str) -> Change {
         let key = writer::with_key(|key| key.digest("value").text(record));
         let mut fields = Vec::with_capacity(old.0.len().max(new.0.len()));
+        let mut room = change::Room::default();
         let (mut old, mut new) = (old.0.into_iter().peekable(), new.0.into_iter().peekable());
         while let Some(place) = [old.peek(), new.peek()].into_iter().flatten().map(|(place, _)| *place).min() {
             let side = |next: Option<(usize, Option<String>)>| next.and_then(|(_, value)| value);
@@ -205,7 +203,7 @@ impl Watched {
             let field = &self.fields[place];
             let name = Rc::clone(&field.name);
             let digests = values.each_ref().map(|v| v.as_ref().map(|v| digest::of_value(&key, &name, v)));
-            let is_kept = field.clear && values.iter().flatten().all(|value| value.len() <= LONGEST);
+            let is_kept = field.clear && room.takes(&values);
             fields.push(change::Field { name, digests, values: if is_kept { values } else { [None, None] } });
         }
         Change(fields)

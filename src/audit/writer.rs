@@ -97,10 +97,20 @@ pub(super) fn digest_of_row(
     head.clone().number(Some(id)).optional(record).text(changes).number(Some(i64::from(has_values))).bytes()
 }
 
+/// A longer key may not fit into an index beside what else is in it. An index of nothing but keys, as pages have it,
+/// takes what the unique index of the table took.
+const LONG_KEY: usize = 2_000;
+
+/// Whether a record is stored on a page, also alone.
+fn needs_page(record: &str) -> bool {
+    record.len() > LONG_KEY && session::is_governed()
+}
+
 /// Writes entries down, those of one statement together.
 pub(super) fn write(entries: &[Entry]) {
     for entries in entries.chunk_by(|a, b| Rc::ptr_eq(&a.head, &b.head)) {
         match entries {
+            entries if entries.iter().any(|entry| needs_page(&entry.record)) => bulk::write(entries),
             [entry] => {
                 write_one(&entry.head, Some(&entry.record), &entry.change);
             }
@@ -141,8 +151,18 @@ pub(super) fn head_params<'a>(head: &'a Head, transaction: &'a str) -> [Param<'a
     ]
 }
 
+/// Writes down what has no values.
+pub(super) fn write_event(head: Head, record: Option<&str>) {
+    match record.filter(|record| needs_page(record)) {
+        Some(record) => bulk::write(&[Entry::new(0, Rc::new(head), record.to_owned(), Change::default())]),
+        None => {
+            write_one(&head, record, &Change::default());
+        }
+    }
+}
+
 /// Writes one row with a statement, which finds the partition; answers which it was.
-pub(super) fn write_one(head: &Head, record: Option<&str>, change: &Change) -> Option<Oid> {
+fn write_one(head: &Head, record: Option<&str>, change: &Change) -> Option<Oid> {
     let transaction = session::transaction().to_string();
     writing(Operation::Insert, || {
         let id = next(sequence());
@@ -208,12 +228,12 @@ fn append_all(head: &Head, entries: &[Entry], mut log: append::Table, mut values
             log.json(changes, &digests);
             log.bool(has_values, written.is_some());
             log.bytes(mac, Some(&digest_of_row(&digest, number, Some(name), &digests, written.is_some())));
-            let full = log.append();
+            let mut full = log.append();
             if let Some(written) = &written {
                 values.int(of, Some(number));
                 values.text(kept_record, Some(name));
                 values.json(kept, written);
-                values.append();
+                full |= values.append();
             }
             if full {
                 break;

@@ -6,8 +6,9 @@ use super::sql::Param;
 use pgrx::{IntoDatum, PgList, PgMemoryContexts, pg_sys};
 use std::ffi::{CStr, CString};
 
-/// As many rows are stored together at most.
+/// As many rows are stored together at most, and of so many bytes: making a row takes a multiple of them.
 const TOGETHER: usize = 200;
+const TOGETHER_BYTES: usize = 4 << 20;
 
 struct Index {
     relation: pg_sys::Relation,
@@ -23,6 +24,7 @@ pub(crate) struct Table {
     /// Rows that are not stored yet, and what of them goes into the indexes.
     slots: Vec<*mut pg_sys::TupleTableSlot>,
     waiting: Vec<(Vec<pg_sys::Datum>, Vec<bool>)>,
+    size: usize,
 }
 
 /// The place of a column in a row.
@@ -62,6 +64,7 @@ impl Table {
             nulls: vec![true; columns],
             slots: Vec::new(),
             waiting: Vec::new(),
+            size: 0,
         };
         // SAFETY: the relation is open; the list is ours.
         let list = unsafe { PgList::<pg_sys::Oid>::from_pg(pg_sys::RelationGetIndexList(relation)) };
@@ -149,18 +152,20 @@ impl Table {
             self.slots.push(slot);
         }
         // SAFETY: one value and flag for each column of the open relation; the slot is for rows of it and frees nothing.
-        unsafe {
+        self.size += unsafe {
             let tuple =
                 pg_sys::heap_form_tuple((*self.relation).rd_att, self.values.as_mut_ptr(), self.nulls.as_mut_ptr());
             pg_sys::ExecStoreHeapTuple(tuple, self.slots[at], false);
-        }
+            (*tuple).t_len as usize
+        };
         self.waiting.push((self.values.clone(), self.nulls.clone()));
-        self.waiting.len() >= TOGETHER
+        self.waiting.len() >= TOGETHER || self.size >= TOGETHER_BYTES
     }
 
     /// Stores the rows that wait, index by index: so the pages of each stay at hand.
     pub(crate) fn store(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
+        self.size = 0;
         if waiting.is_empty() {
             return;
         }
@@ -224,16 +229,26 @@ pub(crate) fn whole(type_oid: pg_sys::Oid, stored: &[u8]) -> Param<'static> {
     Param::Typed(type_oid, stored.into_datum())
 }
 
+/// Memory of Postgres that is given back after each use.
+pub(crate) struct Memory(PgMemoryContexts);
+
+impl Memory {
+    pub(crate) fn new() -> Memory {
+        Memory(PgMemoryContexts::new("leadguard rows"))
+    }
+
+    /// What the body answers must not lie there.
+    pub(crate) fn run<T: Copy>(&mut self, body: impl FnOnce() -> T) -> T {
+        // SAFETY: what the body allocates is not used once it has returned.
+        let answer = unsafe { self.0.switch_to(|_| body()) };
+        // SAFETY: as above.
+        unsafe { self.0.reset() };
+        answer
+    }
+}
+
 /// Runs `body` in memory that is given back afterwards, again and again until it says that there is no more to do.
 pub(crate) fn in_batches(mut body: impl FnMut() -> bool) {
-    let mut memory = PgMemoryContexts::new("leadguard rows");
-    loop {
-        // SAFETY: what the body allocates is not used once it has returned.
-        let goes_on = unsafe { memory.switch_to(|_| body()) };
-        if !goes_on {
-            return;
-        }
-        // SAFETY: as above.
-        unsafe { memory.reset() };
-    }
+    let mut memory = Memory::new();
+    while memory.run(&mut body) {}
 }

@@ -14,8 +14,31 @@ mod state;
 pub(crate) mod through;
 mod values;
 
+use crate::errors::failure;
+use crate::names;
+use crate::visibility::Table;
+use pgrx::pg_sys::Oid;
+
 /// The role that owns the views; nobody can log in as it or become it.
 pub(crate) const VIEW_OWNER: &str = "leadguard_view";
 
 /// Makes the view of a concealed table anew, after the field rules changed.
 pub(crate) use crate::protect::refresh_view as refresh;
+
+/// Refuses a concealed table whose view somebody has dropped: nothing else shows members what is masked or closed.
+pub(crate) fn require_view(table: &Table) {
+    if table.has_lost_its_view() {
+        view_is_gone(table.target);
+    }
+}
+
+pub(crate) fn view_is_gone(target: Oid) -> ! {
+    let table = names::shown(target);
+    failure("55000", format!("the view that stands for {table} is gone"))
+        .detail("The table is concealed: members reach it through that view alone.")
+        .hint(format!(
+            "The owner of the table or a superuser makes it again: SELECT * FROM leadguard.conceal({}).",
+            names::literal(&table)
+        ))
+        .raise()
+}

@@ -18,7 +18,51 @@ pub struct Field {
 #[derive(Default)]
 pub struct Change(pub Vec<Field>);
 
+/// A longer value is not kept in clear; its digest is.
+const LONGEST: usize = 1 << 20;
+/// Nor are those of one record that go beyond so many bytes together: what is stored of a record stays far from what a
+/// value of Postgres may be, also as JSON that escapes each byte.
+const MOST_KEPT: usize = 32 << 20;
+
+/// What is left for values of one record.
+pub struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Room {
+        Room(MOST_KEPT)
+    }
+}
+
+impl Room {
+    /// Whether both sides of a field are kept in clear.
+    pub fn takes(&mut self, values: &Sides<String>) -> bool {
+        let sizes = || values.iter().flatten().map(String::len);
+        let left = self.0.checked_sub(sizes().sum());
+        let fits = left.is_some() && sizes().all(|size| size <= LONGEST);
+        if let Some(left) = left.filter(|_| fits) {
+            self.0 = left;
+        }
+        fits
+    }
+}
+
+/// As many changes wait at most until they are written, and as many bytes of them: a statement of any size, with values
+/// of any size, fits into the memory.
+const MOST: usize = 5_000;
+const MOST_BYTES: usize = 32 << 20;
+
+/// Whether so many changes are to be written now.
+pub fn are_enough(changes: usize, bytes: usize) -> bool {
+    changes >= MOST || bytes >= MOST_BYTES
+}
+
 impl Change {
+    /// The memory that it takes.
+    pub fn size(&self) -> usize {
+        let values = self.0.iter().flat_map(|field| field.values.iter().flatten());
+        self.0.len() * size_of::<Field>() + values.map(String::len).sum::<usize>()
+    }
+
     pub fn keeps_values(&self) -> bool {
         self.0.iter().any(|field| field.values.iter().any(Option::is_some))
     }
@@ -85,6 +129,32 @@ mod tests {
         let digest = |value: Option<&str>| value.map(|v| [v.len() as u8; LENGTH]);
         let values = [old.map(str::to_owned), new.map(str::to_owned)];
         Field { name: name.into(), digests: [digest(old), digest(new)], values }
+    }
+
+    #[test]
+    fn values_are_kept_as_long_as_there_is_room() {
+        let pair = |old: usize, new: usize| [Some("x".repeat(old)), Some("x".repeat(new))];
+        let mut room = Room::default();
+        assert!(!room.takes(&pair(1, LONGEST + 1)), "too long");
+        assert!((0..15).all(|_| room.takes(&pair(LONGEST, LONGEST))));
+        assert!(room.takes(&pair(LONGEST, LONGEST - 2)));
+        assert!(!room.takes(&pair(2, 1)), "too many");
+        assert!(room.takes(&pair(1, 1)), "a shorter one has its place");
+        assert!(room.takes(&[None, None]) && room.takes(&[Some(String::new()), None]));
+        assert!(!room.takes(&[None, Some("x".to_owned())]));
+    }
+
+    #[test]
+    fn changes_wait_until_they_are_many_or_large() {
+        let small = field("name", Some("old"), Some("new"));
+        let change = Change(vec![small, field("amount", None, Some("1"))]);
+        assert_eq!(change.size(), 2 * size_of::<Field>() + 7);
+        assert_eq!(Change::default().size(), 0);
+        let large = Change(vec![field("name", Some(&"x".repeat(LONGEST)), Some(&"y".repeat(LONGEST)))]);
+        let waiting = |change: &Change| (1..).find(|count| are_enough(*count, count * change.size())).unwrap();
+        assert_eq!(waiting(&Change::default()), MOST);
+        assert_eq!(waiting(&change), MOST);
+        assert_eq!(waiting(&large), 16);
     }
 
     #[test]

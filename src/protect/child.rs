@@ -14,6 +14,7 @@ use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::raise::notice;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
+use crate::masks;
 use crate::names::{literal, quote, shown};
 use crate::schema_changes;
 use pgrx::pg_sys::Oid;
@@ -131,7 +132,10 @@ fn secure(mut request: Request, dry_run: bool) -> Vec<Step> {
     let roles = Roles::registered();
     steps.extend(grants_on_tables::usage_by_caller(&relation.schema, &relation.quoted_schema, &roles));
     steps.extend(grants_on_tables::missing(request.target, &parent_relation.name, None, &roles));
-    if parent.concealed_by.is_some() {
+    if let Some(view) = parent.concealed_by {
+        if inspect::relation(view).is_none() {
+            masks::view_is_gone(request.parent);
+        }
         steps.extend(view_grants::missing_id(request.parent, &parent_relation.name, &parent.mapping.id, &roles));
     }
     if !dry_run {

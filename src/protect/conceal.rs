@@ -1,5 +1,6 @@
 //! Moving a table out of reach while a view takes its name, and the way back.
 
+use super::again;
 use super::check;
 use super::inspect::{self, Relation};
 use super::plan::{patience, still};
@@ -10,7 +11,7 @@ use super::view::{self, Change};
 use super::view_grants;
 use crate::errors::failure;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::masks::VIEW_OWNER;
+use crate::masks::{self, VIEW_OWNER};
 use crate::names::{self, literal, quote};
 use crate::schema_changes;
 use crate::visibility;
@@ -28,22 +29,41 @@ pub(super) fn resolved(target: Oid) -> Oid {
         .map_or(target, |table| if table.concealed_by == Some(target) { table.target } else { target })
 }
 
+/// The same; 55000 where that view is gone.
+pub(super) fn present(target: Oid) -> Oid {
+    if let Some(table) = visibility::now().table(target).as_ref() {
+        masks::require_view(table);
+    }
+    resolved(target)
+}
+
 /// A protected table in the hands of somebody who may change how it is secured.
 pub(super) struct Concealable {
     pub(super) relation: Relation,
-    entry: Entry,
+    pub(super) entry: Entry,
     /// The name that everybody uses.
     pub(super) public: String,
     /// The name of the table behind it.
     pub(super) base: String,
-    base_schema: String,
+    pub(super) base_schema: String,
     pub(super) concealed: bool,
+    /// Somebody has dropped the view.
+    is_lost: bool,
     owner: String,
-    owner_oid: Oid,
+    pub(super) owner_oid: Oid,
 }
 
 impl Concealable {
     pub(super) fn find(target: Oid, lock: bool) -> Concealable {
+        let table = Concealable::find_without_view(target, lock);
+        if table.is_lost {
+            masks::view_is_gone(table.relation.oid);
+        }
+        table
+    }
+
+    /// The same where the view may be gone.
+    fn find_without_view(target: Oid, lock: bool) -> Concealable {
         let target = resolved(target);
         check::securable(&check::owned(target));
         let relation = still(target, lock);
@@ -60,6 +80,7 @@ impl Concealable {
         match entry.concealed_by {
             Some(by) => Concealable {
                 public: name_of(by),
+                is_lost: inspect::relation(by).is_none(),
                 base: relation.name.clone(),
                 base_schema: relation.schema.clone(),
                 concealed: true,
@@ -75,6 +96,7 @@ impl Concealable {
                     base: format!("{}.{}", quote(&base_schema), quote(&relation.plain_name)),
                     base_schema,
                     concealed: false,
+                    is_lost: false,
                     relation,
                     entry,
                     owner,
@@ -107,6 +129,19 @@ impl Concealable {
         steps.extend(view_grants::revoked(base, &privileges, "What could be read directly is read through the view."));
         let id = quote(&self.entry.mapping.id);
         steps.extend(view_grants::used_through(base, &schema, &id, &privileges));
+        steps.extend(self.view(change));
+        steps.extend(view_grants::granted(public, &privileges, "As it was on the table.", true));
+        steps.extend(comments(self.relation.oid, public));
+        steps.push(self.register());
+        steps.push(moved_records(base, public));
+        steps
+    }
+
+    /// The view itself, which only its owner and the table's may use.
+    pub(super) fn view(&self, change: Change) -> Vec<Step> {
+        let (base, public) = (&self.base, &self.public);
+        let schema = quote(&self.base_schema);
+        let mut steps = Vec::new();
         let reason = "The view reads as a role that nobody can become, under the policies of the session's member.";
         let usage = format!("GRANT USAGE ON SCHEMA {schema} TO {VIEW_OWNER}");
         steps.push(Step::new("grant", usage, reason).by_extension());
@@ -144,16 +179,16 @@ impl Concealable {
             )
             .by_extension(),
         );
-        steps.extend(view_grants::granted(public, &privileges, "As it was on the table.", true));
-        steps.extend(comments(self.relation.oid, public));
+        steps
+    }
+
+    pub(super) fn register(&self) -> Step {
         let register = format!(
             "UPDATE leadguard.protected_table SET concealed_by = {}::regclass WHERE target = {}::regclass",
-            literal(public),
-            literal(base)
+            literal(&self.public),
+            literal(&self.base)
         );
-        steps.push(Step::new("register", register, "Everything that takes the table takes the view.").by_extension());
-        steps.push(moved_records(base, public));
-        steps
+        Step::new("register", register, "Everything that takes the table takes the view.").by_extension()
     }
 
     pub(super) fn view_again(&self, change: Change) -> Step {
@@ -229,7 +264,7 @@ fn is_last_of(schema: &str, table: Oid) -> bool {
 }
 
 /// The comments of the table on the view, for tools that show them.
-fn comments(table: Oid, public: &str) -> Vec<Step> {
+pub(super) fn comments(table: Oid, public: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     sql::query(
         "SELECT 0, NULL, obj_description($1, 'pg_class') UNION ALL \
@@ -278,7 +313,10 @@ pub(super) fn finish(steps: Vec<Step>, dry_run: bool) -> Vec<Step> {
 }
 
 pub(super) fn conceal(target: Oid, dry_run: bool) -> Vec<Step> {
-    let table = Concealable::find(target, !dry_run);
+    let table = Concealable::find_without_view(target, !dry_run);
+    if table.is_lost {
+        return again::conceal(table, dry_run);
+    }
     if table.concealed {
         failure("42710", format!("{} is concealed already", table.public)).raise();
     }

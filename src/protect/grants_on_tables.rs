@@ -40,6 +40,17 @@ impl Roles {
         roles
     }
 
+    /// Those that do more than read.
+    fn writing(&self) -> Roles {
+        let kept = self.names.iter().zip(&self.modes).filter(|(_, mode)| *mode != "analyst");
+        let (names, modes) = kept.map(|(name, mode)| (name.clone(), mode.clone())).unzip();
+        Roles { names, modes }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.names.len()
+    }
+
     pub(super) fn parameters(&self) -> [Param<'_>; 2] {
         [Param::Texts(&self.names), Param::Texts(&self.modes)]
     }
@@ -216,19 +227,7 @@ fn grant_tables(role_names: Vec<Option<String>>, mode: &str) {
         }
         step::run(&missing_usage("leadguard", "leadguard", &roles));
         for table in protected() {
-            let usage = |schema: &String| step::run(&missing_usage(schema, &quote(schema), &roles));
-            let public_schema = table.view_schema.as_ref().unwrap_or(&table.schema);
-            if !is_withheld(table.target, public_schema, table.foreign_schema) {
-                usage(public_schema);
-            }
-            step::run(&missing(table.target, &table.name, table.view, &roles));
-            if table.view.is_some() {
-                // Who only reads does not name the table behind the view.
-                if mode != "analyst" {
-                    usage(&table.schema);
-                }
-                step::run(view_grants::missing_id(table.target, &table.name, &table.id, &roles).as_slice());
-            }
+            step::run(&needed(&table, &roles));
         }
         for child in children() {
             if !is_withheld(child.target, &child.schema, child.foreign_schema) {
@@ -237,6 +236,35 @@ fn grant_tables(role_names: Vec<Option<String>>, mode: &str) {
             step::run(&missing(child.target, &child.parent, None, &roles));
         }
     });
+}
+
+/// What roles lack on a protected table and on the view that took its name. To be run as the extension.
+fn needed(table: &Protected, roles: &Roles) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let public_schema = table.view_schema.as_ref().unwrap_or(&table.schema);
+    if !is_withheld(table.target, public_schema, table.foreign_schema) {
+        steps.extend(missing_usage(public_schema, &quote(public_schema), roles));
+    }
+    steps.extend(missing(table.target, &table.name, table.view, roles).into_iter().map(Step::by_extension));
+    if table.view.is_some() {
+        // Who only reads does not name the table behind the view.
+        steps.extend(missing_usage(&table.schema, &quote(&table.schema), &roles.writing()));
+        let id = view_grants::missing_id(table.target, &table.name, &table.id, roles);
+        steps.extend(id.map(Step::by_extension));
+    }
+    steps
+}
+
+/// The same for all registered roles on one table.
+pub(super) fn grant_again(target: Oid) -> Vec<Step> {
+    let roles = Roles::registered();
+    as_extension(|| {
+        let tables = protected();
+        let steps = tables.iter().find(|table| table.target == target).map(|table| needed(table, &roles));
+        let steps = steps.unwrap_or_default();
+        step::run(&steps);
+        steps
+    })
 }
 
 /// Whether USAGE on a schema is not leadguard's to give: whoever protected the table could not, and its owner cannot now.
@@ -308,6 +336,7 @@ struct Protected {
     foreign_schema: bool,
 }
 
+/// Without tables whose view is gone: what is needed on the view gives nothing on the table behind it.
 fn protected() -> Vec<Protected> {
     let mut tables = Vec::new();
     let text = if session::is_updated() {
@@ -315,7 +344,8 @@ fn protected() -> Vec<Protected> {
                 p.undo ? 'foreign_schema' \
          FROM leadguard.protected_table p \
          JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace \
-         LEFT JOIN pg_class v ON v.oid = p.concealed_by LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace ORDER BY 2"
+         LEFT JOIN pg_class v ON v.oid = p.concealed_by LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace \
+         WHERE p.concealed_by IS NULL OR v.oid IS NOT NULL ORDER BY 2"
     } else {
         "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, NULL::oid, NULL::name, \
                 p.undo ? 'foreign_schema' \

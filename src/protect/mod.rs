@@ -3,6 +3,7 @@
 //! archive           the columns of the archive, and what becomes of archived rows
 //! arguments         what the caller asks for
 //! conceal           a view in the place of the table
+//! again             that view made anew, when somebody has dropped it
 //! child             tables of notes and tags
 //! check             what can be secured, and by whom
 //! generated         what generated columns would tell of hidden ones
@@ -25,6 +26,7 @@
 //! Must never leave a table half secured: everything happens in the transaction of the call, and an error
 //! anywhere takes all of it back. Invariant tests: tests/writes.
 
+mod again;
 mod archive;
 pub(crate) mod arguments;
 mod check;
@@ -273,7 +275,7 @@ fn set_archive(
     let kept = Some(attribution.join(" ")).filter(|kept| !kept.is_empty());
     let detail = [("archived_at", Some(&names.0)), ("archived_by", names.1.as_ref()), ("attribution", kept.as_ref())];
     changing(target, "set_archive", named(&detail.map(|(part, name)| (part, name.map(String::as_str)))), dry_run);
-    step::listed(plan::pinned(|| archive::set(conceal::resolved(target), names, &attribution, dry_run)), dry_run)
+    step::listed(plan::pinned(|| archive::set(conceal::present(target), names, &attribution, dry_run)), dry_run)
 }
 
 /// What a write of a visible row does that the member's level does not allow. The table's owner or a
@@ -284,7 +286,7 @@ fn on_denied(target: Option<Oid>, action: Option<&str>) {
     match action {
         Some(action @ ("error" | "skip")) => {
             changing(target, "on_denied", Some(action.to_owned()), false);
-            plan::pinned(|| plan::set_on_denied(conceal::resolved(target), action))
+            plan::pinned(|| plan::set_on_denied(conceal::present(target), action))
         }
         other => arguments::unknown("action", other, "error, skip"),
     }

@@ -5,6 +5,7 @@ use super::check::Mapping;
 use super::inspect::{Column, Relation};
 use crate::errors::{bad_argument, failure};
 use crate::ffi::session;
+use crate::masks;
 use crate::names;
 use crate::visibility;
 use pgrx::pg_sys::Oid;
@@ -28,6 +29,7 @@ pub(super) fn require(request: &Request, relation: &Relation, columns: &[Column]
             .hint("Protect the parent first.")
             .raise()
     };
+    masks::require_view(table);
     if is_above(table.target, request.target) {
         bad_argument(format!("{} cannot belong to {name}, which belongs to it", relation.name))
             .detail("Who reads the one would depend on who reads the other.")

@@ -9,6 +9,7 @@ use super::step;
 use crate::errors::bad_argument;
 use crate::ffi::policies;
 use crate::ffi::session::as_extension;
+use crate::masks;
 use crate::names;
 use crate::rules;
 use crate::visibility::{self, Table};
@@ -49,6 +50,7 @@ pub(crate) fn owned_table(target: Option<Oid>) -> Table {
             .raise()
     };
     check::owned(table.target);
+    masks::require_view(table);
     registry::lock(table.target);
     table.clone()
 }

@@ -78,20 +78,23 @@ pub(super) fn granted(relation: &str, privileges: &[Privilege], reason: &str, by
         .collect()
 }
 
+/// Those to write, for their holders alone.
+pub(super) fn writing(privileges: &[Privilege]) -> Vec<Privilege> {
+    let writes = |p: &&Privilege| ["INSERT", "UPDATE", "DELETE"].contains(&p.privilege.as_str());
+    let alone = |p: &Privilege| Privilege {
+        grantee: p.grantee.clone(),
+        privilege: p.privilege.clone(),
+        column: p.column.clone(),
+        grantable: false,
+    };
+    privileges.iter().filter(writes).map(alone).collect()
+}
+
 /// What those who use a concealed table through its view need on the table itself: their privileges to write, and
 /// SELECT on the id alone.
 pub(super) fn used_through(base: &str, schema: &str, id: &str, privileges: &[Privilege]) -> Vec<Step> {
     const REASON: &str = "Writes of the view are the caller's own.";
-    let writing: Vec<Privilege> = privileges
-        .iter()
-        .filter(|p| ["INSERT", "UPDATE", "DELETE"].contains(&p.privilege.as_str()))
-        .map(|p| Privilege {
-            grantee: p.grantee.clone(),
-            privilege: p.privilege.clone(),
-            column: p.column.clone(),
-            grantable: false,
-        })
-        .collect();
+    let writing = writing(privileges);
     let reading = privileges
         .iter()
         .filter(|p| p.privilege == "SELECT" && p.column.as_deref().is_none_or(|column| column == id))

@@ -10,6 +10,7 @@ use crate::ffi::call::kind_of;
 use crate::ffi::owner::as_owner_of;
 use crate::ffi::session::{self, as_extension, set_local, with_pinned_path};
 use crate::ffi::sql::{self, Param, Sees};
+use crate::masks;
 use crate::model::value::{Kind, parse_int, parse_uuid};
 use crate::names;
 use crate::visibility::{self, Part, Subject, Table};
@@ -116,6 +117,7 @@ impl Target {
                 .hint("leadguard.protect secures a table; the view leadguard.protected lists those that are.")
                 .raise()
         };
+        masks::require_view(table);
         visibility::mapping::require(table);
         let kinds = kinds(table.target);
         let unusable = |name: &str| -> ! {

@@ -6,6 +6,7 @@ use crate::errors::{self, bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity::Mode;
+use crate::masks;
 use crate::model::level::Level;
 use crate::names;
 use crate::visibility::{self, Table};
@@ -25,7 +26,10 @@ pub(crate) fn registered(target: Option<Oid>) -> Table {
     let Some(target) = target else { bad_argument("the table is missing").raise() };
     let table = visibility::now().table(target);
     match table.as_ref() {
-        Some(table) => table.clone(),
+        Some(table) => {
+            masks::require_view(table);
+            table.clone()
+        }
         None => bad_argument(format!("{} is not a protected table", names::shown(target)))
             .hint("leadguard.protect secures a table; the view leadguard.protected lists those that are.")
             .raise(),

@@ -118,7 +118,8 @@ pub(super) fn registered(target: Oid) -> Option<Table> {
 
 /// The registration of the table that a view conceals.
 pub(super) fn concealed(view: Oid) -> Option<Table> {
-    if !session::is_updated() {
+    // No relation is what is left of a view that was dropped.
+    if view == Oid::INVALID || !session::is_updated() {
         return None;
     }
     let tables = scan::Table::open(c"protected_table");

@@ -112,6 +112,11 @@ impl Table {
         self.shape == 0
     }
 
+    /// Somebody has dropped the view that took the table's name.
+    pub(crate) fn has_lost_its_view(&self) -> bool {
+        self.concealed_by.is_some_and(|view| crate::ffi::session::relation_name(view).is_none())
+    }
+
     /// The name that everybody uses: the table's, or that of the view that took it.
     pub(crate) fn shown(&self) -> String {
         crate::names::shown(self.concealed_by.unwrap_or(self.target))

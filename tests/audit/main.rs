@@ -5,6 +5,7 @@ mod bulk;
 mod directory;
 mod erased;
 mod forged;
+mod large;
 mod log;
 mod partitions;
 mod retired;

@@ -3,6 +3,7 @@
 mod beside;
 mod dump;
 mod forms;
+mod lost;
 mod reading;
 mod rules;
 mod telling;

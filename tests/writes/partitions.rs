@@ -168,3 +168,127 @@ fn nobody_attaches_a_table_with_triggers_of_his_own() {
     accepted(&mut db.admin(), &format!("ALTER TABLE crm.mine OWNER TO \"{}\"", db.role("dba")));
     accepted(&mut dba, attach);
 }
+
+/// Tables of the tree that lack policies, triggers or row security.
+fn bare(client: &mut Client, of: &str) -> Vec<Vec<String>> {
+    let text = format!(
+        "SELECT c.relname FROM pg_partition_tree(pg_partition_root('{of}')) t JOIN pg_class c ON c.oid = t.relid
+         WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity)
+            OR NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = c.oid AND o.polname = 'leadguard_open')
+            OR NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal)"
+    );
+    rows(client, &text)
+}
+
+#[test]
+fn a_partition_created_with_set_archive_in_one_transaction_is_protected() {
+    let plain = "CREATE SCHEMA crm; GRANT ALL ON SCHEMA crm TO :dba; GRANT USAGE ON SCHEMA leadguard TO :dba;
+                 CREATE TABLE crm.lead (id bigint PRIMARY KEY, owner_id bigint, territory_id bigint, name text) PARTITION BY RANGE (id);
+                 CREATE TABLE crm.lead_1 PARTITION OF crm.lead FOR VALUES FROM (1) TO (100);
+                 ALTER TABLE crm.lead OWNER TO :dba; ALTER TABLE crm.lead_1 OWNER TO :dba";
+    let protect = protect("");
+    let changes = [
+        "SELECT leadguard.set_archive('crm.lead')",
+        "SELECT leadguard.on_denied('crm.lead', 'skip')",
+        "SELECT leadguard.set_field_default('crm.lead', 'editor')",
+        "SELECT leadguard.set_preset('crm.lead', 'sales_hierarchy', 'deal')",
+        "ALTER TABLE crm.lead RENAME owner_id TO owner",
+        "SELECT leadguard.conceal('crm.lead')",
+        "SELECT leadguard.mask('crm.lead', 'name', 'partial', keep => 1)",
+    ];
+    let db = Db::new("part_together");
+    people(&db);
+    let dba = db.create_role("dba");
+    accepted(&mut db.admin(), &format!("GRANT CREATE ON DATABASE \"{}\" TO \"{dba}\"", db.name()));
+    for who in ["dba", "postgres"] {
+        let (mut admin, mut client) = (db.admin(), if who == "dba" { db.connect("dba") } else { db.admin() });
+        for change in changes.into_iter().chain([protect.as_str()]) {
+            accepted(&mut admin, &plain.replace(":dba", &format!("\"{dba}\"")));
+            if change != protect {
+                accepted(&mut admin, &protect);
+            }
+            let base = if change.contains("conceal(") || change.contains("mask(") { "crm_base" } else { "crm" };
+            // The setting is anybody's; it is what a restore has.
+            accepted(
+                &mut client,
+                &format!(
+                    "SET row_security = off; BEGIN;
+                     CREATE TABLE crm.lead_2 PARTITION OF crm.lead FOR VALUES FROM (100) TO (200);
+                     SAVEPOINT a; {change}; RELEASE a;
+                     CREATE TABLE {base}.lead_3 PARTITION OF {base}.lead FOR VALUES FROM (200) TO (300);
+                     CREATE TABLE crm.loose (LIKE {base}.lead);
+                     ALTER TABLE {base}.lead ATTACH PARTITION crm.loose FOR VALUES FROM (300) TO (400);
+                     ALTER TABLE {base}.lead_3 ALTER name SET DEFAULT 'new'"
+                ),
+            );
+            assert_eq!(bare(&mut client, "crm.loose"), Vec::<Vec<String>>::new(), "{who}: {change}");
+            assert_eq!(
+                scalar(&mut client, "SELECT count(*) FROM pg_partition_tree(pg_partition_root('crm.loose'))"),
+                "5"
+            );
+            accepted(&mut client, "COMMIT; RESET row_security");
+            assert_eq!(bare(&mut admin, "crm.loose"), Vec::<Vec<String>>::new(), "{who}: {change}");
+            accepted(&mut admin, "DROP SCHEMA crm CASCADE; DROP SCHEMA IF EXISTS crm_base CASCADE");
+        }
+    }
+}
+
+/// An expression runs between the partition and the event trigger.
+#[test]
+fn a_partition_created_by_create_schema_that_changes_the_registry_is_protected() {
+    let db = divided("part_schema");
+    let dba = db.role("dba");
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "GRANT CREATE ON DATABASE \"{}\" TO \"{dba}\";
+             CREATE TABLE crm.other (n int) PARTITION BY LIST (n); ALTER TABLE crm.other OWNER TO \"{dba}\"",
+            db.name()
+        ),
+    );
+    let mut client = db.connect("dba");
+    accepted(
+        &mut client,
+        "CREATE FUNCTION crm.f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM leadguard.on_denied('crm.lead', 'skip'); RETURN 1; END $$;
+         SET row_security = off;
+         CREATE SCHEMA more CREATE TABLE lead_2 PARTITION OF crm.lead FOR VALUES FROM (100) TO (200)
+             CREATE TABLE one PARTITION OF crm.other FOR VALUES IN (crm.f())",
+    );
+    assert_eq!(bare(&mut db.admin(), "crm.lead"), Vec::<Vec<String>>::new());
+    assert_eq!(scalar(&mut db.admin(), "SELECT on_denied FROM leadguard.protected_table"), "skip");
+    guarded_as_skip(&db);
+}
+
+fn guarded_as_skip(db: &Db) {
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO crm.lead (id, owner_id) SELECT 150, id FROM leadguard.member WHERE key = 'carl'; GRANT USAGE ON SCHEMA more TO PUBLIC; GRANT ALL ON more.lead_2 TO PUBLIC",
+    );
+    assert_eq!(ids(&mut db.connect("alice"), "SELECT id FROM more.lead_2"), set(""));
+    assert_eq!(ids(&mut db.connect("carl"), "SELECT id FROM more.lead_2"), set("150"));
+}
+
+#[test]
+fn a_restore_brings_the_protection_of_partitions() {
+    let db = divided("part_dumped");
+    accepted(
+        &mut db.connect("dba"),
+        "CREATE TABLE crm.lead_2 PARTITION OF crm.lead FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (id);
+         CREATE TABLE crm.lead_2a PARTITION OF crm.lead_2 FOR VALUES FROM (100) TO (200)",
+    );
+    let run = |command: &mut std::process::Command| {
+        let output = command.output().expect("the program starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let file = std::env::temp_dir().join(format!("{}.dump", db.name()));
+    run(db.tool("pg_dump", "postgres").args(["-Fc", "-d", db.name(), "-f"]).arg(&file));
+    for options in [&[][..], &["-1"]] {
+        let copy = Db::bare("part_restored");
+        let mut restore = copy.tool("pg_restore", "postgres");
+        run(restore.args(["--exit-on-error", "-d", copy.name()]).args(options).arg(&file));
+        let mut admin = copy.admin();
+        assert_eq!(scalar(&mut admin, "SELECT count(*) FROM pg_partition_tree('crm.lead')"), "4", "{options:?}");
+        assert_eq!(bare(&mut admin, "crm.lead"), Vec::<Vec<String>>::new(), "{options:?}");
+    }
+    std::fs::remove_file(file).expect("the dump goes");
+}
