@@ -31,7 +31,7 @@ COMMENT ON COLUMN leadguard.schema_change.member_id IS 'NULL for nobody who is a
 COMMENT ON COLUMN leadguard.schema_change.kind IS
 'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; drop, change view (the one that conceals the table); row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value, drop valid values.';
 COMMENT ON COLUMN leadguard.schema_change.object IS 'The column, constraint, policy, trigger, partition, namespace or value; empty for what concerns the whole table.';
-COMMENT ON COLUMN leadguard.schema_change.detail IS 'How it was and is by definition; also: what the same command changed with it. unnoticed: event triggers were off when it happened.';
+COMMENT ON COLUMN leadguard.schema_change.detail IS 'How it was and is by definition; also: what the same command changed with it. unnoticed: event triggers were off when it happened. mended: an attached partition came so, and is again as leadguard makes it.';
 COMMENT ON COLUMN leadguard.schema_change.session_role IS 'The login; NULL for a change that was only found later.';
 
 CREATE TABLE leadguard.schema_change_maker (

@@ -58,7 +58,7 @@ CREATE FUNCTION leadguard.extend_protection(root regclass)
 RETURNS void LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'extend_protection_wrapper';
 COMMENT ON FUNCTION leadguard.extend_protection(regclass) IS
-'Internal: puts policies, triggers and row security on partitions of a protected table that lack them.';
+'Internal: puts policies, triggers and row security on partitions of a protected table that lack them, and puts right what newly attached ones bring along of these.';
 
 CREATE FUNCTION leadguard.rename_fields(target oid, attnum smallint, new_name name)
 RETURNS void LANGUAGE plpgsql VOLATILE SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -248,6 +248,21 @@ BEGIN
                                      THEN 'leadguard.unprotect(%L) first.'
                                      ELSE 'leadguard.unprotect(%L) first, or partition the table.' END, item.target);
     END IF;
+
+    -- What this transaction attached and the watch of the schema (85_schema_watch.sql), which comes after this one, does
+    -- not know yet: also one that carries our names, which need not be as protect made them. A restore attaches before
+    -- the table is known.
+    FOR item IN
+        SELECT DISTINCT p.target
+        FROM pg_inherits i
+        JOIN leadguard.protected_table p ON p.target = pg_partition_root(i.inhrelid)
+        JOIN leadguard.schema_known k ON k.target = p.target
+        WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
+          AND NOT leadguard.is_at_work()
+          AND NOT EXISTS (SELECT FROM leadguard.schema_shape s WHERE (s.target, s.relation, s.kind) = (p.target, i.inhrelid, 'partition'))
+    LOOP
+        PERFORM leadguard.extend_protection(item.target);
+    END LOOP;
 
     -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
     -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One

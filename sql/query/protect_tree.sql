@@ -8,9 +8,9 @@ WITH RECURSIVE tree AS (
     JOIN pg_inherits i ON i.inhparent = t.oid
     JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
 )
-SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind::text, c.relrowsecurity, c.relforcerowsecurity, c.oid = $1
+SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind::text, c.relrowsecurity, c.relforcerowsecurity, c.oid = $1,
+       NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'leadguard_open')
 FROM tree t
 JOIN pg_class c ON c.oid = t.oid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT $2 OR NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'leadguard_open')
 ORDER BY c.oid <> $1, n.nspname, c.relname

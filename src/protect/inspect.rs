@@ -104,6 +104,10 @@ pub(super) struct Trigger {
     pub always: bool,
     /// Made by Postgres from the trigger of the partitioned table; goes with it.
     pub cloned: bool,
+    /// Calls leadguard's function, whenever protect makes it do so.
+    pub sound: bool,
+    pub disabled: bool,
+    pub definition: String,
 }
 
 /// The table itself or one of its partitions, at any depth.
@@ -131,42 +135,51 @@ impl Member {
 
 /// The table, which comes first, and its partitions.
 pub(super) fn tree(root: Oid) -> Vec<Member> {
-    members(root, false)
+    members(root, &|_, _| true)
 }
 
-/// Those of the partitions that do not carry the policies yet.
-pub(super) fn newcomers(root: Oid) -> Vec<Member> {
-    let mut members = members(root, true);
-    members.retain(|m| !m.is_root);
-    members
+/// Those of the partitions that do not carry the policies yet, and those that came, whatever they carry.
+pub(super) fn newcomers(root: Oid, came: &[Oid]) -> Vec<Member> {
+    members(root, &|oid, is_open| oid != root && (is_open || came.contains(&oid)))
 }
 
-fn members(root: Oid, only_new: bool) -> Vec<Member> {
+/// The partitions that this transaction attached, alone or below another one, and that are not known yet.
+pub(super) fn attached(root: Oid) -> Vec<Oid> {
+    let mut attached = Vec::new();
+    sql::query(include_str!("../../sql/query/protect_attached.sql"), &[Param::Oid(root)], Sees::Now, &mut |row| {
+        attached.extend(row.oid(0));
+    });
+    attached
+}
+
+fn members(root: Oid, wanted: &dyn Fn(Oid, bool) -> bool) -> Vec<Member> {
     let mut members = Vec::new();
-    sql::query(
-        include_str!("../../sql/query/protect_tree.sql"),
-        &[Param::Oid(root), Param::Bool(only_new)],
-        Sees::Now,
-        &mut |row| {
-            if let (Some(oid), Some(name)) = (row.oid(0), row.text(1)) {
-                members.push(Member {
-                    oid,
-                    name,
-                    kind: row.text(2).unwrap_or_default(),
-                    row_security: row.bool(3),
-                    forced: row.bool(4),
-                    is_root: row.bool(5),
-                    policies: Vec::new(),
-                    triggers: Vec::new(),
-                });
-            }
-        },
-    );
+    sql::query(include_str!("../../sql/query/protect_tree.sql"), &[Param::Oid(root)], Sees::Now, &mut |row| {
+        if let (Some(oid), Some(name)) = (row.oid(0), row.text(1))
+            && wanted(oid, row.bool(6))
+        {
+            members.push(Member {
+                oid,
+                name,
+                kind: row.text(2).unwrap_or_default(),
+                row_security: row.bool(3),
+                forced: row.bool(4),
+                is_root: row.bool(5),
+                policies: Vec::new(),
+                triggers: Vec::new(),
+            });
+        }
+    });
     for member in &mut members {
         member.policies = policies(member.oid);
         member.triggers = triggers(member.oid);
     }
     members
+}
+
+/// What the relation carries now.
+pub(super) fn reread(member: &Member) -> Option<Member> {
+    members(member.oid, &|oid, _| oid == member.oid).pop()
 }
 
 fn policies(relation: Oid) -> Vec<Policy> {
@@ -188,7 +201,14 @@ fn policies(relation: Oid) -> Vec<Policy> {
 fn triggers(relation: Oid) -> Vec<Trigger> {
     let mut triggers = Vec::new();
     sql::query(include_str!("../../sql/query/protect_triggers.sql"), &[Param::Oid(relation)], Sees::Now, &mut |row| {
-        triggers.push(Trigger { name: row.text(0).unwrap_or_default(), always: row.bool(1), cloned: row.bool(2) });
+        triggers.push(Trigger {
+            name: row.text(0).unwrap_or_default(),
+            always: row.bool(1),
+            cloned: row.bool(2),
+            sound: row.bool(3),
+            disabled: row.bool(4),
+            definition: row.text(5).unwrap_or_default(),
+        });
     });
     triggers
 }

@@ -10,6 +10,7 @@
 //! grants_on_tables  privileges of registered login roles
 //! inspect           what the catalogs say
 //! mask              which columns that view masks
+//! mend              partitions that bring a protection along
 //! parent            the table that it belongs to
 //! partitions        partitions that come later
 //! plan              the steps of protect and unprotect
@@ -36,6 +37,7 @@ mod generated;
 mod grants_on_tables;
 mod inspect;
 mod mask;
+mod mend;
 mod parent;
 mod partitions;
 mod plan;

@@ -1,20 +1,22 @@
 //! Partitions that come to a protected table after protect.
 
 use super::inspect;
+use super::mend;
 use super::plan;
 use super::ready;
 use super::registry;
 use super::render::Protection;
 use super::step;
 use crate::errors::failure;
-use crate::ffi::session::as_extension;
+use crate::ffi::session::{self, as_extension};
 use crate::rules;
+use crate::schema_changes;
 use pgrx::pg_sys::Oid;
 
-/// Puts the protection of a partitioned table on those of its partitions that lack it. Called by the event
-/// trigger, in the name of the extension: whoever creates a partition need not have rights in its schema, and
-/// none of the statements runs code of his. Of a concealed table: refuses partitions that can be read without the
-/// view, whether or not they bring the protection along.
+/// Puts the protection of a partitioned table on those of its partitions that lack it, or have come and brought
+/// something under its names along, which need not be what it was. Called by the event trigger, in the name of the
+/// extension: whoever creates a partition need not have rights in its schema, and none of the statements runs code of
+/// his. Of a concealed table: refuses partitions that can be read without the view.
 #[pgrx::pg_extern(sql = false)]
 fn extend_protection(root: Oid) {
     as_extension(|| {
@@ -22,9 +24,12 @@ fn extend_protection(root: Oid) {
         if entry.concealed_by.is_some() {
             ready::refuse_open_partitions(root, &relation.name);
         }
-        let partitions = inspect::newcomers(root);
+        // Within the statements below the event trigger calls again: what came is being put in order then.
+        let came =
+            if session::is_governed() && !schema_changes::is_at_work() { inspect::attached(root) } else { Vec::new() };
+        let partitions = inspect::newcomers(root, &came);
         plan::refuse_foreign_partitions(&partitions);
-        plan::refuse_taken_names(&partitions);
+        mend::refuse_permissive(&partitions);
         let columns = inspect::columns(root);
         let mapping = &entry.mapping;
         let form = mapping.form(rules::use_creator(root));
@@ -39,16 +44,22 @@ fn extend_protection(root: Oid) {
         }
         let protection = Protection::new(&relation.name, mapping, entry.force, rules::use_creator(root));
         let known = entry.undo.partitions.len();
-        for partition in &partitions {
+        // The flags of one that was protected before are leadguard's.
+        for partition in partitions.iter().filter(|p| !mend::is_marked(p)) {
             entry.undo.remember(partition);
         }
+        let removal = partitions.iter().flat_map(mend::removal);
+        let bare: Vec<_> = partitions.iter().map(mend::bare).collect();
         // Policies first: each ALTER TABLE calls the event trigger again, which must find nothing left to do.
-        let policies = partitions.iter().flat_map(|p| protection.policies(p));
-        let triggers = partitions.iter().flat_map(|p| protection.triggers(p));
-        let row_security = partitions.iter().flat_map(|p| protection.row_security(p));
-        step::run_within(&policies.chain(triggers).chain(row_security).collect::<Vec<_>>());
+        let policies = bare.iter().flat_map(|p| protection.policies(p));
+        let triggers = bare.iter().flat_map(|p| protection.triggers(p));
+        let row_security = bare.iter().flat_map(|p| protection.row_security(p));
+        step::run_within(&removal.chain(policies).chain(triggers).chain(row_security).collect::<Vec<_>>());
         if entry.undo.partitions.len() > known {
             registry::keep(root, &entry.undo);
+        }
+        for partition in &partitions {
+            mend::note(root, partition);
         }
     });
 }

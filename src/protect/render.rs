@@ -24,7 +24,7 @@ pub(super) const POLICIES: [&str; 7] = [
 pub(super) const STATEMENT_TRIGGER: &str = "leadguard_10_statement";
 const ROW_TRIGGER: &str = "leadguard_90_row";
 const STORED_TRIGGER: &str = "leadguard_99_stored";
-const WRITTEN_TRIGGER: &str = "leadguard_99_written";
+pub(super) const WRITTEN_TRIGGER: &str = "leadguard_99_written";
 pub(super) const TRIGGERS: [&str; 4] = [STATEMENT_TRIGGER, ROW_TRIGGER, STORED_TRIGGER, WRITTEN_TRIGGER];
 
 /// The protection of one table, rendered once for the table and all its partitions.

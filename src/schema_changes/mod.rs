@@ -31,7 +31,7 @@ pub(crate) fn at_work<T>(body: impl FnOnce() -> T) -> T {
 
 /// Whether the running statement is one of leadguard's own.
 #[pgrx::pg_extern(sql = false)]
-fn is_at_work() -> bool {
+pub(crate) fn is_at_work() -> bool {
     AT_WORK.get()
 }
 
