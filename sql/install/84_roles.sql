@@ -102,12 +102,17 @@ BEGIN
         PERFORM leadguard.count_admins(c.org_id) FROM (
             SELECT DISTINCT m.org_id FROM leadguard.member_role mr JOIN leadguard.member m ON m.id = mr.member_id AND m.active
             WHERE mr.role_id = new.id) c;
+        -- Nobody gave them the role, so that no other row names them; also those who are inactive, who may come back.
+        PERFORM leadguard.note_event('role_raised', m.org_id, NULL, NULL, NULL, format('member %s, role %s', m.key, new.name))
+        FROM leadguard.member_role mr JOIN leadguard.member m ON m.id = mr.member_id
+        WHERE mr.role_id = new.id
+        ORDER BY m.id;
     END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION leadguard.follow_admins() IS
-'Trigger AFTER ROW of member and role: looks at the number of administrators when a member becomes active or comes, or a role becomes that of one (organization.third_admin: a warning, or 23514).';
+'Trigger AFTER ROW of member and role: looks at the number of administrators when a member becomes active or comes, or a role becomes that of one (organization.third_admin: a warning, or 23514); then writes into the audit who holds it (action role_raised).';
 CREATE TRIGGER directory_80_admins AFTER UPDATE OF active, org_id ON leadguard.member
     FOR EACH ROW WHEN (new.active AND (NOT old.active OR new.org_id <> old.org_id)) EXECUTE FUNCTION leadguard.follow_admins();
 CREATE TRIGGER directory_80_admins AFTER UPDATE OF rank, capabilities ON leadguard.role

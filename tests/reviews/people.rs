@@ -83,6 +83,59 @@ fn d33_a_promotion_is_found_when_it_was_taken_back() {
     assert_eq!(evidence("ray"), [["true", "f"]]);
 }
 
+/// A role of the organization default that is nobody's yet.
+fn role(db: &Db, name: &str, capabilities: &str, rank: u32) {
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "INSERT INTO leadguard.role (name, org_id, capabilities, rank)
+             SELECT '{name}', id, '{capabilities}', {rank} FROM leadguard.organization WHERE key = 'default'"
+        ),
+    );
+}
+
+#[test]
+fn d33_a_role_that_becomes_an_administrators_promotes_its_holders() {
+    for (name, capabilities, rank, change) in [
+        ("raised_both", "{}", 10, "capabilities = '{administer,all_records}', rank = 95"),
+        ("raised_rank", "{administer}", 10, "rank = 90"),
+        ("raised_caps", "{}", 95, "capabilities = '{administer}'"),
+    ] {
+        let db = lab(name);
+        role(&db, "helper", capabilities, rank);
+        role(&db, "chief", "{administer}", 90);
+        give(&db, "boss", "chief");
+        give(&db, "rep", "helper");
+        give(&db, "ray", "helper");
+        accepted(
+            &mut db.admin(),
+            "DELETE FROM leadguard.member_role r USING leadguard.member m WHERE m.id = r.member_id AND m.key = 'ray'",
+        );
+        let since = scalar(&mut db.admin(), "SELECT clock_timestamp()");
+        let new = || {
+            let sql = format!(
+                "SELECT split_part(subject, ',', 1) FROM leadguard.audit_run('monthly', since => '{since}') WHERE finding = 'new_admin' ORDER BY 1"
+            );
+            rows(&mut db.connect("olga"), &sql).concat()
+        };
+        // Twins: a role that becomes more and not that of an administrator, and one that is such already.
+        accepted(
+            &mut db.admin(),
+            "UPDATE leadguard.role SET description = 'x', level_cap = 'edit' WHERE name = 'helper'",
+        );
+        accepted(&mut db.admin(), "UPDATE leadguard.role SET rank = 96 WHERE name = 'chief'");
+        assert_eq!(new(), [""; 0], "{name}");
+        accepted(&mut db.connect("otto"), &format!("UPDATE leadguard.role SET {change} WHERE name = 'helper'"));
+        assert_eq!(new(), ["member rep"], "{name}");
+        let evidence = "SELECT evidence ->> 'how', evidence ->> 'holds_it', suggestion IS NULL FROM leadguard.findings() WHERE subject LIKE 'member rep, role helper%'";
+        assert_eq!(rows(&mut db.connect("olga"), evidence), [[r#"["role_raised"]"#, "true", "f"]]);
+        // Lowered again, it still is what happened.
+        accepted(&mut db.admin(), "UPDATE leadguard.role SET capabilities = '{}', rank = 10 WHERE name = 'helper'");
+        assert_eq!(new(), ["member rep"], "{name}");
+        assert_eq!(rows(&mut db.connect("olga"), evidence), [[r#"["role_raised"]"#, "false", "t"]]);
+    }
+}
+
 #[test]
 fn k48a_rights_given_by_hand_beyond_the_role() {
     let db = lab("beyond");
