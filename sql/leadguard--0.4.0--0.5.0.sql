@@ -2034,20 +2034,25 @@ BEGIN
     END LOOP;
     -- Of many, those that a review asks for by name.
     FOR item IN
-        SELECT m.id, m.key, m.org_id, u.role
+        SELECT m.id, m.key, m.org_id, u.role, a.administers
         FROM unnest(members, roles) u (id, role) JOIN leadguard.member m ON m.id = u.id
-        WHERE NOT is_crowd OR EXISTS (
+        CROSS JOIN LATERAL (SELECT EXISTS (
             SELECT FROM leadguard.role r
-            WHERE r.name = u.role AND (r.org_id IS NULL OR r.org_id = m.org_id) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities))
+            WHERE r.name = u.role AND (r.org_id IS NULL OR r.org_id = m.org_id) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) AS administers) a
+        WHERE NOT is_crowd OR a.administers
         ORDER BY m.id, u.role
     LOOP
         PERFORM leadguard.note_event(kind, item.org_id, NULL, NULL, NULL, format('member %s, role %s', item.key, item.role));
+        -- The role may be an ordinary one, or gone, by the time of the review.
+        IF item.administers AND kind = 'role_given' THEN
+            PERFORM leadguard.note_event('admin_made', item.org_id, NULL, NULL, NULL, format('member %s, role %s', item.key, item.role));
+        END IF;
         PERFORM leadguard.tell(item.id, kind, NULL, NULL, jsonb_build_object('role', item.role));
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION leadguard.tell_of_roles(text, bigint[], text[]) IS
-'Internal: tells members of roles given or taken, and writes the audit; of more than 1,000 at once how many, and the administrative ones.';
+'Internal: tells members of roles given or taken, and writes the audit; of more than 1,000 at once how many, and the administrative ones. Whom it makes an administrator is also there as admin_made.';
 
 CREATE FUNCTION leadguard.follow_roles()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -2121,7 +2126,7 @@ BEGIN
             SELECT DISTINCT m.org_id FROM leadguard.member_role mr JOIN leadguard.member m ON m.id = mr.member_id AND m.active
             WHERE mr.role_id = new.id) c;
         -- Nobody gave them the role, so that no other row names them; also those who are inactive, who may come back.
-        PERFORM leadguard.note_event('role_raised', m.org_id, NULL, NULL, NULL, format('member %s, role %s', m.key, new.name))
+        PERFORM leadguard.note_event('admin_made', m.org_id, NULL, NULL, NULL, format('member %s, role %s', m.key, new.name))
         FROM leadguard.member_role mr JOIN leadguard.member m ON m.id = mr.member_id
         WHERE mr.role_id = new.id
         ORDER BY m.id;
@@ -2130,7 +2135,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.follow_admins() IS
-'Trigger AFTER ROW of member and role: looks at the number of administrators when a member becomes active or comes, or a role becomes that of one (organization.third_admin: a warning, or 23514); then writes into the audit who holds it (action role_raised).';
+'Trigger AFTER ROW of member and role: looks at the number of administrators when a member becomes active or comes, or a role becomes that of one (organization.third_admin: a warning, or 23514); then writes into the audit who holds it (action admin_made).';
 CREATE TRIGGER directory_80_admins AFTER UPDATE OF active, org_id ON leadguard.member
     FOR EACH ROW WHEN (new.active AND (NOT old.active OR new.org_id <> old.org_id)) EXECUTE FUNCTION leadguard.follow_admins();
 CREATE TRIGGER directory_80_admins AFTER UPDATE OF rank, capabilities ON leadguard.role
@@ -3858,30 +3863,19 @@ CREATE FUNCTION leadguard.review_new_admin(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Whoever was given such a role, or held one that became such, also one who has lost it since, or is gone: what he did
-    -- meanwhile is to be looked at. A role that became such may be an ordinary one again, or gone.
-    WITH noted AS (
-        SELECT substring(l.detail FROM 8 FOR length(l.detail) - length(r.name) - 14) AS key, r.name AS role, l.action, l.at, l.member_key,
-               l.session_role, l.member_id
-        FROM leadguard.audit_log l
-        JOIN (SELECT DISTINCT r.name FROM leadguard.role r
-              WHERE (r.org_id IS NULL OR r.org_id = $1) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) r
-            ON starts_with(l.detail, 'member ') AND right(l.detail, length(r.name) + 7) = ', role ' || r.name
-        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'role_given'
-        UNION ALL
-        SELECT w.words[1], w.words[2], l.action, l.at, l.member_key, l.session_role, l.member_id
+    -- Whoever was given such a role, or held one that became such, also one who has lost it since, or is gone, and whatever
+    -- the role is now: what he did meanwhile is to be looked at.
+    WITH given AS (
+        SELECT w.words[1] AS key, w.words[2] AS role, to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, min(l.at) AS at,
+               coalesce(min(l.member_key), min(l.session_role)) AS by,
+               jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL) AS concerns
         FROM leadguard.audit_log l
         CROSS JOIN LATERAL regexp_match(l.detail, '^member (.*), role (.*)$') AS w (words)
-        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'role_raised'
-    ), given AS (
-        SELECT n.key, n.role, to_char(n.at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, min(n.at) AS at,
-               coalesce(min(n.member_key), min(n.session_role)) AS by, jsonb_agg(DISTINCT n.action) AS how,
-               jsonb_agg(DISTINCT n.member_id) FILTER (WHERE n.member_id IS NOT NULL) AS concerns
-        FROM noted n
+        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'admin_made'
         GROUP BY 1, 2, 3
     )
     SELECT 'medium', format('member %s, role %s, %s', g.key, g.role, g.day),
-           jsonb_build_object('member', g.key, 'role', g.role, 'at', g.at, 'by', g.by, 'how', g.how, 'concerns', g.concerns, 'holds_it', h.holds),
+           jsonb_build_object('member', g.key, 'role', g.role, 'at', g.at, 'by', g.by, 'concerns', g.concerns, 'holds_it', h.holds),
            CASE WHEN h.holds THEN leadguard.review_takes_role(g.key, g.role) END
     FROM given g
     -- A role that is an ordinary one again is nothing to take away.

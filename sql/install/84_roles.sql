@@ -16,20 +16,25 @@ BEGIN
     END LOOP;
     -- Of many, those that a review asks for by name.
     FOR item IN
-        SELECT m.id, m.key, m.org_id, u.role
+        SELECT m.id, m.key, m.org_id, u.role, a.administers
         FROM unnest(members, roles) u (id, role) JOIN leadguard.member m ON m.id = u.id
-        WHERE NOT is_crowd OR EXISTS (
+        CROSS JOIN LATERAL (SELECT EXISTS (
             SELECT FROM leadguard.role r
-            WHERE r.name = u.role AND (r.org_id IS NULL OR r.org_id = m.org_id) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities))
+            WHERE r.name = u.role AND (r.org_id IS NULL OR r.org_id = m.org_id) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) AS administers) a
+        WHERE NOT is_crowd OR a.administers
         ORDER BY m.id, u.role
     LOOP
         PERFORM leadguard.note_event(kind, item.org_id, NULL, NULL, NULL, format('member %s, role %s', item.key, item.role));
+        -- The role may be an ordinary one, or gone, by the time of the review.
+        IF item.administers AND kind = 'role_given' THEN
+            PERFORM leadguard.note_event('admin_made', item.org_id, NULL, NULL, NULL, format('member %s, role %s', item.key, item.role));
+        END IF;
         PERFORM leadguard.tell(item.id, kind, NULL, NULL, jsonb_build_object('role', item.role));
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION leadguard.tell_of_roles(text, bigint[], text[]) IS
-'Internal: tells members of roles given or taken, and writes the audit; of more than 1,000 at once how many, and the administrative ones.';
+'Internal: tells members of roles given or taken, and writes the audit; of more than 1,000 at once how many, and the administrative ones. Whom it makes an administrator is also there as admin_made.';
 
 CREATE FUNCTION leadguard.follow_roles()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -103,7 +108,7 @@ BEGIN
             SELECT DISTINCT m.org_id FROM leadguard.member_role mr JOIN leadguard.member m ON m.id = mr.member_id AND m.active
             WHERE mr.role_id = new.id) c;
         -- Nobody gave them the role, so that no other row names them; also those who are inactive, who may come back.
-        PERFORM leadguard.note_event('role_raised', m.org_id, NULL, NULL, NULL, format('member %s, role %s', m.key, new.name))
+        PERFORM leadguard.note_event('admin_made', m.org_id, NULL, NULL, NULL, format('member %s, role %s', m.key, new.name))
         FROM leadguard.member_role mr JOIN leadguard.member m ON m.id = mr.member_id
         WHERE mr.role_id = new.id
         ORDER BY m.id;
@@ -112,7 +117,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leadguard.follow_admins() IS
-'Trigger AFTER ROW of member and role: looks at the number of administrators when a member becomes active or comes, or a role becomes that of one (organization.third_admin: a warning, or 23514); then writes into the audit who holds it (action role_raised).';
+'Trigger AFTER ROW of member and role: looks at the number of administrators when a member becomes active or comes, or a role becomes that of one (organization.third_admin: a warning, or 23514); then writes into the audit who holds it (action admin_made).';
 CREATE TRIGGER directory_80_admins AFTER UPDATE OF active, org_id ON leadguard.member
     FOR EACH ROW WHEN (new.active AND (NOT old.active OR new.org_id <> old.org_id)) EXECUTE FUNCTION leadguard.follow_admins();
 CREATE TRIGGER directory_80_admins AFTER UPDATE OF rank, capabilities ON leadguard.role

@@ -56,30 +56,19 @@ CREATE FUNCTION leadguard.review_new_admin(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Whoever was given such a role, or held one that became such, also one who has lost it since, or is gone: what he did
-    -- meanwhile is to be looked at. A role that became such may be an ordinary one again, or gone.
-    WITH noted AS (
-        SELECT substring(l.detail FROM 8 FOR length(l.detail) - length(r.name) - 14) AS key, r.name AS role, l.action, l.at, l.member_key,
-               l.session_role, l.member_id
-        FROM leadguard.audit_log l
-        JOIN (SELECT DISTINCT r.name FROM leadguard.role r
-              WHERE (r.org_id IS NULL OR r.org_id = $1) AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)) r
-            ON starts_with(l.detail, 'member ') AND right(l.detail, length(r.name) + 7) = ', role ' || r.name
-        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'role_given'
-        UNION ALL
-        SELECT w.words[1], w.words[2], l.action, l.at, l.member_key, l.session_role, l.member_id
+    -- Whoever was given such a role, or held one that became such, also one who has lost it since, or is gone, and whatever
+    -- the role is now: what he did meanwhile is to be looked at.
+    WITH given AS (
+        SELECT w.words[1] AS key, w.words[2] AS role, to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, min(l.at) AS at,
+               coalesce(min(l.member_key), min(l.session_role)) AS by,
+               jsonb_agg(DISTINCT l.member_id) FILTER (WHERE l.member_id IS NOT NULL) AS concerns
         FROM leadguard.audit_log l
         CROSS JOIN LATERAL regexp_match(l.detail, '^member (.*), role (.*)$') AS w (words)
-        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'role_raised'
-    ), given AS (
-        SELECT n.key, n.role, to_char(n.at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, min(n.at) AS at,
-               coalesce(min(n.member_key), min(n.session_role)) AS by, jsonb_agg(DISTINCT n.action) AS how,
-               jsonb_agg(DISTINCT n.member_id) FILTER (WHERE n.member_id IS NOT NULL) AS concerns
-        FROM noted n
+        WHERE l.at >= $2 AND l.organization = $1 AND l.action = 'admin_made'
         GROUP BY 1, 2, 3
     )
     SELECT 'medium', format('member %s, role %s, %s', g.key, g.role, g.day),
-           jsonb_build_object('member', g.key, 'role', g.role, 'at', g.at, 'by', g.by, 'how', g.how, 'concerns', g.concerns, 'holds_it', h.holds),
+           jsonb_build_object('member', g.key, 'role', g.role, 'at', g.at, 'by', g.by, 'concerns', g.concerns, 'holds_it', h.holds),
            CASE WHEN h.holds THEN leadguard.review_takes_role(g.key, g.role) END
     FROM given g
     -- A role that is an ordinary one again is nothing to take away.

@@ -30,25 +30,13 @@ fn d2_everyone_is_an_administrator() {
     assert_eq!(found(&db, "quarterly", "everyone_admin"), [""; 0]);
 }
 
-/// Gives a role, and leaves the row of the audit that this leaves where roles are audited.
-fn promote(db: &Db, key: &str, role: &str) {
-    give(db, key, role);
-    accepted(
-        &mut db.admin(),
-        &format!(
-            "SELECT leadguard.note_event('role_given', 1, NULL, NULL, NULL, 'member {key}, role {role}')
-             WHERE NOT EXISTS (SELECT FROM leadguard.audit_log WHERE action = 'role_given' AND detail = 'member {key}, role {role}')"
-        ),
-    );
-}
-
 #[test]
 fn d33_recent_promotions_to_administrator() {
     let db = lab("promotions");
-    promote(&db, "ray", "lead_manager");
+    give(&db, "ray", "lead_manager");
     let before = found(&db, "monthly", "new_admin");
     assert!(!before.iter().any(|s| s.starts_with("member ray")), "{before:?}");
-    promote(&db, "rep", "ADMIN");
+    give(&db, "rep", "ADMIN");
     let promoted = found(&db, "monthly", "new_admin");
     assert!(promoted.iter().any(|s| s.starts_with("member rep, role ADMIN, ")), "{promoted:?}");
     let olga = &mut db.connect("olga");
@@ -63,8 +51,8 @@ fn d33_recent_promotions_to_administrator() {
 #[test]
 fn d33_a_promotion_is_found_when_it_was_taken_back() {
     let db = lab("promotions_back");
-    promote(&db, "ray", "ADMIN");
-    promote(&db, "rep", "ADMIN");
+    give(&db, "ray", "ADMIN");
+    give(&db, "rep", "ADMIN");
     accepted(
         &mut db.admin(),
         "DELETE FROM leadguard.member_role r USING leadguard.member m WHERE m.id = r.member_id AND m.key = 'rep' AND r.role = 'ADMIN'",
@@ -81,6 +69,28 @@ fn d33_a_promotion_is_found_when_it_was_taken_back() {
     };
     assert_eq!(evidence("rep"), [["false", "t"]]);
     assert_eq!(evidence("ray"), [["true", "f"]]);
+}
+
+#[test]
+fn d33_a_promotion_is_found_when_the_role_is_lowered_or_gone() {
+    let db = lab("promotions_gone");
+    role(&db, "chief", "{administer}", 90);
+    role(&db, "clerk", "{administer}", 89);
+    give(&db, "rep", "chief");
+    give(&db, "ray", "clerk");
+    let chiefs = || {
+        let mut found = found(&db, "monthly", "new_admin");
+        found.retain(|subject| subject.starts_with("member rep, role chief") || subject.contains("clerk"));
+        found.len()
+    };
+    assert_eq!(chiefs(), 1);
+    accepted(&mut db.connect("otto"), "UPDATE leadguard.role SET capabilities = '{}' WHERE name = 'chief'");
+    assert_eq!(chiefs(), 1);
+    accepted(
+        &mut db.connect("otto"),
+        "DELETE FROM leadguard.member_role WHERE role = 'chief'; DELETE FROM leadguard.role WHERE name = 'chief'",
+    );
+    assert_eq!(chiefs(), 1);
 }
 
 /// A role of the organization default that is nobody's yet.
@@ -127,12 +137,12 @@ fn d33_a_role_that_becomes_an_administrators_promotes_its_holders() {
         assert_eq!(new(), [""; 0], "{name}");
         accepted(&mut db.connect("otto"), &format!("UPDATE leadguard.role SET {change} WHERE name = 'helper'"));
         assert_eq!(new(), ["member rep"], "{name}");
-        let evidence = "SELECT evidence ->> 'how', evidence ->> 'holds_it', suggestion IS NULL FROM leadguard.findings() WHERE subject LIKE 'member rep, role helper%'";
-        assert_eq!(rows(&mut db.connect("olga"), evidence), [[r#"["role_raised"]"#, "true", "f"]]);
+        let evidence = "SELECT evidence ->> 'by', evidence ->> 'holds_it', suggestion IS NULL FROM leadguard.findings() WHERE subject LIKE 'member rep, role helper%'";
+        assert_eq!(rows(&mut db.connect("olga"), evidence), [["otto", "true", "f"]]);
         // Lowered again, it still is what happened.
         accepted(&mut db.admin(), "UPDATE leadguard.role SET capabilities = '{}', rank = 10 WHERE name = 'helper'");
         assert_eq!(new(), ["member rep"], "{name}");
-        assert_eq!(rows(&mut db.connect("olga"), evidence), [[r#"["role_raised"]"#, "false", "t"]]);
+        assert_eq!(rows(&mut db.connect("olga"), evidence), [["otto", "false", "t"]]);
     }
 }
 
