@@ -66,7 +66,10 @@ pub(super) fn note(root: Oid, partition: &Member) {
     }
     let Some(mended) = inspect::reread(partition) else { return };
     for change in differences(partition, &mended) {
-        let detail = json!({ "was": change.came, "is": change.made, "mended": true }).to_string();
+        // As much as leadguard.shape_changes tells.
+        let short = |text: &str| text.chars().take(2000).collect::<String>();
+        let (came, made) = (change.came.as_deref().map(short), short(&change.made));
+        let detail = json!({ "was": came, "is": made, "mended": true }).to_string();
         sql::query(
             "SELECT leadguard.note_change($1::regclass, coalesce((SELECT s.definition FROM leadguard.schema_shape s \
                  WHERE s.target = $1 AND s.relation = $1 AND s.kind = 'table'), $1::regclass::text), \
