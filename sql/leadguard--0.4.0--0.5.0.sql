@@ -642,6 +642,21 @@ BEGIN
                                      ELSE 'leadguard.unprotect(%L) first, or partition the table.' END, item.target);
     END IF;
 
+    -- What this transaction attached and the watch of the schema (85_schema_watch.sql), which comes after this one, does
+    -- not know yet: also one that carries our names, which need not be as protect made them. A restore attaches before
+    -- the table is known.
+    FOR item IN
+        SELECT DISTINCT p.target
+        FROM pg_inherits i
+        JOIN leadguard.protected_table p ON p.target = pg_partition_root(i.inhrelid)
+        JOIN leadguard.schema_known k ON k.target = p.target
+        WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
+          AND NOT leadguard.is_at_work()
+          AND NOT EXISTS (SELECT FROM leadguard.schema_shape s WHERE (s.target, s.relation, s.kind) = (p.target, i.inhrelid, 'partition'))
+    LOOP
+        PERFORM leadguard.extend_protection(item.target);
+    END LOOP;
+
     -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
     -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One
     -- that runs as a single transaction is told by all of this together: its setting of row_security, a login that is
@@ -764,7 +779,7 @@ CREATE INDEX tombstone_record_idx ON leadguard.tombstone USING hash (record);
 
 -- 50_protect.sql:
 COMMENT ON FUNCTION leadguard.extend_protection(regclass) IS
-'Internal: puts policies, triggers and row security on partitions of a protected table that lack them.';
+'Internal: puts policies, triggers and row security on partitions of a protected table that lack them, and puts right what newly attached ones bring along of these.';
 
 -- 16_children.sql:
 COMMENT ON TABLE leadguard.erasure IS
@@ -1200,7 +1215,7 @@ COMMENT ON COLUMN leadguard.schema_change.member_id IS 'NULL for nobody who is a
 COMMENT ON COLUMN leadguard.schema_change.kind IS
 'add column, drop column, rename column, change type, change default, change not null; add, drop, change constraint, policy, trigger, rule; disable trigger; drop, change view (the one that conceals the table); row security, owner, rename table, drop table, of type, attach partition, detach partition; tag namespace, attribute, valid value, drop valid values.';
 COMMENT ON COLUMN leadguard.schema_change.object IS 'The column, constraint, policy, trigger, partition, namespace or value; empty for what concerns the whole table.';
-COMMENT ON COLUMN leadguard.schema_change.detail IS 'How it was and is by definition; also: what the same command changed with it. unnoticed: event triggers were off when it happened.';
+COMMENT ON COLUMN leadguard.schema_change.detail IS 'How it was and is by definition; also: what the same command changed with it. unnoticed: event triggers were off when it happened. mended: an attached partition came so, and is again as leadguard makes it.';
 COMMENT ON COLUMN leadguard.schema_change.session_role IS 'The login; NULL for a change that was only found later.';
 
 CREATE TABLE leadguard.schema_change_maker (
