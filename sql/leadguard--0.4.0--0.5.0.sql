@@ -412,6 +412,17 @@ COMMENT ON FUNCTION leadguard.record_history(regclass, text) IS
 'What the audit has of one record, oldest first, by index: changes are digests, values what the fields said before and after where they are kept. Members with the capability audit see rows of their organization, superusers all; others 42501. 22023: an argument is NULL.';
 
 -- 31_identity_functions.sql:
+CREATE FUNCTION leadguard.is_restore()
+RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- pg_restore and the scripts of pg_dump run with row_security off.
+    SELECT current_setting('row_security') <> 'on'
+       AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = session_user AND r.rolsuper)
+$$;
+COMMENT ON FUNCTION leadguard.is_restore() IS
+'Internal: whether a superuser puts a dump back, whose rows were decided, written down and told long ago.';
+
+-- 31_identity_functions.sql:
 CREATE OR REPLACE FUNCTION leadguard.rebind_roles()
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -465,7 +476,7 @@ CREATE OR REPLACE FUNCTION leadguard.join_by_domain()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
+    IF NOT leadguard.is_restore() AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
         new.kind := (SELECT j.kind FROM leadguard.joins_as(new.org_id, new.email) j);
     END IF;
     RETURN new;
@@ -477,7 +488,7 @@ CREATE OR REPLACE FUNCTION leadguard.join_with_role()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
+    IF NOT leadguard.is_restore() AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
         INSERT INTO leadguard.member_role (member_id, role)
         SELECT m.id, j.role
         FROM leadguard.member m
@@ -1679,7 +1690,7 @@ DECLARE
     item jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(old) ELSE to_jsonb(new) END;
     verb text := CASE TG_OP WHEN 'DELETE' THEN 'taken' WHEN 'INSERT' THEN 'given' ELSE 'changed' END;
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     PERFORM leadguard.note_event('job_function', (item ->> 'org_id')::bigint, NULL, NULL, NULL, CASE TG_TABLE_NAME
@@ -1771,7 +1782,7 @@ CREATE FUNCTION leadguard.follow_roles()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     -- Each operation has its own transition tables; an UPDATE may take a role from one member and give it to another.
@@ -1827,7 +1838,7 @@ CREATE FUNCTION leadguard.follow_admins()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     IF TG_TABLE_NAME = 'member' THEN
@@ -2292,7 +2303,7 @@ AS $$
 DECLARE
     item record;
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     FOR item IN SELECT t.org_id, t.key, array_agg(c.member_id) AS members FROM changed c JOIN leadguard.team t ON t.id = c.team_id GROUP BY t.id LOOP
@@ -2634,7 +2645,7 @@ DECLARE
     said text[];
 BEGIN
     -- What a restore brings was done long ago.
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
@@ -3361,7 +3372,7 @@ RETURNS void LANGUAGE plpgsql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE S
 AS $$
 BEGIN
     -- What a restore brings was decided long ago.
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF NOT leadguard.is_restore() THEN
         PERFORM leadguard.note_change($1, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1),
             $2, $3, $4, true,
             leadguard.has_capability('approve') AND NOT leadguard.is_analyst()
@@ -3427,7 +3438,7 @@ AS $$
 BEGIN
     -- A restore, which superusers run, registers a table before it makes policies and triggers.
     IF NOT leadguard.is_at_work()
-       AND (current_setting('row_security') = 'on' OR NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
+       AND NOT leadguard.is_restore()
        AND EXISTS (SELECT FROM leadguard.protected_table p WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = p.target)
                    UNION ALL
                    SELECT FROM leadguard.protected_child c WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = c.target)) THEN
@@ -4524,29 +4535,29 @@ DECLARE
         'end_dispute', 'findings', 'follow_admins', 'follow_roles', 'follow_teams', 'forget_job_function',
         'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel',
         'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows', 'import_stage',
-        'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound',
-        'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'limit_member_function', 'login_in_words',
-        'managed_member', 'mark_read', 'may_ask_about', 'member_activity', 'member_card', 'member_rights_in',
-        'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory', 'note_event', 'note_job_function',
-        'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work', 'notification_cleanup', 'notifications',
-        'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan', 'onboard',
-        'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import', 'record_history',
-        'refuse_handoff', 'release', 'remove_departed', 'request_access', 'request_batch', 'request_role',
-        'request_schema_change', 'resolve_finding', 'resolve_job_function', 'resolve_member_function',
-        'restore_audit', 'review_admins', 'review_concerns', 'review_contact_outside_rules', 'review_everyone_admin',
-        'review_expired_grants', 'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning',
-        'review_guest', 'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark',
-        'review_incident', 'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners',
-        'review_organizations', 'review_permission_creep', 'review_preload', 'review_record_without_side',
-        'review_refuse', 'review_review_overdue', 'review_rights_beyond_role', 'review_roles_deviate',
-        'review_switch', 'review_takes_role', 'review_team_owner_manages_nobody', 'review_team_owners',
-        'review_too_many_admins', 'review_unapproved_batch', 'review_unapproved_schema_change',
-        'review_unlogged_batch', 'review_unused_role', 'review_unused_team', 'review_unusual_access',
-        'review_watch_disabled', 'review_window_not_counted', 'rights_differ', 'rights_in_words', 'role_of_function',
-        'route', 'run_review', 'schema_kinds', 'seal_audit', 'set_assignment_rule', 'set_batch_template',
-        'set_handoff_step', 'set_routing', 'shape_changes', 'table_shape', 'tell', 'tell_of_roles', 'undelegate',
-        'verify_audit', 'wake_at_commit', 'watch_attributes', 'watch_schema', 'watch_schema_drop',
-        'watch_vocabulary', 'without_types', 'worked_on']::text[];
+        'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_restore',
+        'is_unbound', 'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'limit_member_function',
+        'login_in_words', 'managed_member', 'mark_read', 'may_ask_about', 'member_activity', 'member_card',
+        'member_rights_in', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory', 'note_event',
+        'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work', 'notification_cleanup',
+        'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan',
+        'onboard', 'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import',
+        'record_history', 'refuse_handoff', 'release', 'remove_departed', 'request_access', 'request_batch',
+        'request_role', 'request_schema_change', 'resolve_finding', 'resolve_job_function',
+        'resolve_member_function', 'restore_audit', 'review_admins', 'review_concerns',
+        'review_contact_outside_rules', 'review_everyone_admin', 'review_expired_grants',
+        'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
+        'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
+        'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners', 'review_organizations',
+        'review_permission_creep', 'review_preload', 'review_record_without_side', 'review_refuse',
+        'review_review_overdue', 'review_rights_beyond_role', 'review_roles_deviate', 'review_switch',
+        'review_takes_role', 'review_team_owner_manages_nobody', 'review_team_owners', 'review_too_many_admins',
+        'review_unapproved_batch', 'review_unapproved_schema_change', 'review_unlogged_batch', 'review_unused_role',
+        'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'review_window_not_counted',
+        'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit',
+        'set_assignment_rule', 'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes',
+        'table_shape', 'tell', 'tell_of_roles', 'undelegate', 'verify_audit', 'wake_at_commit', 'watch_attributes',
+        'watch_schema', 'watch_schema_drop', 'watch_vocabulary', 'without_types', 'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN

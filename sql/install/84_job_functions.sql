@@ -111,7 +111,7 @@ DECLARE
     item jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(old) ELSE to_jsonb(new) END;
     verb text := CASE TG_OP WHEN 'DELETE' THEN 'taken' WHEN 'INSERT' THEN 'given' ELSE 'changed' END;
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     PERFORM leadguard.note_event('job_function', (item ->> 'org_id')::bigint, NULL, NULL, NULL, CASE TG_TABLE_NAME

@@ -35,7 +35,7 @@ CREATE FUNCTION leadguard.follow_roles()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     -- Each operation has its own transition tables; an UPDATE may take a role from one member and give it to another.
@@ -91,7 +91,7 @@ CREATE FUNCTION leadguard.follow_admins()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     IF TG_TABLE_NAME = 'member' THEN

@@ -195,7 +195,7 @@ RETURNS void LANGUAGE plpgsql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE S
 AS $$
 BEGIN
     -- What a restore brings was decided long ago.
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF NOT leadguard.is_restore() THEN
         PERFORM leadguard.note_change($1, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1),
             $2, $3, $4, true,
             leadguard.has_capability('approve') AND NOT leadguard.is_analyst()
