@@ -412,6 +412,16 @@ COMMENT ON FUNCTION leadguard.record_history(regclass, text) IS
 'What the audit has of one record, oldest first, by index: changes are digests, values what the fields said before and after where they are kept. Members with the capability audit see rows of their organization, superusers all; others 42501. 22023: an argument is NULL.';
 
 -- 31_identity_functions.sql:
+CREATE FUNCTION leadguard.is_unbound()
+RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT leadguard.current_member() IS NULL
+       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.member'::regclass), 'USAGE')
+$$;
+COMMENT ON FUNCTION leadguard.is_unbound() IS
+'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
+
+-- 31_identity_functions.sql:
 CREATE FUNCTION leadguard.is_restore()
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -421,6 +431,31 @@ AS $$
 $$;
 COMMENT ON FUNCTION leadguard.is_restore() IS
 'Internal: whether a superuser puts a dump back, whose rows were decided, written down and told long ago.';
+
+-- 74_joining.sql:
+CREATE OR REPLACE FUNCTION leadguard.role_for(email text, organization text DEFAULT NULL)
+RETURNS TABLE (kind text, role text)
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    asked bigint;
+    own bigint := leadguard.current_organization();
+    free boolean := leadguard.is_unbound();
+BEGIN
+    SELECT o.id INTO asked FROM leadguard.organization o
+    WHERE CASE WHEN role_for.organization IS NOT NULL THEN o.key = role_for.organization ELSE o.id = coalesce(own, 1) END;
+    IF NOT free AND (asked IS DISTINCT FROM own OR own IS NULL
+        OR NOT (leadguard.has_capability('administer') OR leadguard.has_capability('manage_organization')
+                OR leadguard.has_capability('manage_members'))) THEN
+        RAISE EXCEPTION 'role_for refused'
+            USING ERRCODE = '42501',
+                  HINT = 'Members with the capability administer, manage_organization or manage_members ask about their organization.';
+    ELSIF asked IS NULL THEN
+        RAISE EXCEPTION 'there is no organization %', quote_nullable(organization) USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY SELECT * FROM leadguard.joins_as(asked, email);
+END
+$$;
 
 -- 31_identity_functions.sql:
 CREATE OR REPLACE FUNCTION leadguard.rebind_roles()
@@ -1190,8 +1225,7 @@ AS $$
 DECLARE
     gone bigint;
     own bigint := leadguard.current_organization();
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.notification'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
 BEGIN
     IF NOT free AND (own IS NULL OR leadguard.is_analyst() OR leadguard.is_guest() OR NOT leadguard.has_capability('administer')) THEN
         RAISE EXCEPTION 'notification_cleanup refused'
@@ -1580,15 +1614,6 @@ COMMENT ON FUNCTION leadguard.ghost_leads(regclass, integer) IS
 -- Who manages members, and job functions: the role that goes with what somebody is.
 
 ALTER TABLE leadguard.job_function ALTER COLUMN org_id SET DEFAULT coalesce(leadguard.current_organization(), 1);
-
-CREATE FUNCTION leadguard.is_unbound()
-RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT leadguard.current_member() IS NULL
-       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.member'::regclass), 'USAGE')
-$$;
-COMMENT ON FUNCTION leadguard.is_unbound() IS
-'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
 
 CREATE FUNCTION leadguard.managed_member(operation text, member text)
 RETURNS leadguard.member LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -3279,8 +3304,7 @@ DECLARE
     deciding leadguard.member;
     of leadguard.schema_change;
     maker bigint;
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
 BEGIN
     SELECT m.* INTO deciding FROM leadguard.member m WHERE m.id = leadguard.current_member();
     IF NOT free AND (deciding.id IS NULL OR deciding.kind <> 'person' OR leadguard.is_analyst() OR NOT leadguard.has_capability('approve')) THEN
@@ -3334,8 +3358,7 @@ DECLARE
     item regclass;
     before bigint;
     own bigint := leadguard.current_organization();
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
     trusted boolean := NOT leadguard.is_analyst() AND NOT leadguard.is_guest()
         AND (leadguard.has_capability('audit') OR leadguard.has_capability('approve') OR leadguard.has_capability('administer'));
     asked regclass[];
@@ -4093,20 +4116,11 @@ COMMENT ON FUNCTION leadguard.review_review_overdue(bigint, timestamptz) IS 'Int
 
 -- audit_run and the findings.
 
-CREATE FUNCTION leadguard.review_is_unbound()
-RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT leadguard.current_member() IS NULL
-       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.finding'::regclass), 'USAGE')
-$$;
-COMMENT ON FUNCTION leadguard.review_is_unbound() IS
-'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
-
 CREATE FUNCTION leadguard.review_refuse(operation text)
 RETURNS void LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT leadguard.review_is_unbound()
+    IF NOT leadguard.is_unbound()
        AND (leadguard.current_member() IS NULL OR leadguard.is_guest() OR leadguard.is_analyst() OR NOT leadguard.has_capability('audit')
             OR EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
                        WHERE mr.member_id = leadguard.current_member() AND r.level_cap = 'read')) THEN
@@ -4276,7 +4290,7 @@ DECLARE
                                (SELECT a.key FROM leadguard.review_admins(org) a ORDER BY a.place LIMIT 1));
 BEGIN
     FOR item IN
-        SELECT p.*, CASE WHEN leadguard.review_is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
+        SELECT p.*, CASE WHEN leadguard.is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
                coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.unread,
                (SELECT y.typcategory = 'N' FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
                 WHERE a.attrelid = p.target AND a.attname = p.owner_column AND NOT a.attisdropped) AS by_id
@@ -4300,7 +4314,7 @@ BEGIN
                 format('SELECT leadguard.reassign(%L, t.%I::text, owner => %L, reason => ''had no owner'') FROM %s t WHERE %s(t.%I IS NULL OR NOT EXISTS (SELECT FROM leadguard.member m WHERE %sm.%s::text = t.%I::text));',
                        item.read_from::text, item.id_column, new_owner, item.read_from,
                        CASE WHEN item.archived_at_column IS NOT NULL THEN format('t.%I IS NULL AND ', item.archived_at_column) ELSE '' END,
-                       item.owner_column, CASE WHEN leadguard.review_is_unbound() THEN 'm.active AND ' ELSE '' END, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
+                       item.owner_column, CASE WHEN leadguard.is_unbound() THEN 'm.active AND ' ELSE '' END, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
         END IF;
     END LOOP;
 END
@@ -4548,10 +4562,10 @@ DECLARE
         'review_contact_outside_rules', 'review_everyone_admin', 'review_expired_grants',
         'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
         'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
-        'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners', 'review_organizations',
-        'review_permission_creep', 'review_preload', 'review_record_without_side', 'review_refuse',
-        'review_review_overdue', 'review_rights_beyond_role', 'review_roles_deviate', 'review_switch',
-        'review_takes_role', 'review_team_owner_manages_nobody', 'review_team_owners', 'review_too_many_admins',
+        'review_new_admin', 'review_note', 'review_note_owners', 'review_organizations', 'review_permission_creep',
+        'review_preload', 'review_record_without_side', 'review_refuse', 'review_review_overdue',
+        'review_rights_beyond_role', 'review_roles_deviate', 'review_switch', 'review_takes_role',
+        'review_team_owner_manages_nobody', 'review_team_owners', 'review_too_many_admins',
         'review_unapproved_batch', 'review_unapproved_schema_change', 'review_unlogged_batch', 'review_unused_role',
         'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'review_window_not_counted',
         'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit',

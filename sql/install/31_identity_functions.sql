@@ -30,6 +30,15 @@ AS 'MODULE_PATHNAME', 'is_guest_wrapper';
 COMMENT ON FUNCTION leadguard.is_guest() IS
 'Whether the current member is a guest, who lists nobody but himself. Anyone may call it.';
 
+CREATE FUNCTION leadguard.is_unbound()
+RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT leadguard.current_member() IS NULL
+       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.member'::regclass), 'USAGE')
+$$;
+COMMENT ON FUNCTION leadguard.is_unbound() IS
+'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
+
 CREATE FUNCTION leadguard.is_restore()
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$

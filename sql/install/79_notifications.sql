@@ -66,8 +66,7 @@ AS $$
 DECLARE
     gone bigint;
     own bigint := leadguard.current_organization();
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.notification'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
 BEGIN
     IF NOT free AND (own IS NULL OR leadguard.is_analyst() OR leadguard.is_guest() OR NOT leadguard.has_capability('administer')) THEN
         RAISE EXCEPTION 'notification_cleanup refused'

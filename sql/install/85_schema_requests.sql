@@ -102,8 +102,7 @@ DECLARE
     deciding leadguard.member;
     of leadguard.schema_change;
     maker bigint;
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
 BEGIN
     SELECT m.* INTO deciding FROM leadguard.member m WHERE m.id = leadguard.current_member();
     IF NOT free AND (deciding.id IS NULL OR deciding.kind <> 'person' OR leadguard.is_analyst() OR NOT leadguard.has_capability('approve')) THEN
@@ -157,8 +156,7 @@ DECLARE
     item regclass;
     before bigint;
     own bigint := leadguard.current_organization();
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
     trusted boolean := NOT leadguard.is_analyst() AND NOT leadguard.is_guest()
         AND (leadguard.has_capability('audit') OR leadguard.has_capability('approve') OR leadguard.has_capability('administer'));
     asked regclass[];
