@@ -69,9 +69,8 @@ impl Open {
             )
         });
         let Some(open) = found else { absent() };
-        let data_owner = subject.has_capability("approve") && !member.system && !member.guest;
         let concerned = [Some(open.to), open.from, open.starter].contains(&Some(member.id));
-        if !concerned && !data_owner {
+        if !concerned && !subject.is_data_owner() {
             absent();
         }
         if open.state != "open" {
