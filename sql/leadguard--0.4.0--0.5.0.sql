@@ -1188,6 +1188,18 @@ $$;
 COMMENT ON FUNCTION leadguard.tell(bigint, text, regclass, text, jsonb) IS
 'Internal: puts a notification for a member into the outbox, and wakes up whoever delivers them at commit.';
 
+CREATE FUNCTION leadguard.data_owners(org bigint)
+RETURNS SETOF bigint LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT DISTINCT m.id
+    FROM leadguard.member m
+    JOIN leadguard.member_role mr ON mr.member_id = m.id
+    JOIN leadguard.role r ON r.id = mr.role_id AND 'approve' = ANY (r.capabilities)
+    WHERE m.org_id = $1 AND m.active AND m.kind = 'person'
+$$;
+COMMENT ON FUNCTION leadguard.data_owners(bigint) IS
+'Internal: the active persons of an organization with the capability approve, who decide about requests and disputes.';
+
 CREATE FUNCTION leadguard.notifications(unread boolean DEFAULT true, most integer DEFAULT 100)
 RETURNS TABLE (id bigint, at timestamptz, kind text, target regclass, record text, caused_by text, detail jsonb, read_at timestamptz)
 LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED ROWS 100 SET search_path = pg_catalog, pg_temp
@@ -4545,20 +4557,20 @@ DECLARE
         'accept_handoff', 'accept_schema_change', 'access_requests', 'activity_reset', 'add_to_team',
         'audit_changes', 'audit_retire', 'audit_rows', 'audit_run', 'audit_value_rows', 'audit_values', 'batch_log',
         'change_role', 'change_roles', 'check_schema', 'checklist', 'claim', 'close_dispute', 'count_admins',
-        'delegate', 'drop_assignment_rule', 'drop_batch_template', 'drop_handoff_step', 'end_delegations',
-        'end_dispute', 'findings', 'follow_admins', 'follow_roles', 'follow_teams', 'forget_job_function',
-        'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel',
-        'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows', 'import_stage',
-        'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_restore',
-        'is_unbound', 'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'limit_member_function',
-        'login_in_words', 'managed_member', 'mark_read', 'may_ask_about', 'member_activity', 'member_card',
-        'member_rights_in', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory', 'note_event',
-        'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work', 'notification_cleanup',
-        'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan',
-        'onboard', 'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import',
-        'record_history', 'refuse_handoff', 'release', 'remove_departed', 'request_access', 'request_batch',
-        'request_role', 'request_schema_change', 'resolve_finding', 'resolve_job_function',
-        'resolve_member_function', 'restore_audit', 'review_admins', 'review_concerns',
+        'data_owners', 'delegate', 'drop_assignment_rule', 'drop_batch_template', 'drop_handoff_step',
+        'end_delegations', 'end_dispute', 'findings', 'follow_admins', 'follow_roles', 'follow_teams',
+        'forget_job_function', 'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin',
+        'import_cancel', 'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows',
+        'import_stage', 'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded',
+        'is_restore', 'is_unbound', 'job_deviations', 'keep_shape', 'know_schema', 'know_tables',
+        'limit_member_function', 'login_in_words', 'managed_member', 'mark_read', 'may_ask_about', 'member_activity',
+        'member_card', 'member_rights_in', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory',
+        'note_event', 'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work',
+        'notification_cleanup', 'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day',
+        'offboard_now', 'offboard_plan', 'onboard', 'override_activity', 'parse_changes', 'prepare_imports',
+        'put_claim', 'reads_import', 'record_history', 'refuse_handoff', 'release', 'remove_departed',
+        'request_access', 'request_batch', 'request_role', 'request_schema_change', 'resolve_finding',
+        'resolve_job_function', 'resolve_member_function', 'restore_audit', 'review_admins', 'review_concerns',
         'review_contact_outside_rules', 'review_everyone_admin', 'review_expired_grants',
         'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
         'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',

@@ -120,8 +120,9 @@ fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>)
     }
 }
 
-/// Tells those who may decide about a request. They need not know of the record.
-pub(crate) fn tell_deciders(requester: &Member, approval: i64, kind: &str, target: Option<Oid>) {
+/// Tells those who may decide about a request, of how many records where it is about a number. They need not know of
+/// the record.
+pub(crate) fn tell_deciders(requester: &Member, approval: i64, kind: &str, target: Option<Oid>, records: Option<i64>) {
     if !session::is_governed() {
         return;
     }
@@ -134,7 +135,11 @@ pub(crate) fn tell_deciders(requester: &Member, approval: i64, kind: &str, targe
             &mut |row| deciders.extend(row.int(0)),
         )
     });
-    let detail = json!({"approval": approval, "kind": kind, "by": requester.key}).to_string();
+    let mut detail = json!({"approval": approval, "kind": kind, "by": requester.key});
+    if let Some(records) = records {
+        detail["records"] = records.into();
+    }
+    let detail = detail.to_string();
     for decider in deciders {
         assignment::tell(decider, "approval_requested", target, None, Some(&detail));
     }

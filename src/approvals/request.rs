@@ -103,7 +103,7 @@ fn request_approval(
         )
     });
     let made = made.unwrap_or_else(|| errors::bug("a request that was not made"));
-    tell_deciders(member, made, kind, Some(target.table.target));
+    tell_deciders(member, made, kind, Some(target.table.target), None);
     audit::event(&Event {
         target: Some(target.table.target),
         record: Some(&found.id),

@@ -152,7 +152,7 @@ fn request_batch(
         approval: Some(made),
         detail: Some(format!("batch {operation} {records}")),
     });
-    approvals::tell_deciders(member, made, "batch", Some(table.target));
+    approvals::tell_deciders(member, made, "batch", Some(table.target), None);
     made
 }
 
