@@ -535,6 +535,174 @@ BEGIN
 END
 $$;
 
+-- 50_protect.sql:
+CREATE OR REPLACE FUNCTION leadguard.watch_ddl()
+RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    touched oid[];
+    item record;
+BEGIN
+    SELECT array_agg(d.objid) INTO touched
+    FROM pg_event_trigger_ddl_commands() d
+    WHERE d.classid = 'pg_class'::regclass;
+    IF NOT EXISTS (SELECT FROM unnest(touched) r (oid)
+                   JOIN leadguard.protected_table p ON p.target IN (r.oid, pg_partition_root(r.oid)))
+       AND NOT EXISTS (SELECT FROM pg_inherits i
+                       JOIN leadguard.protected_table p ON p.target IN (i.inhrelid, i.inhparent)
+                       WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched))
+       AND NOT EXISTS (SELECT FROM leadguard.protected_child h
+                       WHERE h.target = ANY (touched)
+                          OR h.target IN (SELECT i.inhparent FROM pg_inherits i WHERE i.inhrelid = ANY (touched))) THEN
+        RETURN;
+    END IF;
+
+    -- The policies follow a renamed column by themselves; the registry must too. As long as the permissive
+    -- policy stands no mapped column was dropped, so the one name that is missing is the renamed one.
+    FOR item IN
+        SELECT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        JOIN pg_policy o ON o.polrelid = d.objid AND o.polname = 'leadguard_open'
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        UPDATE leadguard.protected_table p
+        SET id_column = CASE WHEN p.id_column = missing.name THEN item.name ELSE p.id_column END,
+            owner_column = CASE WHEN p.owner_column = missing.name THEN item.name ELSE p.owner_column END,
+            creator_column = CASE WHEN p.creator_column = missing.name THEN item.name ELSE p.creator_column END,
+            territory_column = CASE WHEN p.territory_column = missing.name THEN item.name ELSE p.territory_column END,
+            organization_column = CASE WHEN p.organization_column = missing.name THEN item.name ELSE p.organization_column END,
+            archived_at_column = CASE WHEN p.archived_at_column = missing.name THEN item.name ELSE p.archived_at_column END,
+            archived_by_column = CASE WHEN p.archived_by_column = missing.name THEN item.name ELSE p.archived_by_column END,
+            segment_column = CASE WHEN p.segment_column = missing.name THEN item.name ELSE p.segment_column END,
+            team_column = CASE WHEN p.team_column = missing.name THEN item.name ELSE p.team_column END,
+            parent_column = CASE WHEN p.parent_column = missing.name THEN item.name ELSE p.parent_column END,
+            stage_column = CASE WHEN p.stage_column = missing.name THEN item.name ELSE p.stage_column END,
+            status_column = CASE WHEN p.status_column = missing.name THEN item.name ELSE p.status_column END,
+            sensitive_column = CASE WHEN p.sensitive_column = missing.name THEN item.name ELSE p.sensitive_column END
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_table q
+            CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.owner_column, q.creator_column, q.territory_column, q.organization_column,
+                                               q.archived_at_column, q.archived_by_column, q.segment_column, q.team_column,
+                                               q.parent_column, q.stage_column, q.status_column, q.sensitive_column]) AS m (name)
+            WHERE q.target = item.objid AND m.name IS NOT NULL
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+        ) missing
+        WHERE p.target = item.objid;
+    END LOOP;
+
+    -- The same for tables of notes and tags, whose registered columns cannot be dropped.
+    FOR item IN
+        SELECT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_child h ON h.target = d.objid
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        UPDATE leadguard.protected_child h
+        SET id_column = CASE WHEN h.id_column = missing.name THEN item.name ELSE h.id_column END,
+            parent_column = CASE WHEN h.parent_column = missing.name THEN item.name ELSE h.parent_column END,
+            content_column = CASE WHEN h.content_column = missing.name THEN item.name ELSE h.content_column END,
+            author_column = CASE WHEN h.author_column = missing.name THEN item.name ELSE h.author_column END,
+            time_column = CASE WHEN h.time_column = missing.name THEN item.name ELSE h.time_column END
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_child q
+            CROSS JOIN LATERAL unnest(ARRAY[q.id_column, q.parent_column, q.content_column, q.author_column, q.time_column]) AS m (name)
+            WHERE q.target = item.objid AND m.name IS NOT NULL
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+        ) missing
+        WHERE h.target = item.objid;
+    END LOOP;
+
+    -- What a tombstone keeps follows too. Columns that are dropped leave the list, so the missing one is the renamed one.
+    FOR item IN
+        SELECT DISTINCT d.objid, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid AND p.attribution <> '{}'
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+          AND a.attname <> ALL (p.attribution)
+    LOOP
+        UPDATE leadguard.protected_table p SET attribution = array_replace(p.attribution, missing.name, item.name)
+        FROM (
+            SELECT m.name
+            FROM leadguard.protected_table q
+            CROSS JOIN LATERAL unnest(q.attribution) AS m (name)
+            WHERE q.target = item.objid
+              AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.target AND a.attname = m.name AND NOT a.attisdropped)
+            LIMIT 1
+        ) missing
+        WHERE p.target = item.objid;
+    END LOOP;
+
+    -- Rules about fields name a column by number and name; an explicit rename is the one thing that they follow.
+    -- Where a rule of a column that is gone has the new name already, both stay as they are and close the column.
+    FOR item IN
+        SELECT DISTINCT d.objid, d.objsubid::smallint AS attnum, a.attname AS name
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        JOIN pg_attribute a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND NOT a.attisdropped
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.command_tag = 'ALTER TABLE'
+    LOOP
+        PERFORM leadguard.rename_fields(item.objid, item.attnum, item.name);
+    END LOOP;
+
+    -- The view of a concealed table has its columns; what a generated one is computed from may change under the same
+    -- name. What conceal itself alters has no view yet.
+    FOR item IN
+        SELECT DISTINCT p.target
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN leadguard.protected_table p ON p.target = d.objid
+        WHERE d.classid = 'pg_class'::regclass AND d.command_tag = 'ALTER TABLE' AND p.concealed_by IS NOT NULL
+          AND ((SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped)
+               <> (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                   WHERE a.attrelid = p.concealed_by AND a.attnum > 0 AND NOT a.attisdropped)
+               OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p.target AND a.attgenerated <> ''))
+    LOOP
+        PERFORM leadguard.refresh_view(item.target);
+    END LOOP;
+
+    -- A query of an inheritance parent, or of the table that a protected table became a partition of, reads
+    -- the rows below it without their policies.
+    SELECT p.target, i.inhparent::regclass AS parent, i.inhrelid::regclass AS child INTO item
+    FROM pg_inherits i
+    JOIN pg_class c ON c.oid = i.inhparent
+    JOIN (SELECT q.target FROM leadguard.protected_table q UNION ALL SELECT h.target FROM leadguard.protected_child h) p
+        ON p.target = i.inhrelid OR (p.target = i.inhparent AND c.relkind = 'r')
+    WHERE i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% is protected and cannot take part in inheritance', item.target
+            USING ERRCODE = '42809',
+                  DETAIL = format('%s would be read through %s without the policies of its own.', item.child, item.parent),
+                  HINT = format(CASE WHEN EXISTS (SELECT FROM leadguard.protected_child h WHERE h.target = item.target)
+                                     THEN 'leadguard.unprotect(%L) first.'
+                                     ELSE 'leadguard.unprotect(%L) first, or partition the table.' END, item.target);
+    END IF;
+
+    -- New partitions: those without our policies that this transaction attached. A restore attaches partitions
+    -- before it fills the registry, and brings policies and triggers itself, which must not be there already. One
+    -- that runs as a single transaction is told by its setting of row_security and by the registry's row being new
+    -- too. While protect runs, alone or as a migration, all partitions have their policies before the first
+    -- ALTER TABLE. A partition of a concealed table is looked at even if it has them: once detached, and granted since.
+    FOR item IN
+        SELECT DISTINCT p.target
+        FROM pg_inherits i
+        JOIN leadguard.protected_table p ON p.target = pg_partition_root(i.inhrelid)
+        WHERE (i.inhrelid = ANY (touched) OR i.inhparent = ANY (touched)) AND age(i.xmin) <= 0
+          AND (p.concealed_by IS NOT NULL
+               OR NOT EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = i.inhrelid AND o.polname = 'leadguard_open'))
+          AND NOT (current_setting('row_security') = 'off' AND age(p.xmin) <= 0)
+    LOOP
+        PERFORM leadguard.extend_protection(item.target);
+    END LOOP;
+END
+$$;
+
 -- 16_children.sql:
 COMMENT ON TABLE leadguard.erasure IS
 'Proof of erased notes: who erased which note when and why, and the keyed digest of what it said. Append-only for everybody; a merger of organizations passes it on. Members with the capability audit read those of their organization.';
@@ -1843,6 +2011,22 @@ $$;
 COMMENT ON FUNCTION leadguard.follow_roles() IS
 'Trigger AFTER STATEMENT of member_role: tells the members concerned, writes the audit, and looks at the number of administrators (organization.third_admin: a warning, or 23514).';
 
+CREATE FUNCTION leadguard.administrators(org bigint)
+RETURNS TABLE (id bigint, key text, role text, place bigint)
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- First the first holder of each role, because a role must not lose its last one.
+    SELECT h.id, h.key, h.role, dense_rank() OVER (ORDER BY h.first, h.id)
+    FROM (SELECT n.id, n.key, n.role, min(n.number) OVER (PARTITION BY n.id) AS first
+          FROM (SELECT m.id, m.key, mr.role, row_number() OVER (PARTITION BY mr.role ORDER BY m.id) AS number
+                FROM leadguard.member m
+                JOIN leadguard.member_role mr ON mr.member_id = m.id
+                JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
+                WHERE m.org_id = $1 AND m.active) n) h
+$$;
+COMMENT ON FUNCTION leadguard.administrators(bigint) IS
+'Internal: active members with a role of rank 90 or more and the capability administer, in the order in which they had better keep it.';
+
 CREATE FUNCTION leadguard.count_admins(organization bigint)
 RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1851,11 +2035,7 @@ DECLARE
     setting record;
 BEGIN
     SELECT o.key, o.third_admin INTO setting FROM leadguard.organization o WHERE o.id = count_admins.organization;
-    SELECT count(DISTINCT m.id) INTO admins
-    FROM leadguard.member m
-    JOIN leadguard.member_role mr ON mr.member_id = m.id
-    JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
-    WHERE m.org_id = count_admins.organization AND m.active;
+    SELECT count(DISTINCT a.id) INTO admins FROM leadguard.administrators(count_admins.organization) a;
     IF admins <= 2 OR setting.third_admin = 'allow' THEN
         RETURN;
     END IF;
@@ -3575,22 +3755,6 @@ COMMENT ON EVENT TRIGGER leadguard_notice_drop IS 'Writes down what is dropped o
 -- evidence, and SQL that solves it. They read tables of leadguard and of the catalog, never those of users. All are for
 -- leadguard.run_review, which calls them as the owner of the extension.
 
-CREATE FUNCTION leadguard.review_admins(org bigint)
-RETURNS TABLE (id bigint, key text, role text, place bigint)
-LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-    -- First the first holder of each role, because a role must not lose its last one.
-    SELECT h.id, h.key, h.role, dense_rank() OVER (ORDER BY h.first, h.id)
-    FROM (SELECT n.id, n.key, n.role, min(n.number) OVER (PARTITION BY n.id) AS first
-          FROM (SELECT m.id, m.key, mr.role, row_number() OVER (PARTITION BY mr.role ORDER BY m.id) AS number
-                FROM leadguard.member m
-                JOIN leadguard.member_role mr ON mr.member_id = m.id
-                JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
-                WHERE m.org_id = $1 AND m.active) n) h
-$$;
-COMMENT ON FUNCTION leadguard.review_admins(bigint) IS
-'Internal: active members with a role of rank 90 or more and the capability administer, in the order in which they had better keep it.';
-
 CREATE FUNCTION leadguard.review_takes_role(key text, role text)
 RETURNS text LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -3602,7 +3766,7 @@ CREATE FUNCTION leadguard.review_too_many_admins(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a)
+    WITH admin AS (SELECT a.* FROM leadguard.administrators($1) a)
     SELECT 'high', 'organization ' || o.key,
            jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a), 'at_most', 2),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a WHERE a.place > 2)
@@ -3615,7 +3779,7 @@ CREATE FUNCTION leadguard.review_everyone_admin(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a),
+    WITH admin AS (SELECT a.* FROM leadguard.administrators($1) a),
          person AS (SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.active AND m.kind = 'person')
     SELECT 'high', 'organization ' || o.key, jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a)),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a
@@ -4299,7 +4463,7 @@ AS $$
 DECLARE
     item record;
     new_owner text := coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = org),
-                               (SELECT a.key FROM leadguard.review_admins(org) a ORDER BY a.place LIMIT 1));
+                               (SELECT a.key FROM leadguard.administrators(org) a ORDER BY a.place LIMIT 1));
 BEGIN
     FOR item IN
         SELECT p.*, CASE WHEN leadguard.is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
@@ -4555,14 +4719,14 @@ DECLARE
         ]::text[];
     functions text[] := ARRAY[
         'accept_handoff', 'accept_schema_change', 'access_requests', 'activity_reset', 'add_to_team',
-        'audit_changes', 'audit_retire', 'audit_rows', 'audit_run', 'audit_value_rows', 'audit_values', 'batch_log',
-        'change_role', 'change_roles', 'check_schema', 'checklist', 'claim', 'close_dispute', 'count_admins',
-        'data_owners', 'delegate', 'drop_assignment_rule', 'drop_batch_template', 'drop_handoff_step',
-        'end_delegations', 'end_dispute', 'findings', 'follow_admins', 'follow_roles', 'follow_teams',
-        'forget_job_function', 'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin',
-        'import_cancel', 'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows',
-        'import_stage', 'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded',
-        'is_restore', 'is_unbound', 'job_deviations', 'keep_shape', 'know_schema', 'know_tables',
+        'administrators', 'audit_changes', 'audit_retire', 'audit_rows', 'audit_run', 'audit_value_rows',
+        'audit_values', 'batch_log', 'change_role', 'change_roles', 'check_schema', 'checklist', 'claim',
+        'close_dispute', 'count_admins', 'data_owners', 'delegate', 'drop_assignment_rule', 'drop_batch_template',
+        'drop_handoff_step', 'end_delegations', 'end_dispute', 'findings', 'follow_admins', 'follow_roles',
+        'follow_teams', 'forget_job_function', 'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review',
+        'import_begin', 'import_cancel', 'import_check', 'import_cleanup', 'import_commit', 'import_report',
+        'import_rows', 'import_stage', 'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member',
+        'is_preloaded', 'is_restore', 'is_unbound', 'job_deviations', 'keep_shape', 'know_schema', 'know_tables',
         'limit_member_function', 'login_in_words', 'managed_member', 'mark_read', 'may_ask_about', 'member_activity',
         'member_card', 'member_rights_in', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory',
         'note_event', 'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work',
@@ -4570,7 +4734,7 @@ DECLARE
         'offboard_now', 'offboard_plan', 'onboard', 'override_activity', 'parse_changes', 'prepare_imports',
         'put_claim', 'reads_import', 'record_history', 'refuse_handoff', 'release', 'remove_departed',
         'request_access', 'request_batch', 'request_role', 'request_schema_change', 'resolve_finding',
-        'resolve_job_function', 'resolve_member_function', 'restore_audit', 'review_admins', 'review_concerns',
+        'resolve_job_function', 'resolve_member_function', 'restore_audit', 'review_concerns',
         'review_contact_outside_rules', 'review_everyone_admin', 'review_expired_grants',
         'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
         'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',

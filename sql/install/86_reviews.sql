@@ -171,7 +171,7 @@ AS $$
 DECLARE
     item record;
     new_owner text := coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = org),
-                               (SELECT a.key FROM leadguard.review_admins(org) a ORDER BY a.place LIMIT 1));
+                               (SELECT a.key FROM leadguard.administrators(org) a ORDER BY a.place LIMIT 1));
 BEGIN
     FOR item IN
         SELECT p.*, CASE WHEN leadguard.is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
