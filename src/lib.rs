@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 mod activity;
 mod approvals;
 mod archive;
+mod arguments;
 mod assignment;
 mod audit;
 mod batches;

@@ -1,9 +1,10 @@
 //! Deciding requests, whatever they are for.
 
-use super::request::{member, readable, text};
+use super::request::{member, readable};
+use crate::arguments::{required, said};
 use crate::assignment;
 use crate::audit::{self, Event};
-use crate::errors::{bad_argument, failure, refused};
+use crate::errors::{failure, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::imports;
@@ -66,7 +67,7 @@ fn may_decide(subject: &Subject, member: &Member, asked: Option<&Asked>) -> bool
 #[pg_extern(sql = false)]
 fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>) {
     let subject = visibility::now();
-    let id = id.unwrap_or_else(|| bad_argument("the request is missing").raise());
+    let id = required(id, "the request");
     let shown = format!("request {id}");
     let member = member(&subject, "decide_approval", &shown);
     let asked = asked(id, member.org_id);
@@ -75,8 +76,8 @@ fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>)
             .hint("A person with the capability approve (a data owner) decides.")
             .raise();
     }
-    let granted = granted.unwrap_or_else(|| bad_argument("the decision is missing").raise());
-    let answer = answer.map(|answer| text(Some(answer), "the answer"));
+    let granted = required(granted, "the decision");
+    let answer = answer.map(|answer| said(Some(answer), "the answer"));
     let absent = || -> ! { refused(format!("{shown} does not exist or is not visible")).raise() };
     let Some(asked) = asked else { absent() };
     if asked.requester == member.id {

@@ -2,6 +2,7 @@
 
 use super::KINDS;
 use super::decide::tell_deciders;
+use crate::arguments::{MOST_NAME, required, said};
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument};
 use crate::ffi::session::{self, as_extension};
@@ -12,16 +13,12 @@ use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Record, Target};
-use crate::questions::required;
 use crate::rulebook::field::Columns;
 use crate::visibility::{self};
 use crate::visibility::{Member, Subject};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-
-const MOST_TEXT: usize = 10_000;
-const MOST_RECORD: usize = 1000;
 
 /// The asking member; 42501 for nobody and for logins that only read.
 pub(super) fn member<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
@@ -37,17 +34,6 @@ pub(super) fn member<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a
 pub(super) fn readable(target: &Target, record: &str, member: &Member) -> Option<Record> {
     let found = target.read(record, Sees::Now)?;
     paths::rights_of(target, &found, Whose::Member(member.id), Sees::Now).has(Rights::READ).then_some(found)
-}
-
-pub(crate) fn text<'a>(value: Option<&'a str>, what: &str) -> &'a str {
-    let value = required(value, what);
-    if value.trim().is_empty() {
-        bad_argument(format!("{what} is empty")).raise();
-    }
-    if value.len() > MOST_TEXT {
-        bad_argument(format!("{what} is longer than {MOST_TEXT} bytes")).raise();
-    }
-    value
 }
 
 /// Asks for an approval for a record that the member can see; returns its number. For members, systems too. Errors:
@@ -77,13 +63,13 @@ fn request_approval(
         }
         (_, None) => None,
     };
-    let justification = text(justification, "the justification");
+    let justification = said(justification, "the justification");
     let until = until.map(pg_sys::TimestampTz::from);
     let until = until.filter(|until| *until > session::statement_time()).unwrap_or_else(|| {
         bad_argument("the approval would end before it begins").hint("until must be in the future.").raise()
     });
     let name = required(record, "the record");
-    let found = Some(name).filter(|name| name.len() <= MOST_RECORD).and_then(|name| readable(&target, name, member));
+    let found = Some(name).filter(|name| name.len() <= MOST_NAME).and_then(|name| readable(&target, name, member));
     let Some(found) = found else { errors::no_such_record(&shown, name) };
     let made = as_extension(|| {
         sql::first_int(

@@ -1,5 +1,6 @@
 //! Claims, and disputes about them: the second claim opens one, and only a data owner closes it.
 
+use crate::arguments::{given, required, said};
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, failure, refused};
@@ -10,21 +11,11 @@ use crate::grants::{Right, writes};
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::Target;
-use crate::questions::{given, required};
 use crate::visibility::{self, Member, Subject};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 
 const WRONG_STATE: &str = "55000";
-const MOST_TEXT: usize = 10_000;
-
-fn reason(given: Option<&str>) -> &str {
-    let reason = required(given.filter(|reason| !reason.trim().is_empty()), "the reason");
-    if reason.len() > MOST_TEXT {
-        bad_argument(format!("the reason is longer than {MOST_TEXT} bytes")).raise();
-    }
-    reason
-}
 
 /// Claims a record; the number of the claim. Errors: 42501, 22023, 23505.
 #[pg_extern(sql = false)]
@@ -50,7 +41,7 @@ fn claim(target: Option<Oid>, record: Option<&str>, why: Option<&str>) -> i64 {
             .hint("Fill its organization column first.")
             .raise();
     }
-    let why = reason(why);
+    let why = said(why, "the reason");
     let table = right.target.table.target;
     let params = [
         Param::Oid(table),
@@ -155,7 +146,7 @@ fn caller<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
 /// Ends one's own claim; data owners end any of their organization that is in no dispute. Errors: 42501, 22023, 55000.
 #[pg_extern(sql = false)]
 fn release(claim: Option<i64>) {
-    let claim = claim.unwrap_or_else(|| bad_argument("the claim is missing").raise());
+    let claim = required(claim, "the claim");
     let subject = visibility::now();
     let member = caller(&subject, "release", &format!("claim {claim}"));
     let mut found: Option<(Oid, String, i64, String)> = None;
@@ -202,7 +193,7 @@ fn release(claim: Option<i64>) {
 /// Errors: 42501, 22023, 55000.
 #[pg_extern(sql = false)]
 fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reassign: Option<bool>) {
-    let id = id.unwrap_or_else(|| bad_argument("the dispute is missing").raise());
+    let id = required(id, "the dispute");
     let reassign = given(reassign, "reassign");
     let subject = visibility::now();
     let member = caller(&subject, "close_dispute", &format!("dispute {id}"));
@@ -211,7 +202,7 @@ fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reass
             .hint("A person with the capability approve (a data owner) decides.")
             .raise();
     }
-    let why = reason(why);
+    let why = said(why, "the reason");
     let mut found: Option<(Oid, String, bool)> = None;
     as_extension(|| {
         sql::query(

@@ -6,6 +6,7 @@
 
 use super::pool;
 use super::step::{self, Step};
+use crate::arguments::{given, required};
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
@@ -18,7 +19,6 @@ use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::as_caller;
-use crate::questions::{given, required};
 use crate::visibility;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::Oid;

@@ -2,6 +2,7 @@
 
 use super::active;
 use crate::approvals;
+use crate::arguments::{required, said};
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
@@ -11,7 +12,6 @@ use crate::imports;
 use crate::model::batch::Operation;
 use crate::model::level::Level;
 use crate::names;
-use crate::questions::required;
 use crate::rulebook::right::registered;
 use crate::visibility::{self, Member, Subject, Table};
 use pgrx::datum::{JsonB, TimestampWithTimeZone};
@@ -120,7 +120,7 @@ fn request_batch(
     let operation = operation(operation_name, &[Operation::Insert, Operation::Update, Operation::Reassign]);
     require_no_import(operation, &table);
     let records = count(records);
-    let justification = approvals::text(justification, "the justification");
+    let justification = said(justification, "the justification");
     let Some(until) = in_future(until) else {
         bad_argument("until is missing").hint("For example until => now() + interval '7 days'.").raise()
     };
@@ -207,7 +207,7 @@ fn set_batch_template(
     require_no_import(operation, &table);
     let records = records.map(|records| count(Some(records)));
     let until = in_future(until);
-    let reason = reason.map(|reason| approvals::text(Some(reason), "the reason"));
+    let reason = reason.map(|reason| said(Some(reason), "the reason"));
     if let Some(role) = role {
         known_role(role, org_id);
     }
@@ -278,7 +278,7 @@ fn override_activity(target: Option<Oid>, reason: Option<&str>) {
     let subject = visibility::now();
     let member = data_owner(&subject, "override_activity");
     let table = table_for(target, member);
-    let reason = approvals::text(reason, "the reason");
+    let reason = said(reason, "the reason");
     if !session::in_transaction_block() {
         failure("25P01", "override_activity needs a transaction block")
             .hint("It holds for the batch in the same transaction: BEGIN first.")

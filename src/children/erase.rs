@@ -1,6 +1,7 @@
 //! Erasing what a note says, and taking away what belongs to a record that is purged. Both leave a proof.
 
 use super::{Child, Kind, find, guard, of, organization, owner};
+use crate::arguments::required;
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, refused};
 use crate::ffi::sql::{self, Param, Sees};
@@ -8,7 +9,6 @@ use crate::guard::{Purpose, Sanction};
 use crate::identity;
 use crate::names;
 use crate::questions::record::{Column, as_caller};
-use crate::questions::required;
 use crate::visibility;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;

@@ -8,6 +8,7 @@ mod invite;
 pub(crate) mod reassign;
 mod right;
 
+use crate::arguments::required;
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
@@ -15,7 +16,6 @@ use crate::ffi::sql::{self, Param, Sees};
 use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
-use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};

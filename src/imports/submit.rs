@@ -1,7 +1,8 @@
 //! Whether an import needs an approval, and asking for it.
 
-use super::sessions::{Session, said};
+use super::sessions::Session;
 use crate::approvals;
+use crate::arguments::{MOST_TEXT, optional};
 use crate::batches::Cover;
 use crate::errors::{self, bad_argument, failure};
 use crate::ffi::session::as_extension;
@@ -77,7 +78,7 @@ pub(super) fn digest(session: &Session) -> String {
 fn import_submit(import: Option<i64>, justification: Option<&str>) -> Option<i64> {
     let subject = visibility::now();
     let session = Session::own("import_submit", import, &subject);
-    let justification = said(justification, "the justification");
+    let justification = optional(justification, "the justification", MOST_TEXT);
     match session.state.as_str() {
         "checked" => {}
         "open" => failure("55000", format!("{} has not been checked", session.shown()))

@@ -2,6 +2,7 @@
 //! manage_fields of the organization that the table belongs to. A table with an organization column belongs to all
 //! organizations in it, so that no member of one decides for the others.
 
+use crate::arguments::required;
 use crate::errors::{self, bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
@@ -22,7 +23,7 @@ pub(crate) struct Editor {
 
 /// The registration of a table; 22023 for one that is not protected.
 pub(crate) fn registered(target: Option<Oid>) -> Table {
-    let Some(target) = target else { bad_argument("the table is missing").raise() };
+    let target = required(target, "the table");
     let table = visibility::now().table(target);
     match table.as_ref() {
         Some(table) => table.clone(),
