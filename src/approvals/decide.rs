@@ -1,6 +1,6 @@
 //! Deciding requests, whatever they are for.
 
-use super::request::{member, readable};
+use super::request::readable;
 use crate::arguments::{required, said};
 use crate::assignment;
 use crate::audit::{self, Event};
@@ -69,7 +69,7 @@ fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>)
     let subject = visibility::now();
     let id = required(id, "the request");
     let shown = format!("request {id}");
-    let member = member(&subject, "decide_approval", &shown);
+    let member = subject.writer("decide_approval", &shown);
     let asked = asked(id, member.org_id);
     if !may_decide(&subject, member, asked.as_ref()) {
         refused(format!("decide_approval on {shown} refused for \"{}\"", member.key))

@@ -7,8 +7,6 @@ use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::Mode;
-use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::paths::{self, Whose};
@@ -19,16 +17,6 @@ use crate::visibility::{Member, Subject};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-
-/// The asking member; 42501 for nobody and for logins that only read.
-pub(super) fn member<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
-    match &subject.member {
-        None => errors::no_identity(operation, on),
-        Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, on),
-        Some(member) if member.level_cap == Some(Level::Read) => errors::view_only(operation, on, &member.key),
-        Some(member) => member,
-    }
-}
 
 /// The record, if the member reads it; row security may not apply to his role, the paths do.
 pub(super) fn readable(target: &Target, record: &str, member: &Member) -> Option<Record> {
@@ -49,7 +37,7 @@ fn request_approval(
 ) -> i64 {
     let subject = visibility::now();
     let shown = target.map_or_else(|| "NULL".to_owned(), names::shown);
-    let member = member(&subject, "request_approval", &shown);
+    let member = subject.writer("request_approval", &shown);
     let kind = required(kind, "the kind");
     if !KINDS.contains(&kind) {
         bad_argument(format!("kind \"{kind}\" is unknown")).hint(format!("Kinds are {}.", KINDS.join(", "))).raise();

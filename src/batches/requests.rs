@@ -7,7 +7,7 @@ use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::{self, Mode};
+use crate::identity;
 use crate::imports;
 use crate::model::batch::Operation;
 use crate::model::level::Level;
@@ -103,19 +103,12 @@ fn request_batch(
 ) -> i64 {
     let subject = visibility::now();
     let shown = target.map_or_else(|| "NULL".to_owned(), names::shown);
-    let member = match &subject.member {
-        None => errors::no_identity("request_batch", &shown),
-        Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login("request_batch", &shown),
-        Some(member) if member.level_cap == Some(Level::Read) => {
-            errors::view_only("request_batch", &shown, &member.key)
-        }
-        Some(member) if member.guest => {
-            refused(format!("request_batch on {shown} refused for \"{}\", a guest", member.key))
-                .hint("A member of the organization asks; guests write what their roles let them write.")
-                .raise()
-        }
-        Some(member) => member,
-    };
+    let member = subject.writer("request_batch", &shown);
+    if member.guest {
+        refused(format!("request_batch on {shown} refused for \"{}\", a guest", member.key))
+            .hint("A member of the organization asks; guests write what their roles let them write.")
+            .raise();
+    }
     let table = table_for(target, Some(member));
     let operation = operation(operation_name, &[Operation::Insert, Operation::Update, Operation::Reassign]);
     require_no_import(operation, &table);

@@ -6,8 +6,7 @@ use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::{self, Mode};
-use crate::model::level::Level;
+use crate::identity;
 use crate::names;
 use crate::rulebook::right::registered;
 use crate::visibility::{self, Member, Subject, Table};
@@ -32,15 +31,11 @@ pub(super) struct Session {
 
 /// Whoever imports: no guest, no login that only reads.
 pub(super) fn importer<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
-    match &subject.member {
-        None => errors::no_identity(operation, on),
-        Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, on),
-        Some(member) if member.level_cap == Some(Level::Read) => errors::view_only(operation, on, &member.key),
-        Some(member) if member.guest => refused(format!("{operation} on {on} refused for \"{}\"", member.key))
-            .detail("Guests import nothing.")
-            .raise(),
-        Some(member) => member,
+    let member = subject.writer(operation, on);
+    if member.guest {
+        refused(format!("{operation} on {on} refused for \"{}\"", member.key)).detail("Guests import nothing.").raise();
     }
+    member
 }
 
 impl Session {

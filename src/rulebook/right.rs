@@ -3,11 +3,9 @@
 //! organizations in it, so that no member of one decides for the others.
 
 use crate::arguments::required;
-use crate::errors::{self, bad_argument, refused};
+use crate::errors::{bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::Mode;
-use crate::model::level::Level;
 use crate::names;
 use crate::visibility::{self, Table};
 use pgrx::pg_sys::Oid;
@@ -45,23 +43,14 @@ impl Editor {
         let shown = names::shown(target.unwrap_or(table.target));
         let subject = visibility::now();
         let caller = session::current_role();
-        let member = subject.member.as_ref();
         if !session::is_superuser(caller) && !session::owns_relation(table.target, caller) {
-            match member {
-                None => errors::no_identity(operation, &shown),
-                Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, &shown),
-                Some(member) if member.level_cap == Some(Level::Read) => {
-                    errors::view_only(operation, &shown, &member.key)
-                }
-                Some(member) => {
-                    let own = table.organization_column.is_none() && table.org_id == member.org_id;
-                    if !own || !subject.has_capability(capability) {
-                        not_yours(operation, &shown, &member.key, own.then_some(capability));
-                    }
-                }
+            let member = subject.writer(operation, &shown);
+            let own = table.organization_column.is_none() && table.org_id == member.org_id;
+            if !own || !subject.has_capability(capability) {
+                not_yours(operation, &shown, &member.key, own.then_some(capability));
             }
         }
-        let member = member.map(|m| m.id);
+        let member = subject.member.as_ref().map(|m| m.id);
         Editor { table, shown, member }
     }
 
