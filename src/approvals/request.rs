@@ -12,8 +12,8 @@ use crate::names;
 use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Record, Target};
 use crate::rulebook::field::Columns;
+use crate::visibility::Member;
 use crate::visibility::{self};
-use crate::visibility::{Member, Subject};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
@@ -36,7 +36,7 @@ fn request_approval(
     until: Option<TimestampWithTimeZone>,
 ) -> i64 {
     let subject = visibility::now();
-    let shown = target.map_or_else(|| "NULL".to_owned(), names::shown);
+    let shown = names::shown_argument(target);
     let member = subject.writer("request_approval", &shown);
     let kind = required(kind, "the kind");
     if !KINDS.contains(&kind) {

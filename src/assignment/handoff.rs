@@ -8,13 +8,12 @@ use super::pool;
 use super::step::{self, Step};
 use crate::arguments::{given, required};
 use crate::assignment::tell;
-use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::undone;
-use crate::grants::Right;
 use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
+use crate::grants::{self, Right};
 use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
@@ -346,13 +345,5 @@ pub(super) fn done(right: &Right, step: &Step, receiver: &Receiver, id: i64, rea
 }
 
 fn note(right: &Right, action: &'static str, id: i64, step: &Step, reason: Option<&str>) {
-    let event = Event {
-        target: Some(right.target.table.target),
-        record: Some(&right.record.id),
-        action,
-        reason,
-        approval: None,
-        detail: Some(format!("handoff {id}, step {}", step.name)),
-    };
-    audit::event_of(&event, right.record.organization);
+    grants::note(right, action, reason, format!("handoff {id}, step {}", step.name));
 }

@@ -102,7 +102,7 @@ fn request_batch(
     until: Option<TimestampWithTimeZone>,
 ) -> i64 {
     let subject = visibility::now();
-    let shown = target.map_or_else(|| "NULL".to_owned(), names::shown);
+    let shown = names::shown_argument(target);
     let member = subject.writer("request_batch", &shown);
     if member.guest {
         refused(format!("request_batch on {shown} refused for \"{}\", a guest", member.key))

@@ -19,7 +19,7 @@ fn erase_note(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     let reason = required(reason.filter(|reason| !reason.trim().is_empty()), "the reason");
     let record = required(record, "the note");
     let Some(child) = target.and_then(find).filter(|child| child.kind == Kind::Notes) else {
-        bad_argument(format!("{} is no table of notes", target.map_or_else(|| "NULL".to_owned(), names::shown)))
+        bad_argument(format!("{} is no table of notes", names::shown_argument(target)))
             .hint("leadguard.protect_notes secures one; the view leadguard.protected_children lists those that are.")
             .raise()
     };

@@ -10,11 +10,10 @@ mod read;
 mod right;
 
 use crate::arguments::{MOST_NAME, optional, required};
-use crate::audit::{self, Event};
 use crate::errors::{bad_argument, failure};
 use crate::ffi::session::{as_extension, own_relation};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::grants::Right;
+use crate::grants::{self, Right};
 use crate::names;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
@@ -120,15 +119,7 @@ fn contact_add(
 
 /// What happened to a contact, in the audit, without what it says of anybody.
 fn note(right: &Right, contact: i64, action: &'static str, reason: Option<&str>, what: &str) {
-    let event = Event {
-        target: Some(right.target.table.target),
-        record: Some(&right.record.id),
-        action,
-        reason,
-        approval: None,
-        detail: Some(format!("contact {contact}, {what}")),
-    };
-    audit::event_of(&event, right.record.organization);
+    grants::note(right, action, reason, format!("contact {contact}, {what}"));
 }
 
 /// A contact that the caller may change and that still is one; 55000 for a removed one.

@@ -209,8 +209,8 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
     note(right, operation, grant.reason, detail);
 }
 
-/// What was given or taken back, in the audit.
-fn note(right: &Right, action: &'static str, reason: Option<&str>, detail: String) {
+/// What was done about a record, in the audit.
+pub(crate) fn note(right: &Right, action: &'static str, reason: Option<&str>, detail: String) {
     let event = Event {
         target: Some(right.target.table.target),
         record: Some(&right.record.id),

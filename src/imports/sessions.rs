@@ -158,7 +158,7 @@ fn absent(shown: &str) -> ! {
 #[pg_extern(sql = false)]
 fn import_begin(target: Option<Oid>, note: Option<&str>, template: Option<&str>) -> i64 {
     let subject = visibility::now();
-    let shown = target.map_or_else(|| "NULL".to_owned(), names::shown);
+    let shown = names::shown_argument(target);
     let member = importer(&subject, "import_begin", &shown);
     let table = registered(target);
     let is_foreign = table.organization_column.is_none() && table.org_id != member.org_id;

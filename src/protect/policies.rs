@@ -11,6 +11,7 @@ use crate::errors::bad_argument;
 use crate::ffi::policies;
 use crate::ffi::session::as_extension;
 use crate::names;
+use crate::rulebook;
 use crate::rules;
 use crate::visibility::{self, Table};
 use pgrx::pg_sys::Oid;
@@ -50,6 +51,6 @@ pub(crate) fn owned_table(target: Option<Oid>) -> Table {
             .raise()
     };
     check::owned(table.target);
-    registry::lock(table.target);
+    rulebook::right::lock(table.target);
     table.clone()
 }

@@ -82,7 +82,9 @@ impl Editor {
     }
 }
 
-pub(super) fn lock(target: Oid) {
+/// Keeps others from changing the rules of a table, those about fields and those in its policies, until the transaction
+/// ends.
+pub(crate) fn lock(target: Oid) {
     as_extension(|| {
         sql::query(
             "SELECT 1 FROM leadguard.protected_table WHERE target = $1 FOR NO KEY UPDATE",
