@@ -21,7 +21,7 @@ pub(super) const POLICIES: [&str; 7] = [
     "leadguard_z_recheck_delete",
 ];
 
-pub(super) const STATEMENT_TRIGGER: &str = "leadguard_10_statement";
+const STATEMENT_TRIGGER: &str = "leadguard_10_statement";
 const ROW_TRIGGER: &str = "leadguard_90_row";
 const STORED_TRIGGER: &str = "leadguard_99_stored";
 const WRITTEN_TRIGGER: &str = "leadguard_99_written";

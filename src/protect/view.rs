@@ -42,7 +42,7 @@ pub(super) struct Column {
     pub sources: Vec<i64>,
 }
 
-pub(super) const MASKS: &str = "full, partial, hash, year, null";
+const MASKS: &str = "full, partial, hash, year, null";
 /// As many characters as a hash has.
 const HASH: i64 = 32;
 const HIDDEN: i64 = 3;
