@@ -416,6 +416,52 @@ COMMENT ON FUNCTION leadguard.record_history(regclass, text) IS
 'What the audit has of one record, oldest first, by index: changes are digests, values what the fields said before and after where they are kept. Members with the capability audit see rows of their organization, superusers all; others 42501. 22023: an argument is NULL.';
 
 -- 31_identity_functions.sql:
+CREATE FUNCTION leadguard.is_unbound()
+RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT leadguard.current_member() IS NULL
+       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.member'::regclass), 'USAGE')
+$$;
+COMMENT ON FUNCTION leadguard.is_unbound() IS
+'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
+
+-- 31_identity_functions.sql:
+CREATE FUNCTION leadguard.is_restore()
+RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- pg_restore and the scripts of pg_dump run with row_security off.
+    SELECT current_setting('row_security') <> 'on'
+       AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = session_user AND r.rolsuper)
+$$;
+COMMENT ON FUNCTION leadguard.is_restore() IS
+'Internal: whether a superuser puts a dump back, whose rows were decided, written down and told long ago.';
+
+-- 74_joining.sql:
+CREATE OR REPLACE FUNCTION leadguard.role_for(email text, organization text DEFAULT NULL)
+RETURNS TABLE (kind text, role text)
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    asked bigint;
+    own bigint := leadguard.current_organization();
+    free boolean := leadguard.is_unbound();
+BEGIN
+    SELECT o.id INTO asked FROM leadguard.organization o
+    WHERE CASE WHEN role_for.organization IS NOT NULL THEN o.key = role_for.organization ELSE o.id = coalesce(own, 1) END;
+    IF NOT free AND (asked IS DISTINCT FROM own OR own IS NULL
+        OR NOT (leadguard.has_capability('administer') OR leadguard.has_capability('manage_organization')
+                OR leadguard.has_capability('manage_members'))) THEN
+        RAISE EXCEPTION 'role_for refused'
+            USING ERRCODE = '42501',
+                  HINT = 'Members with the capability administer, manage_organization or manage_members ask about their organization.';
+    ELSIF asked IS NULL THEN
+        RAISE EXCEPTION 'there is no organization %', quote_nullable(organization) USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY SELECT * FROM leadguard.joins_as(asked, email);
+END
+$$;
+
+-- 31_identity_functions.sql:
 CREATE OR REPLACE FUNCTION leadguard.rebind_roles()
 RETURNS bigint LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -469,7 +515,7 @@ CREATE OR REPLACE FUNCTION leadguard.join_by_domain()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
+    IF NOT leadguard.is_restore() AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
         new.kind := (SELECT j.kind FROM leadguard.joins_as(new.org_id, new.email) j);
     END IF;
     RETURN new;
@@ -481,7 +527,7 @@ CREATE OR REPLACE FUNCTION leadguard.join_with_role()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
+    IF NOT leadguard.is_restore() AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
         INSERT INTO leadguard.member_role (member_id, role)
         SELECT m.id, j.role
         FROM leadguard.member m
@@ -811,7 +857,7 @@ CREATE INDEX notification_unread_idx ON leadguard.notification (member_id, id) W
 COMMENT ON TABLE leadguard.notification IS
 'The outbox: whom a change of owner, a handoff, a dispute or a new role concerns. Each member reads his own; NOTIFY leadguard_notification wakes up whoever delivers them, when a transaction commits (not a prepared one).';
 COMMENT ON COLUMN leadguard.notification.kind IS
-'What happened: owner_changed, handoff, claim, dispute, dispute_closed, role_given, role_taken, team_joined, approval_decided, offboarding and others.';
+'What happened: owner_changed, handoff, claim, claim_released, dispute, dispute_closed, role_given, role_taken, team_joined, access_granted, approval_requested, approval_decided or offboarding.';
 COMMENT ON COLUMN leadguard.notification.detail IS 'What is worth knowing about it, never a value of the record.';
 
 SELECT pg_catalog.pg_extension_config_dump('leadguard.notification', '');
@@ -1439,6 +1485,18 @@ $$;
 COMMENT ON FUNCTION leadguard.tell(bigint, text, regclass, text, jsonb) IS
 'Internal: puts a notification for a member into the outbox, and wakes up whoever delivers them at commit.';
 
+CREATE FUNCTION leadguard.data_owners(org bigint)
+RETURNS SETOF bigint LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT DISTINCT m.id
+    FROM leadguard.member m
+    JOIN leadguard.member_role mr ON mr.member_id = m.id
+    JOIN leadguard.role r ON r.id = mr.role_id AND 'approve' = ANY (r.capabilities)
+    WHERE m.org_id = $1 AND m.active AND m.kind = 'person'
+$$;
+COMMENT ON FUNCTION leadguard.data_owners(bigint) IS
+'Internal: the active persons of an organization with the capability approve, who decide about requests and disputes.';
+
 CREATE FUNCTION leadguard.notifications(unread boolean DEFAULT true, most integer DEFAULT 100)
 RETURNS TABLE (id bigint, at timestamptz, kind text, target regclass, record text, caused_by text, detail jsonb, read_at timestamptz)
 LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED ROWS 100 SET search_path = pg_catalog, pg_temp
@@ -1476,8 +1534,7 @@ AS $$
 DECLARE
     gone bigint;
     own bigint := leadguard.current_organization();
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.notification'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
 BEGIN
     IF NOT free AND (own IS NULL OR leadguard.is_analyst() OR leadguard.is_guest() OR NOT leadguard.has_capability('administer')) THEN
         RAISE EXCEPTION 'notification_cleanup refused'
@@ -1867,15 +1924,6 @@ COMMENT ON FUNCTION leadguard.ghost_leads(regclass, integer) IS
 
 ALTER TABLE leadguard.job_function ALTER COLUMN org_id SET DEFAULT coalesce(leadguard.current_organization(), 1);
 
-CREATE FUNCTION leadguard.is_unbound()
-RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT leadguard.current_member() IS NULL
-       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.member'::regclass), 'USAGE')
-$$;
-COMMENT ON FUNCTION leadguard.is_unbound() IS
-'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
-
 CREATE FUNCTION leadguard.managed_member(operation text, member text)
 RETURNS leadguard.member LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1976,7 +2024,7 @@ DECLARE
     item jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(old) ELSE to_jsonb(new) END;
     verb text := CASE TG_OP WHEN 'DELETE' THEN 'taken' WHEN 'INSERT' THEN 'given' ELSE 'changed' END;
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     PERFORM leadguard.note_event('job_function', (item ->> 'org_id')::bigint, NULL, NULL, NULL, CASE TG_TABLE_NAME
@@ -2073,7 +2121,7 @@ CREATE FUNCTION leadguard.follow_roles()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     -- Each operation has its own transition tables; an UPDATE may take a role from one member and give it to another.
@@ -2097,6 +2145,22 @@ $$;
 COMMENT ON FUNCTION leadguard.follow_roles() IS
 'Trigger AFTER STATEMENT of member_role: tells the members concerned, writes the audit, and looks at the number of administrators (organization.third_admin: a warning, or 23514).';
 
+CREATE FUNCTION leadguard.administrators(org bigint)
+RETURNS TABLE (id bigint, key text, role text, place bigint)
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- First the first holder of each role, because a role must not lose its last one.
+    SELECT h.id, h.key, h.role, dense_rank() OVER (ORDER BY h.first, h.id)
+    FROM (SELECT n.id, n.key, n.role, min(n.number) OVER (PARTITION BY n.id) AS first
+          FROM (SELECT m.id, m.key, mr.role, row_number() OVER (PARTITION BY mr.role ORDER BY m.id) AS number
+                FROM leadguard.member m
+                JOIN leadguard.member_role mr ON mr.member_id = m.id
+                JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
+                WHERE m.org_id = $1 AND m.active) n) h
+$$;
+COMMENT ON FUNCTION leadguard.administrators(bigint) IS
+'Internal: active members with a role of rank 90 or more and the capability administer, in the order in which they had better keep it.';
+
 CREATE FUNCTION leadguard.count_admins(organization bigint)
 RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2105,11 +2169,7 @@ DECLARE
     setting record;
 BEGIN
     SELECT o.key, o.third_admin INTO setting FROM leadguard.organization o WHERE o.id = count_admins.organization;
-    SELECT count(DISTINCT m.id) INTO admins
-    FROM leadguard.member m
-    JOIN leadguard.member_role mr ON mr.member_id = m.id
-    JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
-    WHERE m.org_id = count_admins.organization AND m.active;
+    SELECT count(DISTINCT a.id) INTO admins FROM leadguard.administrators(count_admins.organization) a;
     IF admins <= 2 OR setting.third_admin = 'allow' THEN
         RETURN;
     END IF;
@@ -2129,7 +2189,7 @@ CREATE FUNCTION leadguard.follow_admins()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     IF TG_TABLE_NAME = 'member' THEN
@@ -2600,7 +2660,7 @@ AS $$
 DECLARE
     item record;
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     FOR item IN SELECT t.org_id, t.key, array_agg(c.member_id) AS members FROM changed c JOIN leadguard.team t ON t.id = c.team_id GROUP BY t.id LOOP
@@ -2911,7 +2971,7 @@ DECLARE
     said text[];
 BEGIN
     -- What a restore brings was done long ago.
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
@@ -3545,8 +3605,7 @@ DECLARE
     deciding leadguard.member;
     of leadguard.schema_change;
     maker bigint;
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
 BEGIN
     SELECT m.* INTO deciding FROM leadguard.member m WHERE m.id = leadguard.current_member();
     IF NOT free AND (deciding.id IS NULL OR deciding.kind <> 'person' OR leadguard.is_analyst() OR NOT leadguard.has_capability('approve')) THEN
@@ -3600,8 +3659,7 @@ DECLARE
     item regclass;
     before bigint;
     own bigint := leadguard.current_organization();
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
     trusted boolean := NOT leadguard.is_analyst() AND NOT leadguard.is_guest()
         AND (leadguard.has_capability('audit') OR leadguard.has_capability('approve') OR leadguard.has_capability('administer'));
     asked regclass[];
@@ -3638,7 +3696,7 @@ RETURNS void LANGUAGE plpgsql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE S
 AS $$
 BEGIN
     -- What a restore brings was decided long ago.
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF NOT leadguard.is_restore() THEN
         PERFORM leadguard.note_change($1, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1),
             $2, $3, $4, true,
             leadguard.has_capability('approve') AND NOT leadguard.is_analyst()
@@ -3722,7 +3780,7 @@ AS $$
 BEGIN
     -- A restore, which superusers run, registers a table before it makes policies and triggers.
     IF NOT leadguard.is_at_work()
-       AND (current_setting('row_security') = 'on' OR NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
+       AND NOT leadguard.is_restore()
        AND EXISTS (SELECT FROM leadguard.protected_table p WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = p.target)
                    UNION ALL
                    SELECT FROM leadguard.protected_child c WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = c.target)) THEN
@@ -3824,22 +3882,6 @@ COMMENT ON EVENT TRIGGER leadguard_notice_drop IS 'Writes down what is dropped o
 -- evidence, and SQL that solves it. They read tables of leadguard and of the catalog, never those of users. All are for
 -- leadguard.run_review, which calls them as the owner of the extension.
 
-CREATE FUNCTION leadguard.review_admins(org bigint)
-RETURNS TABLE (id bigint, key text, role text, place bigint)
-LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-    -- First the first holder of each role, because a role must not lose its last one.
-    SELECT h.id, h.key, h.role, dense_rank() OVER (ORDER BY h.first, h.id)
-    FROM (SELECT n.id, n.key, n.role, min(n.number) OVER (PARTITION BY n.id) AS first
-          FROM (SELECT m.id, m.key, mr.role, row_number() OVER (PARTITION BY mr.role ORDER BY m.id) AS number
-                FROM leadguard.member m
-                JOIN leadguard.member_role mr ON mr.member_id = m.id
-                JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
-                WHERE m.org_id = $1 AND m.active) n) h
-$$;
-COMMENT ON FUNCTION leadguard.review_admins(bigint) IS
-'Internal: active members with a role of rank 90 or more and the capability administer, in the order in which they had better keep it.';
-
 CREATE FUNCTION leadguard.review_takes_role(key text, role text)
 RETURNS text LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -3851,7 +3893,7 @@ CREATE FUNCTION leadguard.review_too_many_admins(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a)
+    WITH admin AS (SELECT a.* FROM leadguard.administrators($1) a)
     SELECT 'high', 'organization ' || o.key,
            jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a), 'at_most', 2),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a WHERE a.place > 2)
@@ -3864,7 +3906,7 @@ CREATE FUNCTION leadguard.review_everyone_admin(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a),
+    WITH admin AS (SELECT a.* FROM leadguard.administrators($1) a),
          person AS (SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.active AND m.kind = 'person')
     SELECT 'high', 'organization ' || o.key, jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a)),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a
@@ -4378,20 +4420,11 @@ COMMENT ON FUNCTION leadguard.review_review_overdue(bigint, timestamptz) IS 'Int
 
 -- audit_run and the findings.
 
-CREATE FUNCTION leadguard.review_is_unbound()
-RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT leadguard.current_member() IS NULL
-       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.finding'::regclass), 'USAGE')
-$$;
-COMMENT ON FUNCTION leadguard.review_is_unbound() IS
-'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
-
 CREATE FUNCTION leadguard.review_refuse(operation text)
 RETURNS void LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT leadguard.review_is_unbound()
+    IF NOT leadguard.is_unbound()
        AND (leadguard.current_member() IS NULL OR leadguard.is_guest() OR leadguard.is_analyst() OR NOT leadguard.has_capability('audit')
             OR EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
                        WHERE mr.member_id = leadguard.current_member() AND r.level_cap = 'read')) THEN
@@ -4558,10 +4591,10 @@ AS $$
 DECLARE
     item record;
     new_owner text := coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = org),
-                               (SELECT a.key FROM leadguard.review_admins(org) a ORDER BY a.place LIMIT 1));
+                               (SELECT a.key FROM leadguard.administrators(org) a ORDER BY a.place LIMIT 1));
 BEGIN
     FOR item IN
-        SELECT p.*, CASE WHEN leadguard.review_is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
+        SELECT p.*, CASE WHEN leadguard.is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
                coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.unread,
                (SELECT y.typcategory = 'N' FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
                 WHERE a.attrelid = p.target AND a.attname = p.owner_column AND NOT a.attisdropped) AS by_id
@@ -4585,7 +4618,7 @@ BEGIN
                 format('SELECT leadguard.reassign(%L, t.%I::text, owner => %L, reason => ''had no owner'') FROM %s t WHERE %s(t.%I IS NULL OR NOT EXISTS (SELECT FROM leadguard.member m WHERE %sm.%s::text = t.%I::text));',
                        item.read_from::text, item.id_column, new_owner, item.read_from,
                        CASE WHEN item.archived_at_column IS NOT NULL THEN format('t.%I IS NULL AND ', item.archived_at_column) ELSE '' END,
-                       item.owner_column, CASE WHEN leadguard.review_is_unbound() THEN 'm.active AND ' ELSE '' END, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
+                       item.owner_column, CASE WHEN leadguard.is_unbound() THEN 'm.active AND ' ELSE '' END, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
         END IF;
     END LOOP;
 END
@@ -4814,35 +4847,35 @@ DECLARE
         ]::text[];
     functions text[] := ARRAY[
         'accept_handoff', 'accept_schema_change', 'access_requests', 'activity_reset', 'add_to_team',
-        'audit_changes', 'audit_retire', 'audit_rows', 'audit_run', 'audit_value_rows', 'audit_values', 'batch_log',
-        'change_role', 'change_roles', 'check_schema', 'checklist', 'claim', 'close_dispute', 'count_admins',
-        'delegate', 'drop_assignment_rule', 'drop_batch_template', 'drop_handoff_step', 'end_delegations',
-        'end_dispute', 'findings', 'follow_admins', 'follow_roles', 'follow_teams', 'forget_job_function',
-        'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review', 'import_begin', 'import_cancel',
-        'import_check', 'import_cleanup', 'import_commit', 'import_report', 'import_rows', 'import_stage',
-        'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member', 'is_preloaded', 'is_unbound',
-        'job_deviations', 'keep_shape', 'know_schema', 'know_tables', 'limit_member_function', 'login_in_words',
-        'managed_member', 'mark_read', 'may_ask_about', 'member_activity', 'member_card', 'member_rights_in',
-        'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory', 'note_event', 'note_job_function',
-        'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work', 'notification_cleanup', 'notifications',
-        'offboard_cancel', 'offboard_end', 'offboard_last_day', 'offboard_now', 'offboard_plan', 'onboard',
-        'override_activity', 'parse_changes', 'prepare_imports', 'put_claim', 'reads_import', 'record_history',
-        'refuse_handoff', 'release', 'remove_departed', 'request_access', 'request_batch', 'request_role',
-        'request_schema_change', 'resolve_finding', 'resolve_job_function', 'resolve_member_function',
-        'restore_audit', 'review_admins', 'review_concerns', 'review_contact_outside_rules', 'review_everyone_admin',
-        'review_expired_grants', 'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning',
-        'review_guest', 'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark',
-        'review_incident', 'review_is_unbound', 'review_new_admin', 'review_note', 'review_note_owners',
-        'review_organizations', 'review_permission_creep', 'review_preload', 'review_record_without_side',
-        'review_refuse', 'review_review_overdue', 'review_rights_beyond_role', 'review_roles_deviate',
-        'review_switch', 'review_takes_role', 'review_team_owner_manages_nobody', 'review_team_owners',
-        'review_too_many_admins', 'review_unapproved_batch', 'review_unapproved_schema_change',
-        'review_unlogged_batch', 'review_unused_role', 'review_unused_team', 'review_unusual_access',
-        'review_watch_disabled', 'review_window_not_counted', 'rights_differ', 'rights_in_words', 'role_of_function',
-        'route', 'run_review', 'schema_kinds', 'seal_audit', 'set_assignment_rule', 'set_batch_template',
-        'set_handoff_step', 'set_routing', 'shape_changes', 'table_shape', 'tell', 'tell_of_roles', 'undelegate',
-        'verify_audit', 'wake_at_commit', 'watch_attributes', 'watch_dropped_values', 'watch_schema',
-        'watch_schema_drop', 'watch_vocabulary', 'without_types', 'worked_on']::text[];
+        'administrators', 'audit_changes', 'audit_retire', 'audit_rows', 'audit_run', 'audit_value_rows',
+        'audit_values', 'batch_log', 'change_role', 'change_roles', 'check_schema', 'checklist', 'claim',
+        'close_dispute', 'count_admins', 'data_owners', 'delegate', 'drop_assignment_rule', 'drop_batch_template',
+        'drop_handoff_step', 'end_delegations', 'end_dispute', 'findings', 'follow_admins', 'follow_roles',
+        'follow_teams', 'forget_job_function', 'forget_shape', 'ghost_leads', 'guests_due', 'handoff', 'hold_review',
+        'import_begin', 'import_cancel', 'import_check', 'import_cleanup', 'import_commit', 'import_report',
+        'import_rows', 'import_stage', 'import_staged', 'import_submit', 'imports', 'is_at_work', 'is_guest_member',
+        'is_preloaded', 'is_restore', 'is_unbound', 'job_deviations', 'keep_shape', 'know_schema', 'know_tables',
+        'limit_member_function', 'login_in_words', 'managed_member', 'mark_read', 'may_ask_about', 'member_activity',
+        'member_card', 'member_rights_in', 'migrate_roles', 'note_change', 'note_change_of_role', 'note_directory',
+        'note_event', 'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work',
+        'notification_cleanup', 'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day',
+        'offboard_now', 'offboard_plan', 'onboard', 'override_activity', 'parse_changes', 'prepare_imports',
+        'put_claim', 'reads_import', 'record_history', 'refuse_handoff', 'release', 'remove_departed',
+        'request_access', 'request_batch', 'request_role', 'request_schema_change', 'resolve_finding',
+        'resolve_job_function', 'resolve_member_function', 'restore_audit', 'review_concerns',
+        'review_contact_outside_rules', 'review_everyone_admin', 'review_expired_grants',
+        'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
+        'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
+        'review_new_admin', 'review_note', 'review_note_owners', 'review_organizations', 'review_permission_creep',
+        'review_preload', 'review_record_without_side', 'review_refuse', 'review_review_overdue',
+        'review_rights_beyond_role', 'review_roles_deviate', 'review_switch', 'review_takes_role',
+        'review_team_owner_manages_nobody', 'review_team_owners', 'review_too_many_admins',
+        'review_unapproved_batch', 'review_unapproved_schema_change', 'review_unlogged_batch', 'review_unused_role',
+        'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'review_window_not_counted',
+        'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit',
+        'set_assignment_rule', 'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes',
+        'table_shape', 'tell', 'tell_of_roles', 'undelegate', 'verify_audit', 'wake_at_commit', 'watch_attributes',
+        'watch_dropped_values', 'watch_schema', 'watch_schema_drop', 'watch_vocabulary', 'without_types', 'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN

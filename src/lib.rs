@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 mod activity;
 mod approvals;
 mod archive;
+mod arguments;
 mod assignment;
 mod audit;
 mod batches;
@@ -82,11 +83,16 @@ extension_sql_file!("../sql/install/66_masks.sql", name = "masks", requires = ["
 extension_sql_file!("../sql/install/67_audit_api.sql", name = "audit_api", requires = ["masks"]);
 extension_sql_file!("../sql/install/68_notes.sql", name = "notes", requires = ["audit_api"]);
 extension_sql_file!("../sql/install/69_rules_api.sql", name = "rules_api", requires = ["notes"]);
-extension_sql_file!("../sql/install/70_directory_triggers.sql", name = "directory_triggers", requires = ["rules_api"]);
+extension_sql_file!("../sql/install/70_directory_changes.sql", name = "directory_changes", requires = ["rules_api"]);
+extension_sql_file!(
+    "../sql/install/70_directory_rules.sql",
+    name = "directory_rules",
+    requires = ["directory_changes"]
+);
 extension_sql_file!(
     "../sql/install/71_directory_safety.sql",
     name = "directory_safety",
-    requires = ["directory_triggers"]
+    requires = ["directory_rules"]
 );
 extension_sql_file!("../sql/install/72_organizations.sql", name = "organizations_api", requires = ["directory_safety"]);
 extension_sql_file!("../sql/install/73_contacts.sql", name = "contacts_api", requires = ["organizations_api"]);

@@ -28,6 +28,11 @@ pub(crate) fn relation(oid: Oid) -> Option<String> {
     found.map(|(schema, name)| format!("{}.{}", quote(&schema), quote(&name)))
 }
 
+/// A table that a caller names, for messages before anything is known of it.
+pub(crate) fn shown_argument(target: Option<Oid>) -> String {
+    target.map_or_else(|| "NULL".to_owned(), shown)
+}
+
 /// The same for messages, where a relation that is gone must not be a second error.
 pub(crate) fn shown(oid: Oid) -> String {
     relation(oid).unwrap_or_else(|| format!("relation {}", oid.to_u32()))

@@ -16,7 +16,7 @@ CREATE INDEX notification_unread_idx ON leadguard.notification (member_id, id) W
 COMMENT ON TABLE leadguard.notification IS
 'The outbox: whom a change of owner, a handoff, a dispute or a new role concerns. Each member reads his own; NOTIFY leadguard_notification wakes up whoever delivers them, when a transaction commits (not a prepared one).';
 COMMENT ON COLUMN leadguard.notification.kind IS
-'What happened: owner_changed, handoff, claim, dispute, dispute_closed, role_given, role_taken, team_joined, approval_decided, offboarding and others.';
+'What happened: owner_changed, handoff, claim, claim_released, dispute, dispute_closed, role_given, role_taken, team_joined, access_granted, approval_requested, approval_decided or offboarding.';
 COMMENT ON COLUMN leadguard.notification.detail IS 'What is worth knowing about it, never a value of the record.';
 
 SELECT pg_catalog.pg_extension_config_dump('leadguard.notification', '');

@@ -30,6 +30,25 @@ AS 'MODULE_PATHNAME', 'is_guest_wrapper';
 COMMENT ON FUNCTION leadguard.is_guest() IS
 'Whether the current member is a guest, who lists nobody but himself. Anyone may call it.';
 
+CREATE FUNCTION leadguard.is_unbound()
+RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT leadguard.current_member() IS NULL
+       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.member'::regclass), 'USAGE')
+$$;
+COMMENT ON FUNCTION leadguard.is_unbound() IS
+'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
+
+CREATE FUNCTION leadguard.is_restore()
+RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- pg_restore and the scripts of pg_dump run with row_security off.
+    SELECT current_setting('row_security') <> 'on'
+       AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = session_user AND r.rolsuper)
+$$;
+COMMENT ON FUNCTION leadguard.is_restore() IS
+'Internal: whether a superuser puts a dump back, whose rows were decided, written down and told long ago.';
+
 CREATE FUNCTION leadguard.in_my_organization(kind text, id bigint)
 RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$

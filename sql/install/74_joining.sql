@@ -45,8 +45,7 @@ AS $$
 DECLARE
     asked bigint;
     own bigint := leadguard.current_organization();
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.domain_rule'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
 BEGIN
     SELECT o.id INTO asked FROM leadguard.organization o
     WHERE CASE WHEN role_for.organization IS NOT NULL THEN o.key = role_for.organization ELSE o.id = coalesce(own, 1) END;
@@ -126,7 +125,7 @@ CREATE FUNCTION leadguard.join_by_domain()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
+    IF NOT leadguard.is_restore() AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
         new.kind := (SELECT j.kind FROM leadguard.joins_as(new.org_id, new.email) j);
     END IF;
     RETURN new;
@@ -141,7 +140,7 @@ CREATE FUNCTION leadguard.join_with_role()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
+    IF NOT leadguard.is_restore() AND EXISTS (SELECT FROM leadguard.domain_rule d WHERE d.org_id = new.org_id) THEN
         INSERT INTO leadguard.member_role (member_id, role)
         SELECT m.id, j.role
         FROM leadguard.member m

@@ -29,6 +29,18 @@ $$;
 COMMENT ON FUNCTION leadguard.tell(bigint, text, regclass, text, jsonb) IS
 'Internal: puts a notification for a member into the outbox, and wakes up whoever delivers them at commit.';
 
+CREATE FUNCTION leadguard.data_owners(org bigint)
+RETURNS SETOF bigint LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT DISTINCT m.id
+    FROM leadguard.member m
+    JOIN leadguard.member_role mr ON mr.member_id = m.id
+    JOIN leadguard.role r ON r.id = mr.role_id AND 'approve' = ANY (r.capabilities)
+    WHERE m.org_id = $1 AND m.active AND m.kind = 'person'
+$$;
+COMMENT ON FUNCTION leadguard.data_owners(bigint) IS
+'Internal: the active persons of an organization with the capability approve, who decide about requests and disputes.';
+
 CREATE FUNCTION leadguard.notifications(unread boolean DEFAULT true, most integer DEFAULT 100)
 RETURNS TABLE (id bigint, at timestamptz, kind text, target regclass, record text, caused_by text, detail jsonb, read_at timestamptz)
 LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL RESTRICTED ROWS 100 SET search_path = pg_catalog, pg_temp
@@ -66,8 +78,7 @@ AS $$
 DECLARE
     gone bigint;
     own bigint := leadguard.current_organization();
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.notification'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
 BEGIN
     IF NOT free AND (own IS NULL OR leadguard.is_analyst() OR leadguard.is_guest() OR NOT leadguard.has_capability('administer')) THEN
         RAISE EXCEPTION 'notification_cleanup refused'

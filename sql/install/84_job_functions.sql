@@ -2,15 +2,6 @@
 
 ALTER TABLE leadguard.job_function ALTER COLUMN org_id SET DEFAULT coalesce(leadguard.current_organization(), 1);
 
-CREATE FUNCTION leadguard.is_unbound()
-RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT leadguard.current_member() IS NULL
-       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.member'::regclass), 'USAGE')
-$$;
-COMMENT ON FUNCTION leadguard.is_unbound() IS
-'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
-
 CREATE FUNCTION leadguard.managed_member(operation text, member text)
 RETURNS leadguard.member LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -111,7 +102,7 @@ DECLARE
     item jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(old) ELSE to_jsonb(new) END;
     verb text := CASE TG_OP WHEN 'DELETE' THEN 'taken' WHEN 'INSERT' THEN 'given' ELSE 'changed' END;
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     PERFORM leadguard.note_event('job_function', (item ->> 'org_id')::bigint, NULL, NULL, NULL, CASE TG_TABLE_NAME

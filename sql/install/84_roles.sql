@@ -40,7 +40,7 @@ CREATE FUNCTION leadguard.follow_roles()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     -- Each operation has its own transition tables; an UPDATE may take a role from one member and give it to another.
@@ -64,6 +64,22 @@ $$;
 COMMENT ON FUNCTION leadguard.follow_roles() IS
 'Trigger AFTER STATEMENT of member_role: tells the members concerned, writes the audit, and looks at the number of administrators (organization.third_admin: a warning, or 23514).';
 
+CREATE FUNCTION leadguard.administrators(org bigint)
+RETURNS TABLE (id bigint, key text, role text, place bigint)
+LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- First the first holder of each role, because a role must not lose its last one.
+    SELECT h.id, h.key, h.role, dense_rank() OVER (ORDER BY h.first, h.id)
+    FROM (SELECT n.id, n.key, n.role, min(n.number) OVER (PARTITION BY n.id) AS first
+          FROM (SELECT m.id, m.key, mr.role, row_number() OVER (PARTITION BY mr.role ORDER BY m.id) AS number
+                FROM leadguard.member m
+                JOIN leadguard.member_role mr ON mr.member_id = m.id
+                JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
+                WHERE m.org_id = $1 AND m.active) n) h
+$$;
+COMMENT ON FUNCTION leadguard.administrators(bigint) IS
+'Internal: active members with a role of rank 90 or more and the capability administer, in the order in which they had better keep it.';
+
 CREATE FUNCTION leadguard.count_admins(organization bigint)
 RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -72,11 +88,7 @@ DECLARE
     setting record;
 BEGIN
     SELECT o.key, o.third_admin INTO setting FROM leadguard.organization o WHERE o.id = count_admins.organization;
-    SELECT count(DISTINCT m.id) INTO admins
-    FROM leadguard.member m
-    JOIN leadguard.member_role mr ON mr.member_id = m.id
-    JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
-    WHERE m.org_id = count_admins.organization AND m.active;
+    SELECT count(DISTINCT a.id) INTO admins FROM leadguard.administrators(count_admins.organization) a;
     IF admins <= 2 OR setting.third_admin = 'allow' THEN
         RETURN;
     END IF;
@@ -96,7 +108,7 @@ CREATE FUNCTION leadguard.follow_admins()
 RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF leadguard.is_restore() THEN
         RETURN NULL;
     END IF;
     IF TG_TABLE_NAME = 'member' THEN

@@ -102,8 +102,7 @@ DECLARE
     deciding leadguard.member;
     of leadguard.schema_change;
     maker bigint;
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
 BEGIN
     SELECT m.* INTO deciding FROM leadguard.member m WHERE m.id = leadguard.current_member();
     IF NOT free AND (deciding.id IS NULL OR deciding.kind <> 'person' OR leadguard.is_analyst() OR NOT leadguard.has_capability('approve')) THEN
@@ -157,8 +156,7 @@ DECLARE
     item regclass;
     before bigint;
     own bigint := leadguard.current_organization();
-    free boolean := leadguard.current_member() IS NULL
-        AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.schema_change'::regclass), 'USAGE');
+    free boolean := leadguard.is_unbound();
     trusted boolean := NOT leadguard.is_analyst() AND NOT leadguard.is_guest()
         AND (leadguard.has_capability('audit') OR leadguard.has_capability('approve') OR leadguard.has_capability('administer'));
     asked regclass[];
@@ -195,7 +193,7 @@ RETURNS void LANGUAGE plpgsql VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE S
 AS $$
 BEGIN
     -- What a restore brings was decided long ago.
-    IF NOT (current_setting('row_security') <> 'on' AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)) THEN
+    IF NOT leadguard.is_restore() THEN
         PERFORM leadguard.note_change($1, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1),
             $2, $3, $4, true,
             leadguard.has_capability('approve') AND NOT leadguard.is_analyst()

@@ -7,7 +7,7 @@ AS $$
 BEGIN
     -- A restore, which superusers run, registers a table before it makes policies and triggers.
     IF NOT leadguard.is_at_work()
-       AND (current_setting('row_security') = 'on' OR NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user))
+       AND NOT leadguard.is_restore()
        AND EXISTS (SELECT FROM leadguard.protected_table p WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = p.target)
                    UNION ALL
                    SELECT FROM leadguard.protected_child c WHERE NOT EXISTS (SELECT FROM leadguard.schema_known k WHERE k.target = c.target)) THEN

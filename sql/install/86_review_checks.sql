@@ -2,22 +2,6 @@
 -- evidence, and SQL that solves it. They read tables of leadguard and of the catalog, never those of users. All are for
 -- leadguard.run_review, which calls them as the owner of the extension.
 
-CREATE FUNCTION leadguard.review_admins(org bigint)
-RETURNS TABLE (id bigint, key text, role text, place bigint)
-LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-    -- First the first holder of each role, because a role must not lose its last one.
-    SELECT h.id, h.key, h.role, dense_rank() OVER (ORDER BY h.first, h.id)
-    FROM (SELECT n.id, n.key, n.role, min(n.number) OVER (PARTITION BY n.id) AS first
-          FROM (SELECT m.id, m.key, mr.role, row_number() OVER (PARTITION BY mr.role ORDER BY m.id) AS number
-                FROM leadguard.member m
-                JOIN leadguard.member_role mr ON mr.member_id = m.id
-                JOIN leadguard.role r ON r.id = mr.role_id AND r.rank >= 90 AND 'administer' = ANY (r.capabilities)
-                WHERE m.org_id = $1 AND m.active) n) h
-$$;
-COMMENT ON FUNCTION leadguard.review_admins(bigint) IS
-'Internal: active members with a role of rank 90 or more and the capability administer, in the order in which they had better keep it.';
-
 CREATE FUNCTION leadguard.review_takes_role(key text, role text)
 RETURNS text LANGUAGE sql IMMUTABLE STRICT SECURITY INVOKER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -29,7 +13,7 @@ CREATE FUNCTION leadguard.review_too_many_admins(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a)
+    WITH admin AS (SELECT a.* FROM leadguard.administrators($1) a)
     SELECT 'high', 'organization ' || o.key,
            jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a), 'at_most', 2),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a WHERE a.place > 2)
@@ -42,7 +26,7 @@ CREATE FUNCTION leadguard.review_everyone_admin(org bigint, since timestamptz)
 RETURNS TABLE (severity text, subject text, evidence jsonb, suggestion text)
 LANGUAGE sql STABLE STRICT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH admin AS (SELECT a.* FROM leadguard.review_admins($1) a),
+    WITH admin AS (SELECT a.* FROM leadguard.administrators($1) a),
          person AS (SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.active AND m.kind = 'person')
     SELECT 'high', 'organization ' || o.key, jsonb_build_object('administrators', (SELECT jsonb_agg(DISTINCT a.key) FROM admin a)),
            (SELECT string_agg(leadguard.review_takes_role(a.key, a.role), E'\n' ORDER BY a.place, a.role) FROM admin a

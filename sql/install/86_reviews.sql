@@ -1,19 +1,10 @@
 -- audit_run and the findings.
 
-CREATE FUNCTION leadguard.review_is_unbound()
-RETURNS boolean LANGUAGE sql STABLE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT leadguard.current_member() IS NULL
-       AND pg_has_role(session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'leadguard.finding'::regclass), 'USAGE')
-$$;
-COMMENT ON FUNCTION leadguard.review_is_unbound() IS
-'Internal: whether the session is no member, and its login a superuser or the owner of the extension.';
-
 CREATE FUNCTION leadguard.review_refuse(operation text)
 RETURNS void LANGUAGE plpgsql STABLE STRICT SECURITY INVOKER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT leadguard.review_is_unbound()
+    IF NOT leadguard.is_unbound()
        AND (leadguard.current_member() IS NULL OR leadguard.is_guest() OR leadguard.is_analyst() OR NOT leadguard.has_capability('audit')
             OR EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id
                        WHERE mr.member_id = leadguard.current_member() AND r.level_cap = 'read')) THEN
@@ -180,10 +171,10 @@ AS $$
 DECLARE
     item record;
     new_owner text := coalesce((SELECT m.key FROM leadguard.member m WHERE m.id = leadguard.current_member() AND m.org_id = org),
-                               (SELECT a.key FROM leadguard.review_admins(org) a ORDER BY a.place LIMIT 1));
+                               (SELECT a.key FROM leadguard.administrators(org) a ORDER BY a.place LIMIT 1));
 BEGIN
     FOR item IN
-        SELECT p.*, CASE WHEN leadguard.review_is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
+        SELECT p.*, CASE WHEN leadguard.is_unbound() THEN p.target ELSE coalesce(p.concealed_by, p.target) END AS read_from,
                coalesce(p.concealed_by, p.target) AS shown, o.without, o.unknown, o.unread,
                (SELECT y.typcategory = 'N' FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
                 WHERE a.attrelid = p.target AND a.attname = p.owner_column AND NOT a.attisdropped) AS by_id
@@ -207,7 +198,7 @@ BEGIN
                 format('SELECT leadguard.reassign(%L, t.%I::text, owner => %L, reason => ''had no owner'') FROM %s t WHERE %s(t.%I IS NULL OR NOT EXISTS (SELECT FROM leadguard.member m WHERE %sm.%s::text = t.%I::text));',
                        item.read_from::text, item.id_column, new_owner, item.read_from,
                        CASE WHEN item.archived_at_column IS NOT NULL THEN format('t.%I IS NULL AND ', item.archived_at_column) ELSE '' END,
-                       item.owner_column, CASE WHEN leadguard.review_is_unbound() THEN 'm.active AND ' ELSE '' END, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
+                       item.owner_column, CASE WHEN leadguard.is_unbound() THEN 'm.active AND ' ELSE '' END, CASE WHEN item.by_id THEN 'id' ELSE 'key' END, item.owner_column));
         END IF;
     END LOOP;
 END

@@ -1,7 +1,6 @@
-SELECT DISTINCT m.id
-FROM leadguard.member m
-JOIN leadguard.member_role mr ON mr.member_id = m.id
-JOIN leadguard.role r ON r.id = mr.role_id
-WHERE m.org_id = $1 AND m.id <> $2 AND m.active AND m.kind = 'person' AND 'approve' = ANY (r.capabilities)
-ORDER BY m.id
+-- Who can decide about requests of member $2 of organization $1, $3 of them at most.
+SELECT d.id
+FROM leadguard.data_owners($1) d (id)
+WHERE d.id <> $2
+ORDER BY d.id
 LIMIT $3

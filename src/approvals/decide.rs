@@ -1,9 +1,10 @@
 //! Deciding requests, whatever they are for.
 
-use super::request::{member, readable, text};
+use super::request::readable;
+use crate::arguments::{required, said};
 use crate::assignment;
 use crate::audit::{self, Event};
-use crate::errors::{bad_argument, failure, refused};
+use crate::errors::{failure, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::imports;
@@ -66,17 +67,17 @@ fn may_decide(subject: &Subject, member: &Member, asked: Option<&Asked>) -> bool
 #[pg_extern(sql = false)]
 fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>) {
     let subject = visibility::now();
-    let id = id.unwrap_or_else(|| bad_argument("the request is missing").raise());
+    let id = required(id, "the request");
     let shown = format!("request {id}");
-    let member = member(&subject, "decide_approval", &shown);
+    let member = subject.writer("decide_approval", &shown);
     let asked = asked(id, member.org_id);
     if !may_decide(&subject, member, asked.as_ref()) {
         refused(format!("decide_approval on {shown} refused for \"{}\"", member.key))
             .hint("A person with the capability approve (a data owner) decides.")
             .raise();
     }
-    let granted = granted.unwrap_or_else(|| bad_argument("the decision is missing").raise());
-    let answer = answer.map(|answer| text(Some(answer), "the answer"));
+    let granted = required(granted, "the decision");
+    let answer = answer.map(|answer| said(Some(answer), "the answer"));
     let absent = || -> ! { refused(format!("{shown} does not exist or is not visible")).raise() };
     let Some(asked) = asked else { absent() };
     if asked.requester == member.id {
@@ -120,8 +121,9 @@ fn decide_approval(id: Option<i64>, granted: Option<bool>, answer: Option<&str>)
     }
 }
 
-/// Tells those who may decide about a request. They need not know of the record.
-pub(crate) fn tell_deciders(requester: &Member, approval: i64, kind: &str, target: Option<Oid>) {
+/// Tells those who may decide about a request, of how many records where it is about a number. They need not know of
+/// the record.
+pub(crate) fn tell_deciders(requester: &Member, approval: i64, kind: &str, target: Option<Oid>, records: Option<i64>) {
     if !session::is_governed() {
         return;
     }
@@ -134,7 +136,11 @@ pub(crate) fn tell_deciders(requester: &Member, approval: i64, kind: &str, targe
             &mut |row| deciders.extend(row.int(0)),
         )
     });
-    let detail = json!({"approval": approval, "kind": kind, "by": requester.key}).to_string();
+    let mut detail = json!({"approval": approval, "kind": kind, "by": requester.key});
+    if let Some(records) = records {
+        detail["records"] = records.into();
+    }
+    let detail = detail.to_string();
     for decider in deciders {
         assignment::tell(decider, "approval_requested", target, None, Some(&detail));
     }

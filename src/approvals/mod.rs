@@ -17,7 +17,6 @@ mod used;
 
 pub(crate) use batch::take_batch;
 pub(crate) use decide::tell_deciders;
-pub(crate) use request::text;
 pub(crate) use used::on_transaction;
 
 use crate::audit::{self, Event};

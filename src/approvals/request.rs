@@ -2,52 +2,26 @@
 
 use super::KINDS;
 use super::decide::tell_deciders;
+use crate::arguments::{MOST_NAME, required, said};
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::Mode;
-use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Record, Target};
-use crate::questions::required;
 use crate::rulebook::field::Columns;
+use crate::visibility::Member;
 use crate::visibility::{self};
-use crate::visibility::{Member, Subject};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-
-const MOST_TEXT: usize = 10_000;
-const MOST_RECORD: usize = 1000;
-
-/// The asking member; 42501 for nobody and for logins that only read.
-pub(super) fn member<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
-    match &subject.member {
-        None => errors::no_identity(operation, on),
-        Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, on),
-        Some(member) if member.level_cap == Some(Level::Read) => errors::view_only(operation, on, &member.key),
-        Some(member) => member,
-    }
-}
 
 /// The record, if the member reads it; row security may not apply to his role, the paths do.
 pub(super) fn readable(target: &Target, record: &str, member: &Member) -> Option<Record> {
     let found = target.read(record, Sees::Now)?;
     paths::rights_of(target, &found, Whose::Member(member.id), Sees::Now).has(Rights::READ).then_some(found)
-}
-
-pub(crate) fn text<'a>(value: Option<&'a str>, what: &str) -> &'a str {
-    let value = required(value, what);
-    if value.trim().is_empty() {
-        bad_argument(format!("{what} is empty")).raise();
-    }
-    if value.len() > MOST_TEXT {
-        bad_argument(format!("{what} is longer than {MOST_TEXT} bytes")).raise();
-    }
-    value
 }
 
 /// Asks for an approval for a record that the member can see; returns its number. For members, systems too. Errors:
@@ -62,8 +36,8 @@ fn request_approval(
     until: Option<TimestampWithTimeZone>,
 ) -> i64 {
     let subject = visibility::now();
-    let shown = target.map_or_else(|| "NULL".to_owned(), names::shown);
-    let member = member(&subject, "request_approval", &shown);
+    let shown = names::shown_argument(target);
+    let member = subject.writer("request_approval", &shown);
     let kind = required(kind, "the kind");
     if !KINDS.contains(&kind) {
         bad_argument(format!("kind \"{kind}\" is unknown")).hint(format!("Kinds are {}.", KINDS.join(", "))).raise();
@@ -77,13 +51,13 @@ fn request_approval(
         }
         (_, None) => None,
     };
-    let justification = text(justification, "the justification");
+    let justification = said(justification, "the justification");
     let until = until.map(pg_sys::TimestampTz::from);
     let until = until.filter(|until| *until > session::statement_time()).unwrap_or_else(|| {
         bad_argument("the approval would end before it begins").hint("until must be in the future.").raise()
     });
     let name = required(record, "the record");
-    let found = Some(name).filter(|name| name.len() <= MOST_RECORD).and_then(|name| readable(&target, name, member));
+    let found = Some(name).filter(|name| name.len() <= MOST_NAME).and_then(|name| readable(&target, name, member));
     let Some(found) = found else { errors::no_such_record(&shown, name) };
     let made = as_extension(|| {
         sql::first_int(
@@ -103,7 +77,7 @@ fn request_approval(
         )
     });
     let made = made.unwrap_or_else(|| errors::bug("a request that was not made"));
-    tell_deciders(member, made, kind, Some(target.table.target));
+    tell_deciders(member, made, kind, Some(target.table.target), None);
     audit::event(&Event {
         target: Some(target.table.target),
         record: Some(&found.id),

@@ -2,6 +2,7 @@
 
 use super::because;
 use crate::approvals;
+use crate::arguments::required;
 use crate::assignment;
 use crate::audit::{self, Event};
 use crate::children;
@@ -17,7 +18,6 @@ use crate::guard::{self, Purpose, Sanction};
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::{Target, as_caller};
-use crate::questions::required;
 use crate::visibility::{self, Table};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;

@@ -2,9 +2,10 @@
 
 use super::handoff::{WRONG_STATE, carry_out, demand_stage, done, key_of, organization, receiver};
 use super::step::Step;
+use crate::arguments::required;
 use crate::assignment::tell;
 use crate::audit::{self, Event};
-use crate::errors::{bad_argument, failure, refused};
+use crate::errors::{failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::{Right, writes};
@@ -12,7 +13,6 @@ use crate::guard::{self, Purpose, Sanction};
 use crate::model::rights::Rights;
 use crate::questions::paths::{self, Whose};
 use crate::questions::record::{Record, Target};
-use crate::questions::required;
 use crate::visibility::{self, subject};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
@@ -37,7 +37,7 @@ struct Open {
 impl Open {
     /// One answer for one that is not there and one that does not concern the caller.
     fn find(operation: &str, id: Option<i64>) -> (Open, i64) {
-        let id = id.unwrap_or_else(|| bad_argument("the handoff is missing").raise());
+        let id = required(id, "the handoff");
         writes(operation, &|| format!("handoff {id}"));
         let subject = visibility::now();
         let absent = || -> ! { refused(format!("handoff {id} does not exist or is not visible")).raise() };
@@ -71,9 +71,8 @@ impl Open {
             )
         });
         let Some(open) = found else { absent() };
-        let data_owner = subject.has_capability("approve") && !member.system && !member.guest;
         let concerned = [Some(open.to), open.from, open.starter].contains(&Some(member.id));
-        if !concerned && !data_owner {
+        if !concerned && !subject.is_data_owner() {
             absent();
         }
         if open.state != "open" {

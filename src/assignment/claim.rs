@@ -1,5 +1,6 @@
 //! Claims, and disputes about them: the second claim opens one, and only a data owner closes it.
 
+use crate::arguments::{given, required, said};
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, failure, refused};
@@ -10,22 +11,11 @@ use crate::grants::{Right, lasting, writes};
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::Target;
-use crate::questions::{given, required};
-use crate::visibility::{self, Member};
+use crate::visibility::{self, Member, Subject};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
-use std::rc::Rc;
 
 const WRONG_STATE: &str = "55000";
-const MOST_TEXT: usize = 10_000;
-
-fn reason(given: Option<&str>) -> &str {
-    let reason = required(given.filter(|reason| !reason.trim().is_empty()), "the reason");
-    if reason.len() > MOST_TEXT {
-        bad_argument(format!("the reason is longer than {MOST_TEXT} bytes")).raise();
-    }
-    reason
-}
 
 /// Claims a record; the number of the claim. Errors: 42501, 22023, 23505.
 #[pg_extern(sql = false)]
@@ -51,7 +41,7 @@ fn claim(target: Option<Oid>, record: Option<&str>, why: Option<&str>) -> i64 {
             .hint("Fill its organization column first.")
             .raise();
     }
-    let why = reason(why);
+    let why = said(why, "the reason");
     let table = right.target.table.target;
     let params = [
         Param::Oid(table),
@@ -143,9 +133,9 @@ impl About<'_> {
     }
 }
 
-fn caller(operation: &str, on: &str) -> Rc<Member> {
+fn caller<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
     writes(operation, &|| on.to_owned());
-    match visibility::now().member.clone() {
+    match &subject.member {
         Some(member) => member,
         None => refused(format!("{operation} on {on} refused: this session is no member"))
             .hint("Who claimed, or a person with the capability approve, does it as himself.")
@@ -153,15 +143,12 @@ fn caller(operation: &str, on: &str) -> Rc<Member> {
     }
 }
 
-fn is_data_owner(member: &Member) -> bool {
-    !member.system && !member.guest && member.can("approve")
-}
-
 /// Ends one's own claim; data owners end any of their organization that is in no dispute. Errors: 42501, 22023, 55000.
 #[pg_extern(sql = false)]
 fn release(claim: Option<i64>) {
-    let claim = claim.unwrap_or_else(|| bad_argument("the claim is missing").raise());
-    let member = caller("release", &format!("claim {claim}"));
+    let claim = required(claim, "the claim");
+    let subject = visibility::now();
+    let member = caller(&subject, "release", &format!("claim {claim}"));
     let mut found: Option<(Oid, String, i64, String)> = None;
     as_extension(|| {
         sql::query(
@@ -175,7 +162,7 @@ fn release(claim: Option<i64>) {
             },
         )
     });
-    let found = found.filter(|(_, _, holder, _)| *holder == member.id || is_data_owner(&member));
+    let found = found.filter(|(_, _, holder, _)| *holder == member.id || subject.is_data_owner());
     let Some((target, record, holder, state)) = found else {
         refused(format!("claim {claim} does not exist or is not yours"))
             .hint("leadguard.claim lists those that concern you; a person with the capability approve ends any that is in no dispute.")
@@ -206,15 +193,16 @@ fn release(claim: Option<i64>) {
 /// Errors: 42501, 22023, 55000.
 #[pg_extern(sql = false)]
 fn close_dispute(id: Option<i64>, winner: Option<&str>, why: Option<&str>, reassign: Option<bool>) {
-    let id = id.unwrap_or_else(|| bad_argument("the dispute is missing").raise());
+    let id = required(id, "the dispute");
     let reassign = given(reassign, "reassign");
-    let member = caller("close_dispute", &format!("dispute {id}"));
-    if !is_data_owner(&member) {
+    let subject = visibility::now();
+    let member = caller(&subject, "close_dispute", &format!("dispute {id}"));
+    if !subject.is_data_owner() {
         refused(format!("close_dispute on dispute {id} refused for \"{}\"", member.key))
             .hint("A person with the capability approve (a data owner) decides.")
             .raise();
     }
-    let why = reason(why);
+    let why = said(why, "the reason");
     let mut found: Option<(Oid, String, bool)> = None;
     as_extension(|| {
         sql::query(

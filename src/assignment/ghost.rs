@@ -1,5 +1,6 @@
 //! Ghost leads (K54): who works on records that somebody else owns, and records without an owner.
 
+use crate::arguments::required;
 use crate::children;
 use crate::errors::bad_argument;
 use crate::ffi::session::{self, as_extension};
@@ -7,7 +8,6 @@ use crate::ffi::sql::{self, Param, Sees};
 use crate::names;
 use crate::questions::asker::Asker;
 use crate::questions::record::{Column, Target, as_caller};
-use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::{self, Oid};

@@ -6,19 +6,18 @@
 
 use super::pool;
 use super::step::{self, Step};
+use crate::arguments::{given, required};
 use crate::assignment::tell;
-use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::ffi::undone;
 use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
-use crate::grants::{Right, lasting};
+use crate::grants::{self, Right, lasting};
 use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::record::as_caller;
-use crate::questions::{given, required};
 use crate::visibility;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::Oid;
@@ -347,13 +346,5 @@ pub(super) fn done(right: &Right, step: &Step, receiver: &Receiver, id: i64, rea
 }
 
 fn note(right: &Right, action: &'static str, id: i64, step: &Step, reason: Option<&str>) {
-    let event = Event {
-        target: Some(right.target.table.target),
-        record: Some(&right.record.id),
-        action,
-        reason,
-        approval: None,
-        detail: Some(format!("handoff {id}, step {}", step.name)),
-    };
-    audit::event_of(&event, right.record.organization);
+    grants::note(right, action, reason, format!("handoff {id}, step {}", step.name));
 }

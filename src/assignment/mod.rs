@@ -45,7 +45,6 @@ pub(crate) use outbox::owner_changed;
 use pgrx::pg_sys::{self, Oid};
 
 /// Puts a notification for a member into the outbox. detail is JSON, never with a value of the record.
-#[allow(dead_code)]
 pub(crate) fn tell(member: i64, kind: &str, target: Option<Oid>, record: Option<&str>, detail: Option<&str>) {
     let params = [
         Param::Int(Some(member)),

@@ -2,6 +2,7 @@
 
 use super::pool::Person;
 use super::router::{self, Place, Routed, Router};
+use crate::arguments::given;
 use crate::audit::{self, Event};
 use crate::errors::refused;
 use crate::ffi::row::attributes_of;
@@ -10,7 +11,6 @@ use crate::grants::reassign::{self, ATTEMPTS, Change, Move};
 use crate::grants::{Right, lasting};
 use crate::model::rights::Rights;
 use crate::names;
-use crate::questions::given;
 use crate::questions::record::as_caller;
 use crate::visibility;
 use pgrx::iter::TableIterator;

@@ -3,6 +3,7 @@
 use super::condition::{self, Clause, Test};
 use super::right::{self, Maker};
 use super::router::Kind;
+use crate::arguments::required;
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, failure};
 use crate::ffi::call::kind_of;
@@ -57,7 +58,7 @@ fn set_assignment_rule(
 ) -> i64 {
     let maker = Maker::find("set_assignment_rule", target);
     let name = right::name(name, "the name of the rule");
-    let position = position.unwrap_or_else(|| bad_argument("the position is missing").raise());
+    let position = required(position, "the position");
     if maker.table.owner_column.is_none() {
         bad_argument(format!("{} maps no owner column", maker.table.shown()))
             .hint("Protect it with owner => ... first; leadguard.protected lists what is mapped.")

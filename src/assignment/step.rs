@@ -2,13 +2,13 @@
 
 use super::right::{self, Maker};
 use super::rule::{column, note};
+use crate::arguments::given;
 use crate::errors::bad_argument;
 use crate::ffi::row::{Kept, attributes_of};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::reassign::Set;
 use crate::names;
-use crate::questions::given;
 use crate::visibility::{Part, Table};
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;

@@ -60,7 +60,7 @@ impl Seal {
 }
 
 /// What the rows of a month in a seal have in common with no others; each row is added in the order of time and id.
-pub(super) fn of_part(key: &Key, month: &str) -> Digest {
+fn of_part(key: &Key, month: &str) -> Digest {
     key.digest("sealed").text(month)
 }
 

@@ -1,7 +1,7 @@
 //! What happened to one record, and rows of many records taken apart again.
 
 use super::verify;
-use crate::errors::bad_argument;
+use crate::arguments::given;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::bulk::sides;
@@ -69,8 +69,8 @@ type History = TableIterator<
 #[pg_extern(sql = false)]
 fn record_history(target: Option<Oid>, record: Option<&str>) -> History {
     let organization = verify::auditor("record_history");
-    let Some(target) = target else { bad_argument("argument \"target\" must not be NULL").raise() };
-    let Some(record) = record else { bad_argument("argument \"record\" must not be NULL").raise() };
+    let target = given(target, "target");
+    let record = given(record, "record");
     let params = [Param::Oid(target), Param::Text(Some(record)), Param::Int(organization)];
     let mut found = Vec::new();
     as_extension(|| {

@@ -30,6 +30,7 @@ mod verify;
 mod watched;
 mod writer;
 
+use crate::arguments::given;
 use crate::assignment;
 use crate::errors::refused;
 use crate::ffi::call::Call;
@@ -39,7 +40,6 @@ use crate::ffi::trigger::{Operation, Row, TriggerCall, When};
 use crate::guard::{Purpose, Sanction};
 use crate::model::change::Change;
 use crate::names;
-use crate::questions::given;
 use crate::visibility::Member;
 use crate::visibility::{self, Table};
 use buffer::{About, Head};

@@ -3,6 +3,7 @@
 
 use super::chain::{self, Seal};
 use super::{Event, sealed, writer};
+use crate::arguments::given;
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
@@ -75,7 +76,7 @@ fn audit_retire(before: Option<pgrx::datum::Date>) -> Gone {
             .hint("A superuser or the owner of the extension takes partitions of the audit away.")
             .raise();
     }
-    let Some(before) = before else { bad_argument("argument \"before\" must not be NULL").raise() };
+    let before = given(before, "before");
     let before = before.to_string();
     let partitions = partitions(&before);
     if partitions.is_empty() {

@@ -4,7 +4,8 @@ use super::buffer::Head;
 use super::bulk;
 use super::watched::{Fields, render};
 use super::writer;
-use crate::errors::{bad_argument, refused};
+use crate::arguments::given;
+use crate::errors::refused;
 use crate::ffi::append::Memory;
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
@@ -51,7 +52,7 @@ pub(crate) fn auditor(function: &str) -> Option<i64> {
 }
 
 pub(super) fn since(since: Option<TimestampWithTimeZone>) -> i64 {
-    let Some(since) = since else { bad_argument("argument \"since\" must not be NULL").raise() };
+    let since = given(since, "since");
     pg_sys::TimestampTz::from(since)
 }
 

@@ -2,16 +2,16 @@
 
 use super::active;
 use crate::approvals;
+use crate::arguments::{required, said};
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::{self, Mode};
+use crate::identity;
 use crate::imports;
 use crate::model::batch::Operation;
 use crate::model::level::Level;
 use crate::names;
-use crate::questions::required;
 use crate::rulebook::right::registered;
 use crate::visibility::{self, Member, Subject, Table};
 use pgrx::datum::{JsonB, TimestampWithTimeZone};
@@ -102,25 +102,18 @@ fn request_batch(
     until: Option<TimestampWithTimeZone>,
 ) -> i64 {
     let subject = visibility::now();
-    let shown = target.map_or_else(|| "NULL".to_owned(), names::shown);
-    let member = match &subject.member {
-        None => errors::no_identity("request_batch", &shown),
-        Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login("request_batch", &shown),
-        Some(member) if member.level_cap == Some(Level::Read) => {
-            errors::view_only("request_batch", &shown, &member.key)
-        }
-        Some(member) if member.guest => {
-            refused(format!("request_batch on {shown} refused for \"{}\", a guest", member.key))
-                .hint("A member of the organization asks; guests write what their roles let them write.")
-                .raise()
-        }
-        Some(member) => member,
-    };
+    let shown = names::shown_argument(target);
+    let member = subject.writer("request_batch", &shown);
+    if member.guest {
+        refused(format!("request_batch on {shown} refused for \"{}\", a guest", member.key))
+            .hint("A member of the organization asks; guests write what their roles let them write.")
+            .raise();
+    }
     let table = table_for(target, Some(member));
     let operation = operation(operation_name, &[Operation::Insert, Operation::Update, Operation::Reassign]);
     require_no_import(operation, &table);
     let records = count(records);
-    let justification = approvals::text(justification, "the justification");
+    let justification = said(justification, "the justification");
     let Some(until) = in_future(until) else {
         bad_argument("until is missing").hint("For example until => now() + interval '7 days'.").raise()
     };
@@ -152,7 +145,7 @@ fn request_batch(
         approval: Some(made),
         detail: Some(format!("batch {operation} {records}")),
     });
-    approvals::tell_deciders(member, made, "batch", Some(table.target));
+    approvals::tell_deciders(member, made, "batch", Some(table.target), None);
     made
 }
 
@@ -207,7 +200,7 @@ fn set_batch_template(
     require_no_import(operation, &table);
     let records = records.map(|records| count(Some(records)));
     let until = in_future(until);
-    let reason = reason.map(|reason| approvals::text(Some(reason), "the reason"));
+    let reason = reason.map(|reason| said(Some(reason), "the reason"));
     if let Some(role) = role {
         known_role(role, org_id);
     }
@@ -278,7 +271,7 @@ fn override_activity(target: Option<Oid>, reason: Option<&str>) {
     let subject = visibility::now();
     let member = data_owner(&subject, "override_activity");
     let table = table_for(target, member);
-    let reason = approvals::text(reason, "the reason");
+    let reason = said(reason, "the reason");
     if !session::in_transaction_block() {
         failure("25P01", "override_activity needs a transaction block")
             .hint("It holds for the batch in the same transaction: BEGIN first.")

@@ -1,6 +1,7 @@
 //! Erasing what a note says, and taking away what belongs to a record that is purged. Both leave a proof.
 
 use super::{Child, Kind, find, guard, of, organization, owner};
+use crate::arguments::required;
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, refused};
 use crate::ffi::sql::{self, Param, Sees};
@@ -8,7 +9,6 @@ use crate::guard::{Purpose, Sanction};
 use crate::identity;
 use crate::names;
 use crate::questions::record::{Column, as_caller};
-use crate::questions::required;
 use crate::visibility;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
@@ -19,7 +19,7 @@ fn erase_note(target: Option<Oid>, record: Option<&str>, reason: Option<&str>) {
     let reason = required(reason.filter(|reason| !reason.trim().is_empty()), "the reason");
     let record = required(record, "the note");
     let Some(child) = target.and_then(find).filter(|child| child.kind == Kind::Notes) else {
-        bad_argument(format!("{} is no table of notes", target.map_or_else(|| "NULL".to_owned(), names::shown)))
+        bad_argument(format!("{} is no table of notes", names::shown_argument(target)))
             .hint("leadguard.protect_notes secures one; the view leadguard.protected_children lists those that are.")
             .raise()
     };

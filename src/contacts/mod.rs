@@ -9,27 +9,15 @@
 mod read;
 mod right;
 
-use crate::audit::{self, Event};
+use crate::arguments::{MOST_NAME, optional, required};
 use crate::errors::{bad_argument, failure};
 use crate::ffi::session::{as_extension, own_relation};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::grants::Right;
+use crate::grants::{self, Right};
 use crate::names;
-use crate::questions::required;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
 use right::Contact;
-
-const MOST_TEXT: usize = 1000;
-
-/// A text that says something, or none.
-fn said<'a>(value: Option<&'a str>, what: &str) -> Option<&'a str> {
-    let value = value.map(str::trim).filter(|value| !value.is_empty())?;
-    if value.len() > MOST_TEXT {
-        bad_argument(format!("{what} is longer than {MOST_TEXT} bytes")).raise();
-    }
-    Some(value)
-}
 
 fn side(value: &str) -> &str {
     if !matches!(value, "BUYER" | "SELLER") {
@@ -87,7 +75,7 @@ fn contact_add(
     email: Option<&str>,
 ) -> i64 {
     let wanted = wanted.map(side);
-    let (name, email) = (said(name, "the name"), said(email, "the e-mail"));
+    let (name, email) = (optional(name, "the name", MOST_NAME), optional(email, "the e-mail", MOST_NAME));
     if member.is_none() && name.is_none() && email.is_none() {
         bad_argument("the contact is missing").hint("Name a member (key), or anybody by name or e-mail.").raise();
     }
@@ -131,20 +119,12 @@ fn contact_add(
 
 /// What happened to a contact, in the audit, without what it says of anybody.
 fn note(right: &Right, contact: i64, action: &'static str, reason: Option<&str>, what: &str) {
-    let event = Event {
-        target: Some(right.target.table.target),
-        record: Some(&right.record.id),
-        action,
-        reason,
-        approval: None,
-        detail: Some(format!("contact {contact}, {what}")),
-    };
-    audit::event_of(&event, right.record.organization);
+    grants::note(right, action, reason, format!("contact {contact}, {what}"));
 }
 
 /// A contact that the caller may change and that still is one; 55000 for a removed one.
 fn present(operation: &str, id: Option<i64>) -> Contact {
-    let id = id.unwrap_or_else(|| bad_argument("the contact is missing").raise());
+    let id = required(id, "the contact");
     let contact = Contact::find(operation, id);
     if contact.removed {
         failure("55000", format!("contact {id} was removed")).hint("leadguard.contact_add adds it again.").raise();
@@ -194,7 +174,7 @@ fn contact_side(contact: Option<i64>, wanted: Option<&str>) {
 /// Removes a contact, which stays in the history. Who may call and errors: as contact_side.
 #[pg_extern(sql = false)]
 fn contact_remove(contact: Option<i64>, reason: Option<&str>) {
-    let reason = said(reason, "the reason");
+    let reason = optional(reason, "the reason", MOST_NAME);
     let contact = present("contact_remove", contact);
     end_types(&contact, None);
     as_extension(|| {

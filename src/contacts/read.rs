@@ -1,10 +1,10 @@
 //! Reading contacts: for whoever reads the record, and without rows for anybody else.
 
+use crate::arguments::required;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Row, Sees};
 use crate::questions::asker::Asker;
 use crate::questions::record::Target;
-use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::Oid;

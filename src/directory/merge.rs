@@ -3,6 +3,7 @@
 //! organization by an UPDATE of the caller's, through all triggers, so that each is audited.
 
 use super::organizations::{self, lock};
+use crate::arguments::required;
 use crate::assignment;
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, failure, refused};
@@ -12,7 +13,6 @@ use crate::identity;
 use crate::imports;
 use crate::model::value::{Kind, parse_uuid};
 use crate::names;
-use crate::questions::required;
 use crate::visibility;
 use pgrx::pg_extern;
 

@@ -1,13 +1,13 @@
 //! The end of an organization: it is archived, with everything it has, and its members reach nothing any more.
 
 use super::owners::{self, Counted, Named};
+use crate::arguments::required;
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::identity;
 use crate::names;
-use crate::questions::required;
 use crate::visibility;
 use pgrx::pg_extern;
 

@@ -1,6 +1,7 @@
 //! A record never ends without an owner: a member who owns records is neither deleted nor deactivated, nor moved to
 //! another organization, before they are somebody else's or archived. Where the switch owners_stay is on.
 
+use crate::arguments::required;
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::call::Call;
 use crate::ffi::count::{self, Gone, Having};
@@ -11,7 +12,6 @@ use crate::ffi::trigger::{Operation, TriggerCall, When};
 use crate::identity;
 use crate::model::value::{Value, ValueSet};
 use crate::names;
-use crate::questions::required;
 use crate::visibility::{self, Table};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::{Datum, Oid};

@@ -16,7 +16,7 @@ impl Order {
         Order::of_type(attribute.type_oid)
     }
 
-    pub(crate) fn of_type(type_oid: pg_sys::Oid) -> Option<Order> {
+    fn of_type(type_oid: pg_sys::Oid) -> Option<Order> {
         // SAFETY: a catalog look-up; entries live as long as the backend.
         let entry = unsafe { pg_sys::lookup_type_cache(type_oid, pg_sys::TYPECACHE_CMP_PROC_FINFO as i32) };
         // SAFETY: never null.

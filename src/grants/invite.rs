@@ -2,16 +2,14 @@
 
 use super::right::Right;
 use super::{Grant, Holder, check_until, give, note, parse_level};
+use crate::arguments::{MOST_NAME, limited, required};
 use crate::errors::{bad_argument, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::rights::Rights;
-use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
-
-const MOST_TEXT: usize = 1000;
 
 /// Shares a record with a guest, who becomes a member first if he is none. The right to share it, or a superuser.
 /// Errors: 42501 (no right, no such record), 22023 (arguments, the key of anybody but an active guest).
@@ -33,8 +31,8 @@ fn invite(
     }
     let key = required(key.filter(|key| !key.trim().is_empty()), "the key of the guest");
     for (value, what) in [(Some(key), "the key"), (name, "the name"), (email, "the e-mail")] {
-        if value.is_some_and(|value| value.len() > MOST_TEXT) {
-            bad_argument(format!("{what} is longer than {MOST_TEXT} bytes")).raise();
+        if let Some(value) = value {
+            limited(value, what, MOST_NAME);
         }
     }
     let until = until.map(pg_sys::TimestampTz::from);

@@ -9,6 +9,7 @@ pub(crate) mod lasting;
 pub(crate) mod reassign;
 mod right;
 
+use crate::arguments::required;
 use crate::audit::{self, Event};
 use crate::errors::{bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
@@ -16,7 +17,6 @@ use crate::ffi::sql::{self, Param, Sees};
 use crate::model::level::Level;
 use crate::model::rights::Rights;
 use crate::names;
-use crate::questions::required;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_extern;
 use pgrx::pg_sys::{self, Oid};
@@ -216,8 +216,8 @@ fn write_origin(grant: i64, approval: Option<i64>, delegation: Option<i64>) {
     as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {}));
 }
 
-/// What was given or taken back, in the audit.
-fn note(right: &Right, action: &'static str, reason: Option<&str>, detail: String) {
+/// What was done about a record, in the audit.
+pub(crate) fn note(right: &Right, action: &'static str, reason: Option<&str>, detail: String) {
     let event = Event {
         target: Some(right.target.table.target),
         record: Some(&right.record.id),

@@ -79,11 +79,10 @@ fn parent(subject: &Subject, table: &Table, row: &Mapped, assigns: bool) -> Resu
 pub(crate) fn owner_change(subject: &Subject, table: &Table, handoff: bool) -> Result<(), Failure> {
     let Some(member) = &subject.member else { return Ok(()) };
     let by = table.rules.switches.owner_change;
-    let is_data_owner = subject.has_capability("approve") && !member.system && !member.guest;
     if by == OwnerChange::Free
         || (by == OwnerChange::Handoff && handoff)
         || subject.has_capability("assign")
-        || is_data_owner
+        || subject.is_data_owner()
     {
         return Ok(());
     }

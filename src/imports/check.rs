@@ -22,7 +22,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// As many lines are looked at together.
-pub(super) const CHUNK: i64 = 5_000;
+const CHUNK: i64 = 5_000;
 
 /// How often to say how far it is, in lines.
 const NOTICE: i64 = 10_000;

@@ -1,12 +1,12 @@
 //! One import, and who may do what with it.
 
+use crate::arguments::{MOST_TEXT, optional, required};
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::snapshot;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::{self, Mode};
-use crate::model::level::Level;
+use crate::identity;
 use crate::names;
 use crate::rulebook::right::registered;
 use crate::visibility::{self, Member, Subject, Table};
@@ -15,8 +15,6 @@ use pgrx::{IntoDatum, datum::Interval, pg_extern};
 
 use super::loading;
 use super::target::ImportTarget;
-
-const MOST_TEXT: usize = 10_000;
 
 /// An import, locked until the transaction ends.
 pub(super) struct Session {
@@ -33,15 +31,11 @@ pub(super) struct Session {
 
 /// Whoever imports: no guest, no login that only reads.
 pub(super) fn importer<'a>(subject: &'a Subject, operation: &str, on: &str) -> &'a Member {
-    match &subject.member {
-        None => errors::no_identity(operation, on),
-        Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, on),
-        Some(member) if member.level_cap == Some(Level::Read) => errors::view_only(operation, on, &member.key),
-        Some(member) if member.guest => refused(format!("{operation} on {on} refused for \"{}\"", member.key))
-            .detail("Guests import nothing.")
-            .raise(),
-        Some(member) => member,
+    let member = subject.writer(operation, on);
+    if member.guest {
+        refused(format!("{operation} on {on} refused for \"{}\"", member.key)).detail("Guests import nothing.").raise();
     }
+    member
 }
 
 impl Session {
@@ -152,7 +146,7 @@ impl Session {
 }
 
 fn named(id: Option<i64>) -> (i64, String) {
-    let id = id.unwrap_or_else(|| bad_argument("the import is missing").raise());
+    let id = required(id, "the import");
     (id, format!("import {id}"))
 }
 
@@ -160,20 +154,11 @@ fn absent(shown: &str) -> ! {
     refused(format!("{shown} does not exist or is not visible")).raise()
 }
 
-/// A text that is not empty, and not too long.
-pub(super) fn said<'a>(value: Option<&'a str>, what: &str) -> Option<&'a str> {
-    let value = value.map(str::trim).filter(|value| !value.is_empty())?;
-    if value.len() > MOST_TEXT {
-        bad_argument(format!("{what} is longer than {MOST_TEXT} bytes")).raise();
-    }
-    Some(value)
-}
-
 /// Opens an import; returns its number. For members who may create rows in the table. Errors: 42501, 22023, 55000.
 #[pg_extern(sql = false)]
 fn import_begin(target: Option<Oid>, note: Option<&str>, template: Option<&str>) -> i64 {
     let subject = visibility::now();
-    let shown = target.map_or_else(|| "NULL".to_owned(), names::shown);
+    let shown = names::shown_argument(target);
     let member = importer(&subject, "import_begin", &shown);
     let table = registered(target);
     let is_foreign = table.organization_column.is_none() && table.org_id != member.org_id;
@@ -181,8 +166,9 @@ fn import_begin(target: Option<Oid>, note: Option<&str>, template: Option<&str>)
         errors::no_rule("import_begin", &table.shown(), &member.key, "create");
     }
     let target = ImportTarget::find(table);
-    let template = said(template, "the template").map(|name| named_template(name, member, target.table.target));
-    let note = said(note, "the note");
+    let template =
+        optional(template, "the template", MOST_TEXT).map(|name| named_template(name, member, target.table.target));
+    let note = optional(note, "the note", MOST_TEXT);
     let params = [
         Param::Int(Some(member.org_id)),
         Param::Oid(target.table.target),
@@ -256,7 +242,7 @@ fn end(id: i64) {
 /// Cancels what was begun long ago and is not over; how many. The capability administer or approve, or a superuser.
 #[pg_extern(sql = false)]
 fn import_cleanup(older_than: Option<Interval>) -> i64 {
-    let older_than = older_than.unwrap_or_else(|| bad_argument("the interval is missing").raise());
+    let older_than = required(older_than, "the interval");
     if older_than.as_micros() < 0 {
         bad_argument("the interval is negative").hint("It says how long ago what goes was begun.").raise();
     }

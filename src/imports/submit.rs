@@ -1,7 +1,8 @@
 //! Whether an import needs an approval, and asking for it.
 
-use super::sessions::{Session, said};
-use crate::assignment;
+use super::sessions::Session;
+use crate::approvals;
+use crate::arguments::{MOST_TEXT, optional};
 use crate::batches::Cover;
 use crate::errors::{self, bad_argument, failure};
 use crate::ffi::session::as_extension;
@@ -77,7 +78,7 @@ pub(super) fn digest(session: &Session) -> String {
 fn import_submit(import: Option<i64>, justification: Option<&str>) -> Option<i64> {
     let subject = visibility::now();
     let session = Session::own("import_submit", import, &subject);
-    let justification = said(justification, "the justification");
+    let justification = optional(justification, "the justification", MOST_TEXT);
     match session.state.as_str() {
         "checked" => {}
         "open" => failure("55000", format!("{} has not been checked", session.shown()))
@@ -159,16 +160,7 @@ fn ask(session: &Session, table: &Table, member: &Member, justification: Option<
         Param::Int(Some(session.good)),
         Param::Text(Some(&detail)),
     ];
-    let mut approvers = Vec::new();
     let made = as_extension(|| {
-        sql::query(
-            "SELECT m.id FROM leadguard.member m WHERE m.org_id = $1 AND m.active AND m.kind = 'person' AND m.id <> $2 \
-             AND EXISTS (SELECT FROM leadguard.member_role mr JOIN leadguard.role r ON r.id = mr.role_id \
-             WHERE mr.member_id = m.id AND 'approve' = ANY (r.capabilities)) ORDER BY m.id",
-            &[Param::Int(Some(member.org_id)), Param::Int(Some(member.id))],
-            Sees::Now,
-            &mut |row| approvers.extend(row.int(0)),
-        );
         sql::first_int(
             "INSERT INTO leadguard.approval (org_id, kind, target, justification, requested_by, until, operation, records, detail) \
              VALUES ($1, 'import', $2, $3, $4, clock_timestamp() + interval '7 days', 'import', $5, $6::jsonb) RETURNING id",
@@ -177,9 +169,6 @@ fn ask(session: &Session, table: &Table, member: &Member, justification: Option<
         )
     });
     let made = made.unwrap_or_else(|| errors::bug("a request that was not made"));
-    let told = serde_json::json!({ "approval": made, "kind": "import", "records": session.good }).to_string();
-    for approver in approvers {
-        assignment::tell(approver, "approval_requested", Some(table.target), None, Some(&told));
-    }
+    approvals::tell_deciders(member, made, "import", Some(table.target), Some(session.good));
     made
 }

@@ -1,13 +1,13 @@
 //! What people ask about masks.
 
 use super::shown::{is_unbound, shown_state};
+use crate::arguments::required;
 use crate::errors::failure;
 use crate::ffi::scan::attribute_number;
 use crate::ffi::sql::Sees;
 use crate::fields;
 use crate::model::value::{Kind, Value, parse_int, parse_uuid};
 use crate::questions::record::{Column, Target, subject};
-use crate::questions::required;
 use crate::visibility;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;

@@ -3,9 +3,10 @@
 
 use super::delegation::end_of_member;
 use super::handover::{self, Holding};
-use super::member::{self, Managed, managed, said};
+use super::member::{self, Managed, managed};
 use super::suggestion::Suggestions;
 use super::unfinished;
+use crate::arguments::{required, said};
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::directory;
@@ -47,7 +48,7 @@ fn offboard_plan(
     transition_role: Option<&str>,
 ) -> Planned {
     let leaver = managed("offboard_plan", member);
-    let last_day = last_day.unwrap_or_else(|| bad_argument("the last day is missing").raise());
+    let last_day = required(last_day, "the last day");
     plan(&leaver, Some(&last_day.to_string()), note, transition_role);
     let mut suggestions = Suggestions::new(&leaver);
     let mut rows = Vec::new();

@@ -1,15 +1,13 @@
 //! About whom it is, and who may manage him: members with the capability administer or manage_members, superusers.
 
+use crate::arguments::required;
+pub(super) use crate::arguments::said;
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::grants::writes;
 use crate::identity;
-use crate::questions::required;
 use crate::visibility;
-
-/// The longest text that is taken.
-const MOST_TEXT: usize = 10_000;
 
 /// Somebody who leaves, and who manages it.
 pub(super) struct Managed {
@@ -31,17 +29,6 @@ impl Managed {
                 .raise();
         }
     }
-}
-
-/// A text that says something.
-pub(super) fn said<'a>(value: Option<&'a str>, what: &str) -> &'a str {
-    let value = value.filter(|value| !value.trim().is_empty()).unwrap_or_else(|| {
-        bad_argument(format!("{what} is missing")).hint("A text that says something: reason => '...'.").raise()
-    });
-    if value.len() > MOST_TEXT {
-        bad_argument(format!("{what} is longer than {MOST_TEXT} bytes")).raise();
-    }
-    value
 }
 
 /// Locked: nobody else manages him meanwhile. 42501 unless the caller manages members; 22023 for one who is not of his

@@ -3,7 +3,7 @@
 //!
 //! The requester may not see the record: whether it exists is never looked at before the decision.
 
-use super::member::said;
+use crate::arguments::{MOST_NAME, required, said};
 use crate::assignment::tell;
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument, failure, refused};
@@ -16,7 +16,6 @@ use crate::model::rights::Rights;
 use crate::names;
 use crate::questions::paths::{self, Whose};
 use crate::questions::record::Target;
-use crate::questions::required;
 use crate::visibility::{self, Member, Subject};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::iter::TableIterator;
@@ -26,7 +25,6 @@ use std::rc::Rc;
 
 /// So many requests of one member may be open.
 const MOST_OPEN: i64 = 100;
-const MOST_RECORD: usize = 1000;
 /// For how long a request for a role may be open: 366 days, in microseconds.
 const LONGEST: i64 = 366 * 24 * 60 * 60 * 1_000_000;
 
@@ -125,7 +123,7 @@ fn request_access(
     let justification = said(justification, "the justification");
     let record = required(record, "the record");
     // Whether a text can be an id is a matter of the column, not of the rows.
-    let canonical = target.canonical(record).filter(|id| id.len() <= MOST_RECORD).unwrap_or_else(|| {
+    let canonical = target.canonical(record).filter(|id| id.len() <= MOST_NAME).unwrap_or_else(|| {
         bad_argument(format!("no record of {} has the id \"{record}\"", names::shown(target.table.target))).raise()
     });
     let wish = Wish {

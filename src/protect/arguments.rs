@@ -1,5 +1,6 @@
 //! The arguments of protect, judged before the table is looked at.
 
+use crate::arguments::given;
 use crate::errors::{NOT_YET, bad_argument, failure};
 use crate::ffi::session;
 use crate::guc;
@@ -91,16 +92,9 @@ pub(super) fn indexes(given: Option<&str>) -> Indexes {
     }
 }
 
-pub(super) fn required<T>(argument: &str, given: Option<T>) -> T {
-    match given {
-        Some(value) => value,
-        None => bad_argument(format!("argument \"{argument}\" must not be NULL")).raise(),
-    }
-}
-
 /// A list of names; none of them is NULL.
-pub(super) fn names(argument: &str, given: Option<Vec<Option<String>>>) -> Vec<String> {
-    let names: Option<Vec<String>> = required(argument, given).into_iter().collect();
+pub(super) fn names(argument: &str, names: Option<Vec<Option<String>>>) -> Vec<String> {
+    let names: Option<Vec<String>> = given(names, argument).into_iter().collect();
     match names {
         Some(names) => names,
         None => bad_argument(format!("argument \"{argument}\" must not contain NULL")).raise(),

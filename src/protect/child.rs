@@ -1,6 +1,5 @@
 //! Putting the protection on a table of notes or tags, and taking it off.
 
-use super::arguments;
 use super::check::{self, NO_COLUMN};
 use super::conceal;
 use super::grants_on_tables::{self, Roles};
@@ -9,6 +8,7 @@ use super::plan;
 use super::registry;
 use super::step::{self, Step, Steps};
 use super::view_grants;
+use crate::arguments::given;
 use crate::children::{self, Kind};
 use crate::errors::{bad_argument, failure, refused};
 use crate::ffi::raise::notice;
@@ -52,15 +52,15 @@ fn protect_notes(
 ) -> Steps {
     let request = Request {
         kind: Kind::Notes,
-        target: arguments::required("target", target),
-        parent: arguments::required("parent", parent),
-        parent_column: arguments::required("parent_column", parent_column),
-        content: arguments::required("content", content),
+        target: given(target, "target"),
+        parent: given(parent, "parent"),
+        parent_column: given(parent_column, "parent_column"),
+        content: given(content, "content"),
         author,
         time: created_at,
         id,
     };
-    let dry_run = arguments::required("dry_run", dry_run);
+    let dry_run = given(dry_run, "dry_run");
     super::changing(request.target, "protect_notes", Some(format!("of {}", shown(request.parent))), dry_run);
     step::listed(plan::pinned(|| secure(request, dry_run)), dry_run)
 }
@@ -76,15 +76,15 @@ fn protect_tags(
 ) -> Steps {
     let request = Request {
         kind: Kind::Tags,
-        target: arguments::required("target", target),
-        parent: arguments::required("parent", parent),
-        parent_column: arguments::required("parent_column", parent_column),
-        content: arguments::required("tag", tag),
+        target: given(target, "target"),
+        parent: given(parent, "parent"),
+        parent_column: given(parent_column, "parent_column"),
+        content: given(tag, "tag"),
         author: None,
         time: None,
         id: None,
     };
-    let dry_run = arguments::required("dry_run", dry_run);
+    let dry_run = given(dry_run, "dry_run");
     super::changing(request.target, "protect_tags", Some(format!("of {}", shown(request.parent))), dry_run);
     step::listed(plan::pinned(|| secure(request, dry_run)), dry_run)
 }

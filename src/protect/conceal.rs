@@ -13,6 +13,7 @@ use crate::errors::failure;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::masks::{self, VIEW_OWNER};
 use crate::names::{self, literal, quote};
+use crate::rulebook;
 use crate::schema_changes;
 use crate::visibility;
 use pgrx::pg_sys::Oid;
@@ -68,7 +69,7 @@ impl Concealable {
         check::securable(&check::owned(target));
         let relation = still(target, lock);
         if lock {
-            registry::lock(target);
+            rulebook::right::lock(target);
             schema_changes::look(target);
         }
         let Some(entry) = registry::find(target) else {

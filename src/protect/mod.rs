@@ -51,6 +51,7 @@ mod undo;
 mod view;
 mod view_grants;
 
+use crate::arguments::given;
 use crate::audit::{self, Event};
 use crate::ffi::session;
 use crate::rules;
@@ -137,16 +138,16 @@ fn protect_as(
         archived_by,
     };
     let request = Request {
-        target: arguments::required("target", target),
+        target: given(target, "target"),
         preset: arguments::preset(preset),
         object: arguments::object(object),
         parent: parent.map(conceal::resolved),
         names,
-        org_key: arguments::required("org_key", org_key),
+        org_key: given(org_key, "org_key"),
         existing: arguments::existing(existing.as_deref()),
         indexes: arguments::indexes(indexes.as_deref()),
-        force: arguments::required("force", force),
-        dry_run: arguments::required("dry_run", dry_run),
+        force: given(force, "force"),
+        dry_run: given(dry_run, "dry_run"),
     };
     let steps = plan::pinned(|| plan::secure(&request));
     if !request.dry_run {
@@ -238,8 +239,8 @@ fn protected(request: &Request) {
 /// protected.
 #[pgrx::pg_extern(sql = false)]
 fn unprotect_with(target: Option<Oid>, dry_run: Option<bool>, archived: Option<&str>) -> Steps {
-    let target = arguments::required("target", target);
-    let dry_run = arguments::required("dry_run", dry_run);
+    let target = given(target, "target");
+    let dry_run = given(dry_run, "dry_run");
     let disposal = archive::Archived::of(archived);
     changing(target, "unprotect", named(&[("archived", archived)]), dry_run);
     let steps = plan::pinned(|| {
@@ -270,9 +271,9 @@ fn set_archive(
     attribution: Option<Vec<Option<String>>>,
     dry_run: Option<bool>,
 ) -> Steps {
-    let target = arguments::required("target", target);
-    let dry_run = arguments::required("dry_run", dry_run);
-    let names = (arguments::required("archived_at", archived_at), archived_by);
+    let target = given(target, "target");
+    let dry_run = given(dry_run, "dry_run");
+    let names = (given(archived_at, "archived_at"), archived_by);
     let attribution = arguments::names("attribution", attribution);
     let kept = Some(attribution.join(" ")).filter(|kept| !kept.is_empty());
     let detail = [("archived_at", Some(&names.0)), ("archived_by", names.1.as_ref()), ("attribution", kept.as_ref())];
@@ -284,7 +285,7 @@ fn set_archive(
 /// superuser, else 42501; 22023 for an unknown action, 42704 when the table is not protected.
 #[pgrx::pg_extern(sql = false)]
 fn on_denied(target: Option<Oid>, action: Option<&str>) {
-    let target = arguments::required("target", target);
+    let target = given(target, "target");
     match action {
         Some(action @ ("error" | "skip")) => {
             changing(target, "on_denied", Some(action.to_owned()), false);
@@ -298,7 +299,7 @@ fn on_denied(target: Option<Oid>, action: Option<&str>) {
 /// 42704 when it is not protected, 42710 when it is concealed, 55000 for what stands in the way.
 #[pgrx::pg_extern(sql = false)]
 fn conceal(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
-    let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
+    let (target, dry_run) = (given(target, "target"), given(dry_run, "dry_run"));
     changing(target, "conceal", None, dry_run);
     step::listed(plan::pinned(|| conceal::conceal(target, dry_run)), dry_run)
 }
@@ -306,7 +307,7 @@ fn conceal(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
 /// The way back. Who may call and errors: as conceal; 55000 while columns are masked or closed.
 #[pgrx::pg_extern(sql = false)]
 fn reveal(target: Option<Oid>, dry_run: Option<bool>) -> Steps {
-    let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
+    let (target, dry_run) = (given(target, "target"), given(dry_run, "dry_run"));
     changing(target, "reveal", None, dry_run);
     step::listed(plan::pinned(|| conceal::reveal(target, dry_run)), dry_run)
 }
@@ -322,10 +323,9 @@ fn mask(
     keep: Option<i32>,
     dry_run: Option<bool>,
 ) -> Steps {
-    let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
-    let column = arguments::required("column_name", column_name);
-    let mask =
-        view::Mask { name: arguments::required("mask", mask), keep: i64::from(arguments::required("keep", keep)) };
+    let (target, dry_run) = (given(target, "target"), given(dry_run, "dry_run"));
+    let column = given(column_name, "column_name");
+    let mask = view::Mask { name: given(mask, "mask"), keep: i64::from(given(keep, "keep")) };
     let clear_for = arguments::names("clear_for", clear_for);
     let detail = format!("{column}: {}, clear for {}", mask.name, clear_for.join(" "));
     changing(target, "mask", Some(detail), dry_run);
@@ -335,8 +335,8 @@ fn mask(
 /// Shows a column in clear again. Who may call and errors: as mask.
 #[pgrx::pg_extern(sql = false)]
 fn unmask(target: Option<Oid>, column_name: Option<&str>, dry_run: Option<bool>) -> Steps {
-    let (target, dry_run) = (arguments::required("target", target), arguments::required("dry_run", dry_run));
-    let column = arguments::required("column_name", column_name);
+    let (target, dry_run) = (given(target, "target"), given(dry_run, "dry_run"));
+    let column = given(column_name, "column_name");
     changing(target, "unmask", Some(column.to_owned()), dry_run);
     step::listed(plan::pinned(|| mask::unmask(target, column, dry_run)), dry_run)
 }

@@ -6,11 +6,13 @@ use super::plan;
 use super::registry;
 use super::render::Protection;
 use super::step;
+use crate::arguments::given;
 use crate::errors::bad_argument;
 use crate::ffi::policies;
 use crate::ffi::session::as_extension;
 use crate::masks;
 use crate::names;
+use crate::rulebook;
 use crate::rules;
 use crate::visibility::{self, Table};
 use pgrx::pg_sys::Oid;
@@ -42,7 +44,7 @@ pub(crate) fn follow_rules(target: Oid) {
 
 /// A protected table whose owner the caller is, or a superuser; 42501 for others, 22023 for what is not protected.
 pub(crate) fn owned_table(target: Option<Oid>) -> Table {
-    let target = super::arguments::required("target", target);
+    let target = given(target, "target");
     let table = visibility::now().table(target);
     let Some(table) = table.as_ref() else {
         bad_argument(format!("{} is not a protected table", names::shown(target)))
@@ -51,6 +53,6 @@ pub(crate) fn owned_table(target: Option<Oid>) -> Table {
     };
     check::owned(table.target);
     masks::require_view(table);
-    registry::lock(table.target);
+    rulebook::right::lock(table.target);
     table.clone()
 }

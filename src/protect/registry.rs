@@ -66,19 +66,6 @@ pub(super) fn find(target: Oid) -> Option<Entry> {
     found
 }
 
-/// Keeps others from changing the rules of the table until the transaction ends: those about fields are changed under
-/// the same lock.
-pub(super) fn lock(target: Oid) {
-    as_extension(|| {
-        sql::query(
-            "SELECT 1 FROM leadguard.protected_table WHERE target = $1 FOR NO KEY UPDATE",
-            &[Param::Oid(target)],
-            Sees::Now,
-            &mut |_| {},
-        )
-    });
-}
-
 /// Writes the state before down anew.
 pub(super) fn keep(target: Oid, undo: &Undo) {
     let text = undo.to_json();

@@ -8,6 +8,7 @@ use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
 use crate::masks::VIEW_OWNER;
 use crate::names::{self, literal, quote};
+use crate::rulebook;
 use crate::visibility;
 use pgrx::pg_sys::{self, Oid};
 
@@ -41,7 +42,7 @@ pub(super) struct Column {
     pub sources: Vec<i64>,
 }
 
-pub(super) const MASKS: &str = "full, partial, hash, year, null";
+const MASKS: &str = "full, partial, hash, year, null";
 /// As many characters as a hash has.
 const HASH: i64 = 32;
 const HIDDEN: i64 = 3;
@@ -188,7 +189,7 @@ pub(super) fn query(base: &str, entry: &Entry, columns: &[Column], change: Chang
 pub(crate) fn refresh(target: Oid) {
     as_extension(|| {
         // Of two changes at once the second one must know of the first.
-        registry::lock(target);
+        rulebook::right::lock(target);
         let Some(entry) = registry::find(target).filter(|entry| entry.concealed_by.is_some()) else { return };
         let Some(by) = entry.concealed_by else { return };
         let (Some(relation), Some(stands)) = (inspect::relation(target), inspect::relation(by)) else { return };

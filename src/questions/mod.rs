@@ -21,6 +21,7 @@ pub(crate) mod record;
 pub(crate) mod standing;
 mod verify;
 
+pub(crate) use crate::arguments::required;
 use crate::errors::bad_argument;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
@@ -43,16 +44,6 @@ fn parse_action(action: Option<&str>) -> Action {
             .hint(format!("Actions are {}.", Action::NAMES))
             .raise()
     })
-}
-
-/// A text argument that must not be NULL.
-pub(crate) fn required<'a>(value: Option<&'a str>, what: &str) -> &'a str {
-    value.unwrap_or_else(|| bad_argument(format!("{what} is missing")).raise())
-}
-
-/// Any other argument without which nothing is done: NULL is no "false".
-pub(crate) fn given<T>(value: Option<T>, argument: &str) -> T {
-    value.unwrap_or_else(|| bad_argument(format!("argument \"{argument}\" must not be NULL")).raise())
 }
 
 /// Whether a member may do something with a record; without a member, whoever asks. About oneself anybody

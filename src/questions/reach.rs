@@ -6,7 +6,6 @@ use super::record::{Column, Target, as_caller};
 use crate::ffi::owner::as_owner_of;
 use crate::ffi::sql::{self, Param, Row, Sees};
 use crate::identity::Mode;
-use crate::model::access::Decides;
 use crate::model::path::Path;
 use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value, ValueSet, parse_int, parse_uuid};
@@ -123,18 +122,10 @@ fn read_parents(subject: &Subject, target: &Target) {
 /// The sets of one member as conditions on the columns; none for who reaches every row.
 fn conditions(subject: &Subject, target: &Target) -> Option<Vec<(String, Values)>> {
     let mut found: Vec<(String, Values)> = Vec::new();
-    let decisions = [
-        (Part::Owner, Decides::Owner),
-        (Part::Creator, Decides::Creator),
-        (Part::Territory, Decides::Territory),
-        (Part::Segment, Decides::Segment),
-        (Part::Team, Decides::Team),
-        (Part::Parent, Decides::Parent),
-    ];
     if subject.access(&target.table).reads_everything() {
         return None;
     }
-    for (part, decides) in decisions {
+    for (part, decides) in Part::DECIDING {
         let Some(column) = target.column(part) else { continue };
         let set = subject.read_set(&target.table, decides, column.kind);
         if !set.is_empty() {

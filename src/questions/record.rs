@@ -5,6 +5,7 @@
 //! query evaluates immutable functions in index predicates and constraints, and as a superuser that would run
 //! code of the table's owner with all rights. A record that row security hides is thereby one that is not there.
 
+use crate::arguments::required;
 use crate::errors::{bad_argument, refused};
 use crate::ffi::call::kind_of;
 use crate::ffi::owner::as_owner_of;
@@ -110,7 +111,7 @@ pub(crate) fn as_caller<T>(body: impl FnOnce() -> T) -> T {
 impl Target {
     /// 22023 for a table that is not protected, 42501 for one that lost a mapped column.
     pub(crate) fn find(target: Option<Oid>, sees: Sees) -> Target {
-        let Some(target) = target else { bad_argument("the table is missing").raise() };
+        let target = required(target, "the table");
         let registered = subject(sees).table(target);
         let Some(table) = registered.as_ref().as_ref() else {
             bad_argument(format!("{} is not a protected table", names::shown(target)))

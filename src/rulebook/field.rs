@@ -1,7 +1,7 @@
 //! Names of fields: `column`, or `column.key` for a key at the top of a jsonb column. A column whose name is the whole
 //! text comes first; keys may hold dots.
 
-use super::limited;
+use crate::arguments::limited;
 use crate::errors::{bad_argument, failure};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};

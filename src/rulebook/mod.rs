@@ -18,19 +18,10 @@ mod values;
 mod versions;
 
 use crate::audit::{self, Event};
-use crate::errors::bad_argument;
 use pgrx::pg_sys::Oid;
 
 /// The code of Postgres for what the state of an object does not allow.
 const NOT_IN_THIS_STATE: &str = "55000";
-
-/// Refuses a text that an index could not hold, with an error that says so.
-fn limited<'a>(text: &'a str, what: &str, most: usize) -> &'a str {
-    if text.len() > most {
-        bad_argument(format!("{what} is longer than {most} bytes")).raise();
-    }
-    text
-}
 
 /// A text of the caller as messages repeat it.
 fn shortened(text: &str) -> String {

@@ -2,12 +2,11 @@
 //! manage_fields of the organization that the table belongs to. A table with an organization column belongs to all
 //! organizations in it, so that no member of one decides for the others.
 
-use crate::errors::{self, bad_argument, refused};
+use crate::arguments::required;
+use crate::errors::{bad_argument, refused};
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
-use crate::identity::Mode;
 use crate::masks;
-use crate::model::level::Level;
 use crate::names;
 use crate::visibility::{self, Table};
 use pgrx::pg_sys::Oid;
@@ -23,7 +22,7 @@ pub(crate) struct Editor {
 
 /// The registration of a table; 22023 for one that is not protected.
 pub(crate) fn registered(target: Option<Oid>) -> Table {
-    let Some(target) = target else { bad_argument("the table is missing").raise() };
+    let target = required(target, "the table");
     let table = visibility::now().table(target);
     match table.as_ref() {
         Some(table) => {
@@ -48,23 +47,14 @@ impl Editor {
         let shown = names::shown(target.unwrap_or(table.target));
         let subject = visibility::now();
         let caller = session::current_role();
-        let member = subject.member.as_ref();
         if !session::is_superuser(caller) && !session::owns_relation(table.target, caller) {
-            match member {
-                None => errors::no_identity(operation, &shown),
-                Some(_) if subject.mode == Some(Mode::Analyst) => errors::read_only_login(operation, &shown),
-                Some(member) if member.level_cap == Some(Level::Read) => {
-                    errors::view_only(operation, &shown, &member.key)
-                }
-                Some(member) => {
-                    let own = table.organization_column.is_none() && table.org_id == member.org_id;
-                    if !own || !subject.has_capability(capability) {
-                        not_yours(operation, &shown, &member.key, own.then_some(capability));
-                    }
-                }
+            let member = subject.writer(operation, &shown);
+            let own = table.organization_column.is_none() && table.org_id == member.org_id;
+            if !own || !subject.has_capability(capability) {
+                not_yours(operation, &shown, &member.key, own.then_some(capability));
             }
         }
-        let member = member.map(|m| m.id);
+        let member = subject.member.as_ref().map(|m| m.id);
         Editor { table, shown, member }
     }
 
@@ -96,7 +86,9 @@ impl Editor {
     }
 }
 
-pub(super) fn lock(target: Oid) {
+/// Keeps others from changing the rules of a table, those about fields and those in its policies, until the transaction
+/// ends.
+pub(crate) fn lock(target: Oid) {
     as_extension(|| {
         sql::query(
             "SELECT 1 FROM leadguard.protected_table WHERE target = $1 FOR NO KEY UPDATE",

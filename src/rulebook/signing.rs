@@ -2,7 +2,8 @@
 
 use super::right::{self, Editor};
 use super::versions::{Open, open};
-use super::{NOT_IN_THIS_STATE, changed, limited};
+use super::{NOT_IN_THIS_STATE, changed};
+use crate::arguments::{limited, required};
 use crate::errors::{self, bad_argument, failure, refused};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
@@ -103,7 +104,7 @@ fn refuse_gone(table: &Table, version: i64, number: i64) {
 fn sign_fields(target: Option<Oid>, version: Option<i32>) -> String {
     let table = right::registered(target);
     let shown = names::shown(target.unwrap_or(table.target));
-    let number = i64::from(version.unwrap_or_else(|| bad_argument("the version is missing").raise()));
+    let number = i64::from(required(version, "the version"));
     let subject = visibility::now();
     let Some(member) = &subject.member else { errors::no_identity("sign_fields", &shown) };
     if subject.mode == Some(Mode::Analyst) {

@@ -2,13 +2,13 @@
 
 use super::field::{Columns, Field};
 use super::right::{self, Editor};
-use super::{NOT_IN_THIS_STATE, changed, limited};
+use super::{NOT_IN_THIS_STATE, changed};
+use crate::arguments::{given, limited, required};
 use crate::errors::{self, bad_argument, failure};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::masks;
 use crate::names;
-use crate::questions::required;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 use serde_json::Value;
@@ -168,7 +168,7 @@ fn bad_condition(what: &str) -> ! {
 #[pg_extern(sql = false)]
 fn tag_column(target: Option<Oid>, column_name: Option<&str>, enabled: Option<bool>) {
     let editor = Editor::find("tag_column", target);
-    let Some(enabled) = enabled else { bad_argument("argument \"enabled\" must not be NULL").raise() };
+    let enabled = given(enabled, "enabled");
     let field = column(&editor, column_name);
     let of = [Param::Oid(editor.table.target), Param::Text(Some(&field.column))];
     editor.lock();

@@ -3,11 +3,11 @@
 use super::field::Columns;
 use super::right::Editor;
 use super::{NOT_IN_THIS_STATE, changed, sheet, shortened};
+use crate::arguments::required;
 use crate::errors::{self, bad_argument, failure};
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::model::spreadsheet::{ACCESS, Problem, Sheet};
-use crate::questions::required;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 

@@ -2,6 +2,7 @@
 
 use super::load;
 use crate::activity;
+use crate::arguments::{given, required};
 use crate::audit::{self, Event};
 use crate::errors::{Failure, bad_argument};
 use crate::ffi::raise;
@@ -11,7 +12,6 @@ use crate::model::access::unreadable;
 use crate::model::path::Path;
 use crate::model::rules::{EVERY, Effect, Rule, Switches, for_all_by_default};
 use crate::protect;
-use crate::questions::{given, required};
 use crate::rulebook::right::Editor;
 use crate::visibility::{Part, Table};
 use pgrx::pg_extern;

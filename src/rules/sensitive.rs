@@ -1,6 +1,7 @@
 //! Marking a record as sensitive, and taking the mark away: with a reason, and by whoever may update it, even if he loses
 //! sight of it.
 
+use crate::arguments::required;
 use crate::audit::{self, Event};
 use crate::errors::{self, bad_argument};
 use crate::ffi::session;
@@ -9,7 +10,6 @@ use crate::grants::Right;
 use crate::guard::{self, Purpose, Sanction};
 use crate::model::rights::Rights;
 use crate::names;
-use crate::questions::required;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 

@@ -120,14 +120,7 @@ impl Subject {
         let status = row.text(Part::Status);
         let given = |path: Path| access.on(path).rights(status.as_deref());
         let mut found: Vec<(Path, Rights)> = [Path::Admin, Path::Organization].map(|path| (path, given(path))).to_vec();
-        for (part, decides) in [
-            (Part::Owner, Decides::Owner),
-            (Part::Creator, Decides::Creator),
-            (Part::Territory, Decides::Territory),
-            (Part::Segment, Decides::Segment),
-            (Part::Team, Decides::Team),
-            (Part::Parent, Decides::Parent),
-        ] {
+        for (part, decides) in Part::DECIDING {
             let Some((value, kind)) = row.held(part) else { continue };
             for path in access.read_paths(decides) {
                 let sets = self.sets(table, &access, decides, &[path], kind);

@@ -15,11 +15,13 @@ use super::revision::{Revision, Seen};
 use super::sets::Which;
 use super::state;
 use super::table::Table;
+use crate::errors;
 use crate::ffi::session::{self, Transaction};
 use crate::ffi::snapshot::{self, Fingerprint};
 use crate::guc;
 use crate::identity::{self, Identity, Mode};
 use crate::model::access::Access;
+use crate::model::level::Level;
 use crate::model::path::Path;
 use crate::model::rights::Rights;
 use crate::model::value::{Kind, Value, ValueSet};
@@ -224,6 +226,16 @@ impl Subject {
 
     pub(crate) fn has_capability(&self, capability: &str) -> bool {
         self.member.as_ref().is_some_and(|member| member.can(capability))
+    }
+
+    /// The member, who may write; 42501 for nobody and for logins that only read.
+    pub(crate) fn writer(&self, operation: &str, on: &str) -> &Member {
+        match &self.member {
+            None => errors::no_identity(operation, on),
+            Some(_) if self.mode == Some(Mode::Analyst) => errors::read_only_login(operation, on),
+            Some(member) if member.level_cap == Some(Level::Read) => errors::view_only(operation, on, &member.key),
+            Some(member) => member,
+        }
     }
 
     /// A person who decides about what others ask for, and needs nobody's decision about his own: one with the

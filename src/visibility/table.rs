@@ -1,5 +1,6 @@
 //! A protected table as it is registered, and one row of it as its mapped columns say.
 
+use crate::model::access::Decides;
 use crate::model::rules::Rules;
 use crate::model::value::{Kind, Value};
 use pgrx::pg_sys::Oid;
@@ -37,6 +38,16 @@ impl Part {
         Part::Stage,
         Part::Status,
         Part::Sensitive,
+    ];
+
+    /// Those that decide about paths by what they say.
+    pub(crate) const DECIDING: [(Part, Decides); 6] = [
+        (Part::Owner, Decides::Owner),
+        (Part::Creator, Decides::Creator),
+        (Part::Territory, Decides::Territory),
+        (Part::Segment, Decides::Segment),
+        (Part::Team, Decides::Team),
+        (Part::Parent, Decides::Parent),
     ];
 
     /// As arguments of protect and policies call it.

@@ -14,6 +14,7 @@ const MEANT: &[(&str, &str)] = &[
     ("change_roles.to_role", "the role is taken"),
     ("close_dispute.winner", "nobody of them"),
     ("drop_rule.statuses", "as '{}', whatever the status"),
+    ("has_capability.capability", "no member has it, like any name that is none"),
     ("hold_review.organization", "as audit_run, whose default it is"),
     ("hold_review.since", "as audit_run, whose default it is"),
     ("hold_review.subject", "as audit_run, whose default it is"),
