@@ -89,6 +89,8 @@ BEGIN
                           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = child) END)
     RETURNING id INTO made;
     PERFORM leadguard.note_event('request_approval', asking.org_id, of.target, NULL, NULL, 'schema: ' || change);
+    PERFORM leadguard.tell(d.id, 'approval_requested', of.target, NULL, jsonb_build_object('approval', made, 'kind', 'schema', 'by', asking.key))
+    FROM (SELECT o.id FROM leadguard.data_owners(asking.org_id) o (id) WHERE o.id <> asking.id ORDER BY o.id LIMIT 20) d;
     RETURN made;
 END
 $$;
