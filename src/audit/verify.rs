@@ -46,7 +46,7 @@ pub(crate) fn auditor(function: &str) -> Option<i64> {
         Some(member) if subject.has_capability("audit") => Some(member.org_id),
         None if identity::is_superuser() => None,
         _ => refused(format!("{function} refused"))
-            .hint("A member with the capability audit or a superuser verifies the audit.")
+            .hint("A member with the capability audit, or a superuser, can.")
             .raise(),
     }
 }
