@@ -436,6 +436,13 @@ $$;
 COMMENT ON FUNCTION leadguard.is_restore() IS
 'Internal: whether a superuser puts a dump back, whose rows were decided, written down and told long ago.';
 
+-- 50_protect.sql:
+CREATE FUNCTION leadguard.protected_since(relations oid[])
+RETURNS regclass LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'protected_since_wrapper';
+COMMENT ON FUNCTION leadguard.protected_since(oid[]) IS
+'Internal: a protected table that is one of these relations, or the root of one, and that the transaction does not see as protected, being older.';
+
 -- 74_joining.sql:
 CREATE OR REPLACE FUNCTION leadguard.role_for(email text, organization text DEFAULT NULL)
 RETURNS TABLE (kind text, role text)
@@ -550,6 +557,11 @@ BEGIN
     SELECT array_agg(d.objid) INTO touched
     FROM pg_event_trigger_ddl_commands() d
     WHERE d.classid = 'pg_class'::regclass;
+    -- A transaction that is older than protect does not see what there is to follow, nor what a partition must get.
+    IF current_setting('transaction_isolation') <> 'read committed' AND leadguard.protected_since(touched) IS NOT NULL THEN
+        RAISE EXCEPTION '% was protected while this transaction ran', leadguard.protected_since(touched)
+            USING ERRCODE = '40001', HINT = 'Run the transaction again.';
+    END IF;
     IF NOT EXISTS (SELECT FROM unnest(touched) r (oid)
                    JOIN leadguard.protected_table p ON p.target IN (r.oid, pg_partition_root(r.oid)))
        AND NOT EXISTS (SELECT FROM pg_inherits i
@@ -944,7 +956,7 @@ COMMENT ON COLUMN leadguard.import_session.state IS
 COMMENT ON COLUMN leadguard.import_session.digest IS
 'SHA-256 over the rows as they were submitted; others are not committed.';
 COMMENT ON COLUMN leadguard.import_session.settings IS
-'How the check read dates and times: the order of days and months, intervals, time zone. Under others nothing is committed.';
+'How the check read dates, times, amounts and arrays: the order of days and months, intervals, time zone and its abbreviations, lc_monetary, array_nulls. Under others nothing is committed.';
 
 CREATE TABLE leadguard.import_row (
     import_id       bigint NOT NULL CONSTRAINT import_row_session_exists REFERENCES leadguard.import_session ON DELETE CASCADE DEFERRABLE,
@@ -2909,9 +2921,9 @@ CREATE FUNCTION leadguard.end_delegations()
 RETURNS trigger LANGUAGE c VOLATILE SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_end_delegations';
 COMMENT ON FUNCTION leadguard.end_delegations() IS
-'Trigger AFTER UPDATE of member: who is no active person any more delegates nothing, and has nothing delegated.';
-CREATE TRIGGER directory_80_delegations AFTER UPDATE OF active, kind ON leadguard.member
-    FOR EACH ROW WHEN (old.active AND old.kind = 'person' AND NOT (new.active AND new.kind = 'person')) EXECUTE FUNCTION leadguard.end_delegations();
+'Trigger AFTER UPDATE of member: who is no active person of the organization any more, other than by a merger, delegates nothing, and has nothing delegated.';
+CREATE TRIGGER directory_80_delegations AFTER UPDATE OF active, kind, org_id ON leadguard.member
+    FOR EACH ROW WHEN (old.active AND old.kind = 'person' AND NOT (new.active AND new.kind = 'person' AND new.org_id = old.org_id)) EXECUTE FUNCTION leadguard.end_delegations();
 
 -- Asking for more.
 CREATE FUNCTION leadguard.request_access(target regclass, record text, level text, justification text, until timestamptz DEFAULT NULL)
@@ -3405,6 +3417,12 @@ $$;
 COMMENT ON FUNCTION leadguard.shape_changes(regclass) IS 'Internal: how a table differs from what schema_shape knows of it.';
 
 -- One change: covered by an approval, a violation, or refused. org and name of the table as the registry has them.
+CREATE FUNCTION leadguard.schema_mode(target regclass)
+RETURNS text LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'schema_mode_wrapper';
+COMMENT ON FUNCTION leadguard.schema_mode(regclass) IS
+'Internal: what the switch schema_changes of a table says in the newest state, however old the transaction is.';
+
 CREATE FUNCTION leadguard.note_change(target regclass, target_name text, kind text, object text, detail jsonb, may_refuse boolean, self_approved boolean)
 RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -3423,8 +3441,7 @@ BEGIN
     IF of.target IS NULL THEN
         RETURN;
     END IF;
-    SELECT coalesce((SELECT s.value FROM leadguard.table_switch s WHERE s.target = root AND s.switch = 'schema_changes'), k.default_value)
-    INTO mode FROM leadguard.access_switch k WHERE k.name = 'schema_changes';
+    mode := leadguard.schema_mode(root);
     -- Used once: for all that it lists, in one transaction.
     SELECT a.* INTO agreed
     FROM leadguard.approval a
@@ -4862,9 +4879,9 @@ DECLARE
         'note_event', 'note_job_function', 'note_onboarding', 'note_shape', 'note_vocabulary', 'note_work',
         'notification_cleanup', 'notifications', 'offboard_cancel', 'offboard_end', 'offboard_last_day',
         'offboard_now', 'offboard_plan', 'onboard', 'override_activity', 'parse_changes', 'prepare_imports',
-        'put_claim', 'reads_import', 'record_history', 'refuse_handoff', 'release', 'remove_departed',
-        'request_access', 'request_batch', 'request_role', 'request_schema_change', 'resolve_finding',
-        'resolve_job_function', 'resolve_member_function', 'restore_audit', 'review_concerns',
+        'protected_since', 'put_claim', 'reads_import', 'record_history', 'refuse_handoff', 'release',
+        'remove_departed', 'request_access', 'request_batch', 'request_role', 'request_schema_change',
+        'resolve_finding', 'resolve_job_function', 'resolve_member_function', 'restore_audit', 'review_concerns',
         'review_contact_outside_rules', 'review_everyone_admin', 'review_expired_grants',
         'review_external_not_guest', 'review_gone_but_active', 'review_gone_but_owning', 'review_guest',
         'review_guest_not_reviewed', 'review_guest_with_role', 'review_guest_without_mark', 'review_incident',
@@ -4874,10 +4891,11 @@ DECLARE
         'review_team_owner_manages_nobody', 'review_team_owners', 'review_too_many_admins',
         'review_unapproved_batch', 'review_unapproved_schema_change', 'review_unlogged_batch', 'review_unused_role',
         'review_unused_team', 'review_unusual_access', 'review_watch_disabled', 'review_window_not_counted',
-        'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review', 'schema_kinds', 'seal_audit',
-        'set_assignment_rule', 'set_batch_template', 'set_handoff_step', 'set_routing', 'shape_changes',
-        'table_shape', 'tell', 'tell_of_roles', 'undelegate', 'verify_audit', 'wake_at_commit', 'watch_attributes',
-        'watch_dropped_values', 'watch_schema', 'watch_schema_drop', 'watch_vocabulary', 'without_types', 'worked_on']::text[];
+        'rights_differ', 'rights_in_words', 'role_of_function', 'route', 'run_review', 'schema_kinds', 'schema_mode',
+        'seal_audit', 'set_assignment_rule', 'set_batch_template', 'set_handoff_step', 'set_routing',
+        'shape_changes', 'table_shape', 'tell', 'tell_of_roles', 'undelegate', 'verify_audit', 'wake_at_commit',
+        'watch_attributes', 'watch_dropped_values', 'watch_schema', 'watch_schema_drop', 'watch_vocabulary',
+        'without_types', 'worked_on']::text[];
     owner regrole := (SELECT e.extowner FROM pg_catalog.pg_extension e WHERE e.extname = 'leadguard');
     item record;
 BEGIN

@@ -50,7 +50,7 @@ COMMENT ON COLUMN leadguard.import_session.state IS
 COMMENT ON COLUMN leadguard.import_session.digest IS
 'SHA-256 over the rows as they were submitted; others are not committed.';
 COMMENT ON COLUMN leadguard.import_session.settings IS
-'How the check read dates and times: the order of days and months, intervals, time zone. Under others nothing is committed.';
+'How the check read dates, times, amounts and arrays: the order of days and months, intervals, time zone and its abbreviations, lc_monetary, array_nulls. Under others nothing is committed.';
 
 CREATE TABLE leadguard.import_row (
     import_id       bigint NOT NULL CONSTRAINT import_row_session_exists REFERENCES leadguard.import_session ON DELETE CASCADE DEFERRABLE,

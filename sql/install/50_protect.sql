@@ -101,6 +101,12 @@ COMMENT ON FUNCTION leadguard.rename_fields(oid, smallint, name) IS
 
 -- Event triggers. Definer rights: whoever changes a table has no rights on the registry. They do nothing for
 -- relations that have nothing to do with a protected table.
+CREATE FUNCTION leadguard.protected_since(relations oid[])
+RETURNS regclass LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'protected_since_wrapper';
+COMMENT ON FUNCTION leadguard.protected_since(oid[]) IS
+'Internal: a protected table that is one of these relations, or the root of one, and that the transaction does not see as protected, being older.';
+
 CREATE FUNCTION leadguard.watch_ddl()
 RETURNS event_trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -111,6 +117,11 @@ BEGIN
     SELECT array_agg(d.objid) INTO touched
     FROM pg_event_trigger_ddl_commands() d
     WHERE d.classid = 'pg_class'::regclass;
+    -- A transaction that is older than protect does not see what there is to follow, nor what a partition must get.
+    IF current_setting('transaction_isolation') <> 'read committed' AND leadguard.protected_since(touched) IS NOT NULL THEN
+        RAISE EXCEPTION '% was protected while this transaction ran', leadguard.protected_since(touched)
+            USING ERRCODE = '40001', HINT = 'Run the transaction again.';
+    END IF;
     IF NOT EXISTS (SELECT FROM unnest(touched) r (oid)
                    JOIN leadguard.protected_table p ON p.target IN (r.oid, pg_partition_root(r.oid)))
        AND NOT EXISTS (SELECT FROM pg_inherits i

@@ -159,9 +159,9 @@ CREATE FUNCTION leadguard.end_delegations()
 RETURNS trigger LANGUAGE c VOLATILE SECURITY INVOKER PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'leadguard_end_delegations';
 COMMENT ON FUNCTION leadguard.end_delegations() IS
-'Trigger AFTER UPDATE of member: who is no active person any more delegates nothing, and has nothing delegated.';
-CREATE TRIGGER directory_80_delegations AFTER UPDATE OF active, kind ON leadguard.member
-    FOR EACH ROW WHEN (old.active AND old.kind = 'person' AND NOT (new.active AND new.kind = 'person')) EXECUTE FUNCTION leadguard.end_delegations();
+'Trigger AFTER UPDATE of member: who is no active person of the organization any more, other than by a merger, delegates nothing, and has nothing delegated.';
+CREATE TRIGGER directory_80_delegations AFTER UPDATE OF active, kind, org_id ON leadguard.member
+    FOR EACH ROW WHEN (old.active AND old.kind = 'person' AND NOT (new.active AND new.kind = 'person' AND new.org_id = old.org_id)) EXECUTE FUNCTION leadguard.end_delegations();
 
 -- Asking for more.
 CREATE FUNCTION leadguard.request_access(target regclass, record text, level text, justification text, until timestamptz DEFAULT NULL)

@@ -219,6 +219,12 @@ $$;
 COMMENT ON FUNCTION leadguard.shape_changes(regclass) IS 'Internal: how a table differs from what schema_shape knows of it.';
 
 -- One change: covered by an approval, a violation, or refused. org and name of the table as the registry has them.
+CREATE FUNCTION leadguard.schema_mode(target regclass)
+RETURNS text LANGUAGE c VOLATILE STRICT SECURITY INVOKER PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'schema_mode_wrapper';
+COMMENT ON FUNCTION leadguard.schema_mode(regclass) IS
+'Internal: what the switch schema_changes of a table says in the newest state, however old the transaction is.';
+
 CREATE FUNCTION leadguard.note_change(target regclass, target_name text, kind text, object text, detail jsonb, may_refuse boolean, self_approved boolean)
 RETURNS void LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT SECURITY INVOKER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -237,8 +243,7 @@ BEGIN
     IF of.target IS NULL THEN
         RETURN;
     END IF;
-    SELECT coalesce((SELECT s.value FROM leadguard.table_switch s WHERE s.target = root AND s.switch = 'schema_changes'), k.default_value)
-    INTO mode FROM leadguard.access_switch k WHERE k.name = 'schema_changes';
+    mode := leadguard.schema_mode(root);
     -- Used once: for all that it lists, in one transaction.
     SELECT a.* INTO agreed
     FROM leadguard.approval a

@@ -4,8 +4,8 @@
 //! transitions hold for whoever carries it out: the giver, or the receiver who accepts (answer). A dry run does all of it
 //! and takes it back.
 
-use super::pool;
 use super::step::{self, Step};
+use super::{outbox, pool};
 use crate::arguments::{given, required};
 use crate::assignment::tell;
 use crate::errors::{self, bad_argument, failure, refused};
@@ -68,6 +68,7 @@ fn give(target: Option<Oid>, record: Option<&str>, step: &str, to: &str, reason:
         let receiver = receiver(&right, &step, to);
         refuse_oneself(&right, &receiver);
         let rows = rows(&right, &step, &receiver);
+        withdraw_stale(&right);
         if step.needs_acceptance {
             offer(&right, &step, &receiver, organization, reason);
             return rows;
@@ -174,6 +175,14 @@ fn refuse_oneself(right: &Right, receiver: &Receiver) {
 fn has_role(member: i64, role: &str) -> bool {
     let text = "SELECT member_id FROM leadguard.member_role WHERE member_id = $1 AND role = $2";
     as_extension(|| sql::first_int(text, &[Param::Int(Some(member)), Param::Text(Some(role))], Sees::Now)).is_some()
+}
+
+/// What somebody else offered, and kept locked while the owner changed, is no offer of this one.
+fn withdraw_stale(right: &Right) {
+    if let Some(owner) = right.record.owner {
+        let (record, owner) = (right.record.id.clone(), owner.to_string());
+        outbox::withdraw_offers(right.target.table.target, &[record], &[owner], false);
+    }
 }
 
 fn refuse_open(right: &Right) {

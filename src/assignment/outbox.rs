@@ -89,7 +89,7 @@ fn write(noted: &[Noted]) {
     ];
     let after = side(|n| &n.after);
     people::settle(first.target, &records, &after, first.keys);
-    withdraw_offers(first, &records, &after);
+    withdraw_offers(first.target, &records, &after, first.keys);
     let text = if first.keys { BY_KEY } else { BY_ID };
     if as_extension(|| sql::query(text, &params, Sees::Now, &mut |_| {})) > 0 {
         wake::remember();
@@ -97,8 +97,8 @@ fn write(noted: &[Noted]) {
 }
 
 /// An offer is the owner's: it ends with his ownership, whoever ends that.
-fn withdraw_offers(first: &Noted, records: &[String], owners: &[String]) {
-    let params = [Param::Oid(first.target), Param::Texts(records), Param::Texts(owners), Param::Bool(first.keys)];
+pub(super) fn withdraw_offers(target: Oid, records: &[String], owners: &[String], keys: bool) {
+    let params = [Param::Oid(target), Param::Texts(records), Param::Texts(owners), Param::Bool(keys)];
     as_extension(|| sql::query(include_str!("../../sql/query/offers_settle.sql"), &params, Sees::Now, &mut |_| {}));
 }
 

@@ -176,6 +176,10 @@ fn give(right: &Right, holder: Holder, grant: &Grant) {
             .hint("The owner gives what is retained.")
             .raise();
     }
+    if delegation.is_some() {
+        lasting::keep_given(right, grant.kind, member, team);
+    }
+    lasting::demand_known(member);
     let params = [
         Param::Oid(right.target.table.target),
         Param::Text(Some(&right.record.id)),

@@ -171,7 +171,7 @@ fn require_same_settings(session: &Session) {
     );
     if let Some(settings) = as_extension(|| sql::first_text(text, &params, Sees::Now)) {
         failure("55000", format!("{} was checked under other settings of this kind: {settings}", session.shown()))
-            .detail("What the text of a date, a time or an interval means follows them: DateStyle, IntervalStyle, TimeZone.")
+            .detail("What a text means follows them: DateStyle, IntervalStyle, TimeZone, timezone_abbreviations, lc_monetary, array_nulls.")
             .hint("SET them as they were, and commit again.")
             .raise();
     }

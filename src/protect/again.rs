@@ -14,6 +14,7 @@ use crate::ffi::raise::notice;
 use crate::ffi::session;
 use crate::ffi::sql::{self, Param, Sees};
 use crate::names::quote;
+use crate::schema_changes;
 
 /// More roles than this have privileges through a common role: all of them would not fit into the list of the view.
 const MOST_ROLES: usize = 300;
@@ -31,6 +32,7 @@ pub(super) fn conceal(mut table: Concealable, dry_run: bool) -> Vec<Step> {
     steps.push(table.register());
     let mut steps = conceal::finish(steps, dry_run);
     if !dry_run {
+        schema_changes::know_again(target);
         if Roles::registered().count() <= MOST_ROLES {
             steps.extend(grants_on_tables::grant_again(target));
         }

@@ -248,7 +248,9 @@ fn needed(table: &Protected, roles: &Roles) -> Vec<Step> {
     steps.extend(missing(table.target, &table.name, table.view, roles).into_iter().map(Step::by_extension));
     if table.view.is_some() {
         // Who only reads does not name the table behind the view.
-        steps.extend(missing_usage(&table.schema, &quote(&table.schema), &roles.writing()));
+        if !is_withheld(table.target, &table.schema, true) {
+            steps.extend(missing_usage(&table.schema, &quote(&table.schema), &roles.writing()));
+        }
         let id = view_grants::missing_id(table.target, &table.name, &table.id, roles);
         steps.extend(id.map(Step::by_extension));
     }
@@ -267,7 +269,8 @@ pub(super) fn grant_again(target: Oid) -> Vec<Step> {
     })
 }
 
-/// Whether USAGE on a schema is not leadguard's to give: whoever protected the table could not, and its owner cannot now.
+/// Whether USAGE on a schema is not leadguard's to give: whoever protected the table could not, or it was moved there since,
+/// and its owner cannot now.
 fn is_withheld(table: Oid, schema: &str, foreign_schema: bool) -> bool {
     foreign_schema
         && sql::first_text(
@@ -293,7 +296,7 @@ fn children() -> Vec<Follower> {
         return tables;
     }
     sql::query(
-        "SELECT c.oid, n.nspname, format('%I.%I', pn.nspname, p.relname), t.undo ? 'foreign_schema' \
+        "SELECT c.oid, n.nspname, format('%I.%I', pn.nspname, p.relname), t.undo ? 'foreign_schema' OR coalesce(t.undo ->> 'schema', n.nspname) <> n.nspname \
          FROM leadguard.protected_child h JOIN leadguard.protected_table t ON t.target = h.parent \
          JOIN pg_class c ON c.oid = h.target JOIN pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_class p ON p.oid = h.parent JOIN pg_namespace pn ON pn.oid = p.relnamespace ORDER BY 1",
@@ -342,6 +345,7 @@ fn protected() -> Vec<Protected> {
     let text = if session::is_updated() {
         "SELECT c.oid, format('%I.%I', n.nspname, c.relname), n.nspname, p.id_column, v.oid, vn.nspname, \
                 p.undo ? 'foreign_schema' \
+                OR coalesce(p.undo ->> 'schema', vn.nspname, n.nspname) <> coalesce(vn.nspname, n.nspname) \
          FROM leadguard.protected_table p \
          JOIN pg_class c ON c.oid = p.target JOIN pg_namespace n ON n.oid = c.relnamespace \
          LEFT JOIN pg_class v ON v.oid = p.concealed_by LEFT JOIN pg_namespace vn ON vn.oid = v.relnamespace \

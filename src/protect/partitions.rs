@@ -9,6 +9,8 @@ use super::render::Protection;
 use super::step;
 use crate::errors::failure;
 use crate::ffi::session::{self, as_extension};
+use crate::ffi::snapshot;
+use crate::ffi::sql::{self, Param, Sees};
 use crate::rules;
 use crate::schema_changes;
 use pgrx::pg_sys::Oid;
@@ -62,4 +64,23 @@ fn extend_protection(root: Oid) {
             mend::note(root, partition);
         }
     });
+}
+
+/// A protected table that is one of the relations, or the root of one, and that the transaction does not see as protected,
+/// being older. Internal.
+#[pgrx::pg_extern(sql = false)]
+fn protected_since(relations: Vec<Option<Oid>>) -> Option<Oid> {
+    let ids: Vec<i64> = relations.into_iter().flatten().map(|relation| i64::from(relation.to_u32())).collect();
+    let roots = "SELECT DISTINCT p.target::bigint FROM unnest($1) AS u (id) \
+                 JOIN leadguard.protected_table p ON p.target IN (u.id::oid, pg_partition_root(u.id::oid))";
+    let seen = "SELECT target::bigint FROM leadguard.protected_table WHERE target = $1::oid";
+    as_extension(|| {
+        let mut targets = Vec::new();
+        sql::query(roots, &[Param::Ints(&ids)], Sees::Now, &mut |row| targets.extend(row.int(0)));
+        let is_new = |target: &i64| {
+            let find = || sql::first_int(seen, &[Param::Int(Some(*target))], Sees::Statement);
+            snapshot::with_first(find).is_none()
+        };
+        targets.into_iter().find(is_new).and_then(|target| u32::try_from(target).ok()).map(Oid::from_u32)
+    })
 }

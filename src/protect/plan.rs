@@ -46,6 +46,7 @@ pub(super) fn secure(request: &Request) -> Vec<Step> {
     refuse_taken_names(&tree);
 
     let mut undo = Undo::of(&tree);
+    undo.schema.clone_from(&relation.schema);
     undo.foreign_schema = !grants_on_tables::may_grant_usage(&relation.schema);
     let conversion = conversion(&tree, request.existing, &mut undo);
     let archive = archive::added(&relation, &columns, &mapping, &mut undo);

@@ -45,6 +45,9 @@ pub(super) struct Undo {
     /// Whoever protected the table could not let others use its schema: leadguard does not do it for him, later neither.
     #[serde(skip_serializing_if = "is_false")]
     pub foreign_schema: bool,
+    /// Where the table was: whoever owns it may move it into somebody else's schema.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub schema: String,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.

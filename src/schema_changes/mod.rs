@@ -5,6 +5,7 @@
 
 use crate::ffi::session::{self, as_extension};
 use crate::ffi::sql::{self, Param, Sees};
+use pgrx::pg_extern;
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 
@@ -84,6 +85,22 @@ pub(crate) fn settle() {
                 &mut |_| {},
             )
         });
+    }
+}
+
+/// The switch schema_changes of a table in the newest state.
+#[pg_extern(sql = false)]
+fn schema_mode(target: Oid) -> Option<String> {
+    let text = "SELECT coalesce((SELECT s.value FROM leadguard.table_switch s WHERE s.target = $1 AND s.switch = k.name), \
+                k.default_value) FROM leadguard.access_switch k WHERE k.name = 'schema_changes'";
+    as_extension(|| sql::first_text(text, &[Param::Oid(target)], Sees::Now))
+}
+
+/// What leadguard did to a table without a command on the table itself.
+pub(crate) fn know_again(target: Oid) {
+    if session::is_governed() {
+        WORKED_ON.with_borrow_mut(|worked_on| worked_on.push(target));
+        settle();
     }
 }
 

@@ -66,3 +66,25 @@ fn k39_an_offer_goes_with_its_owner() {
     accepted(&mut dora, "BEGIN; SELECT leadguard.reassign('crm.plan', '1', 'ron'); ROLLBACK");
     assert_eq!(rows(&mut db.admin(), open).len(), 1);
 }
+
+// Who is answering an offer just now keeps neither the record nor the offer.
+#[test]
+fn k39_nobody_keeps_an_offer_alive_over_a_change_of_owner() {
+    let db = plans("offer_kept");
+    let (mut ron, mut dora, mut mona) = (db.connect("ron"), db.connect("dora"), db.connect("mona"));
+    let id = offered(&db, 1);
+    accepted(&mut ron, &format!("BEGIN; SELECT leadguard.refuse_handoff({id}, 'no')"));
+    let process = pid(&mut dora);
+    std::thread::scope(|scope| {
+        let moved = scope.spawn(|| code(&mut dora, "SELECT leadguard.reassign('crm.plan', '1', 'mona')"));
+        assert!(blocked(&mut db.admin(), process));
+        accepted(&mut ron, "ROLLBACK");
+        assert_eq!(moved.join().expect("she waits for him"), "ok");
+    });
+    assert!(rows(&mut ron, "SELECT FROM crm.plan").is_empty());
+    refused(&mut ron, &format!("SELECT leadguard.accept_handoff({id})"), "55000");
+    accepted(&mut mona, "SELECT * FROM leadguard.handoff('crm.plan', '1', 'give', 'sid')");
+    // Her own offer stands in the way of another one.
+    refused(&mut mona, "SELECT * FROM leadguard.handoff('crm.plan', '1', 'give', 'rob')", "55000");
+    assert_eq!(scalar(&mut db.admin(), &format!("SELECT state FROM leadguard.handoff WHERE id = {id}")), "withdrawn");
+}

@@ -78,3 +78,47 @@ fn i05_an_old_transaction_does_not_administer_by_a_role_that_was_taken() {
     assert_eq!(scalar(&mut tina, "SELECT leadguard.has_capability('administer')"), "f");
     refused(&mut tina, "UPDATE leadguard.territory SET name = 'x'", "42501");
 }
+
+#[test]
+fn k49_an_old_transaction_knows_what_is_refused_now() {
+    for level in LEVELS {
+        let db = Db::new("i05_schema");
+        org(&db);
+        let mut admin = db.admin();
+        let mut dba = db.admin();
+        for (refuses, answer) in [("record", "ok"), ("refuse", "LG004")] {
+            accepted(&mut dba, &format!("BEGIN ISOLATION LEVEL {level}"));
+            scalar(&mut dba, "SELECT count(*) FROM crm.lead");
+            accepted(&mut admin, &format!("SELECT leadguard.set_switch('crm.lead', 'schema_changes', '{refuses}')"));
+            assert_eq!(
+                code(&mut dba, &format!("ALTER TABLE crm.lead ADD COLUMN sneaked_{refuses} int")),
+                answer,
+                "{level}"
+            );
+            accepted(&mut dba, "ROLLBACK");
+        }
+    }
+}
+
+#[test]
+fn k22_a_partition_that_is_older_than_the_protection_does_not_come_without_it() {
+    for level in LEVELS {
+        let db = Db::new("i05_partition");
+        org(&db);
+        let mut admin = db.admin();
+        accepted(
+            &mut admin,
+            "CREATE TABLE crm.deal (id bigint PRIMARY KEY, owner_id bigint) PARTITION BY RANGE (id);
+             CREATE TABLE crm.deal_1 PARTITION OF crm.deal FOR VALUES FROM (0) TO (100)",
+        );
+        let mut dba = db.admin();
+        accepted(&mut dba, &format!("BEGIN ISOLATION LEVEL {level}"));
+        scalar(&mut dba, "SELECT count(*) FROM crm.lead");
+        accepted(&mut admin, "SELECT leadguard.protect('crm.deal', owner => 'owner_id')");
+        let make = "CREATE TABLE crm.deal_2 PARTITION OF crm.deal FOR VALUES FROM (100) TO (200)";
+        refused(&mut dba, make, "40001");
+        accepted(&mut dba, &format!("ROLLBACK; BEGIN ISOLATION LEVEL {level}; {make}; COMMIT"));
+        let secured = "SELECT relrowsecurity FROM pg_class WHERE oid = 'crm.deal_2'::regclass";
+        assert_eq!(scalar(&mut admin, secured), "t");
+    }
+}

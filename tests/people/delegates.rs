@@ -217,3 +217,85 @@ fn delegations_are_those_of_the_newest_state() {
         }
     }
 }
+
+#[test]
+fn a_share_of_the_owner_is_not_replaced_by_one_that_goes() {
+    let db = decision_site("delegate_replaces");
+    let (mut cara, mut curt) = (db.connect("cara"), db.connect("curt"));
+    accepted(&mut cara, "SELECT leadguard.share('crm.site', '1', 'cole', 'full', 'for good')");
+    let id = scalar(&mut cara, FULL);
+    let e = refused(&mut curt, &share("cole", "read", SIX_DAYS), "55000");
+    assert!(e.message().contains("shared with them already"), "{e}");
+    // His own he may change.
+    accepted(&mut curt, &share("cora", "read", SIX_DAYS));
+    accepted(&mut curt, &share("cora", "edit", SIX_DAYS));
+    accepted(&mut cara, &format!("SELECT leadguard.undelegate({id})"));
+    assert!(seen(&mut db.connect("cole"), "crm.site").contains('1'));
+}
+
+#[test]
+fn d27_a_delegation_ends_when_its_giver_goes_to_another_organization() {
+    for (goes, lasting) in [("vera", "0"), ("cole", "0"), ("bob", "1")] {
+        let db = decision_site("delegate_moves_away");
+        accepted(&mut db.admin(), "INSERT INTO leadguard.organization (key) VALUES ('globex')");
+        accepted(
+            &mut db.connect("ada"),
+            "SELECT leadguard.delegate('cole', now() + interval '7 days', 'full', 'holiday', member => 'vera')",
+        );
+        accepted(
+            &mut db.admin(),
+            &format!(
+                "DELETE FROM leadguard.member_role WHERE member_id = (SELECT id FROM leadguard.member WHERE key = '{goes}');
+                 DELETE FROM leadguard.team_member WHERE member_id = (SELECT id FROM leadguard.member WHERE key = '{goes}');
+                 UPDATE leadguard.member SET manager_id = NULL WHERE manager_id = (SELECT id FROM leadguard.member WHERE key = '{goes}');
+                 UPDATE leadguard.member SET org_id = (SELECT id FROM leadguard.organization WHERE key = 'globex') WHERE key = '{goes}'"
+            ),
+        );
+        let open = "SELECT count(*) FROM leadguard.delegation WHERE ended_at IS NULL";
+        assert_eq!(scalar(&mut db.admin(), open), lasting, "{goes}");
+    }
+    // In a merger they go together.
+    let db = decision_site("delegate_merges");
+    scalar(&mut db.connect("cara"), FULL);
+    accepted(
+        &mut db.admin(),
+        "INSERT INTO leadguard.organization (key) VALUES ('globex'); SELECT leadguard.merge_organization('default', 'globex', 'sold')",
+    );
+    assert_eq!(scalar(&mut db.admin(), "SELECT count(*) FROM leadguard.delegation WHERE ended_at IS NULL"), "1");
+    assert!(wrong(&db).is_empty());
+}
+
+// Who reaches a record by the one that it belongs to, and that by a delegation, has neither for good.
+#[test]
+fn k20_a_delegate_of_the_parent_keeps_nothing_of_what_belongs_to_it() {
+    let db = decision_site("delegate_parent");
+    accepted(
+        &mut db.admin(),
+        "CREATE TABLE crm.room (id bigint PRIMARY KEY, owner_id bigint, site_id bigint, name text);
+         INSERT INTO crm.room SELECT n, m.id, 1, 'room' FROM leadguard.member m, generate_series(1, 3) n WHERE m.key = 'vera';
+         SELECT leadguard.protect('crm.room', preset => 'decision_site', id => 'id', owner => 'owner_id', object => 'deal',
+             parent => 'crm.site', parent_column => 'site_id');
+         SELECT leadguard.set_rule('crm.room', '*', 'parent', 'access', 'full')",
+    );
+    let id = scalar(&mut db.connect("cara"), FULL);
+    let mut curt = db.connect("curt");
+    let room = |sql: &str| sql.replace("crm.site", "crm.room");
+    for sql in [
+        "SELECT leadguard.reassign('crm.room', '1', 'curt', reason => 'mine')",
+        "UPDATE crm.room SET owner_id = leadguard.current_member() WHERE id = 1",
+        room(&share("curt", "full", "NULL")).as_str(),
+        room(&share("cora", "read", "NULL")).as_str(),
+        "SELECT leadguard.team_add('crm.room', '1', 'cora', 'read', 'to help')",
+    ] {
+        refused(&mut curt, sql, "42501");
+    }
+    accepted(&mut curt, &room(&share("cora", "read", SIX_DAYS)));
+    assert_eq!(seen(&mut db.connect("cora"), "crm.room"), "1");
+    accepted(&mut db.connect("cara"), &format!("SELECT leadguard.undelegate({id})"));
+    assert_eq!(seen(&mut db.connect("cora"), "crm.room"), "");
+    // Who reads the parent himself, by a share of its owner, may.
+    scalar(&mut db.connect("cara"), FULL);
+    accepted(&mut db.connect("cara"), "SELECT leadguard.share('crm.site', '1', 'cole', 'read', 'to look')");
+    accepted(&mut db.connect("cole"), &room(&share("cora", "read", "NULL")));
+    accepted(&mut db.connect("cole"), "SELECT leadguard.reassign('crm.room', '2', 'cara', reason => 'hers')");
+}

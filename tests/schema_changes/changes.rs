@@ -222,3 +222,21 @@ fn k49_a_new_column_stays_closed_until_the_matrix_covers_it_if_so_configured() {
     accepted(&mut db.connect("olga"), "SELECT leadguard.sign_fields('crm.lead', 2)");
     assert_eq!(scalar(&mut rep, "SELECT score FROM crm.lead WHERE id = 1"), "7", "covered");
 }
+
+#[test]
+fn k49_a_view_that_conceal_made_again_is_known() {
+    let db = lab("view_again");
+    let mut admin = db.admin();
+    accepted(
+        &mut admin,
+        "SELECT leadguard.conceal('crm.lead'); DROP VIEW crm.lead; SELECT leadguard.conceal('crm_base.lead')",
+    );
+    let before = log(&db).len();
+    accepted(&mut admin, "SELECT leadguard.set_switch('crm_base.lead', 'schema_changes', 'refuse')");
+    refused(&mut admin, "DROP VIEW crm.lead", "LG004");
+    accepted(
+        &mut admin,
+        "SELECT leadguard.set_switch('crm_base.lead', 'schema_changes', 'record'); ALTER TABLE crm_base.lead ADD COLUMN later int",
+    );
+    assert_eq!(log(&db)[before..], ["violation add column later"]);
+}

@@ -161,3 +161,50 @@ fn a_member_protects_tables_of_his_organization() {
     );
     accepted(&mut db.connect("keeper"), &protect("pub.lead", ", org_key => 'globex'"));
 }
+
+// Whoever owns a table may move it into a schema where he may create: that gives nobody the schema.
+#[test]
+fn usage_of_a_schema_into_which_a_table_was_moved_is_not_given_either() {
+    for by in ["alice", "postgres"] {
+        for option in [false, true] {
+            let db = lab("sch_moved");
+            accepted(&mut db.connect(by), &protect("own.lead", ""));
+            let mut alice = db.connect("alice");
+            accepted(&mut alice, "DROP TABLE pub.lead; ALTER TABLE own.lead SET SCHEMA pub");
+            if option {
+                let usage = format!("GRANT USAGE ON SCHEMA pub TO \"{}\" WITH GRANT OPTION", db.role("alice"));
+                accepted(&mut db.admin(), &usage);
+            }
+            enlist(&db, "late", "mona");
+            assert_eq!((uses(&db, "late", "pub"), uses(&db, "late", "own")), (option, false), "{by}");
+        }
+    }
+}
+
+// Nor does a view that is made again in another schema, nor a table behind one.
+#[test]
+fn usage_of_a_schema_is_not_given_by_a_view_that_is_made_again() {
+    let db = lab("sch_again");
+    let alice = db.role("alice");
+    accepted(
+        &mut db.admin(),
+        &format!(
+            "GRANT USAGE ON SCHEMA leadguard TO \"{alice}\"; GRANT CREATE ON DATABASE \"{}\" TO \"{alice}\";
+             {}; SELECT leadguard.conceal('own.lead')",
+            db.name(),
+            protect("own.lead", "")
+        ),
+    );
+    accepted(
+        &mut db.connect("alice"),
+        "DROP TABLE pub.lead; DROP VIEW own.lead; CREATE SCHEMA pub_base; ALTER TABLE own_base.lead SET SCHEMA pub_base;
+         SELECT leadguard.conceal('pub_base.lead')",
+    );
+    assert!(!uses(&db, "mona", "pub"));
+    accepted(
+        &mut db.connect("alice"),
+        "ALTER TABLE pub_base.lead RENAME TO behind; ALTER TABLE pub_base.behind SET SCHEMA pub",
+    );
+    enlist(&db, "late", "mona");
+    assert!(!uses(&db, "late", "pub"));
+}

@@ -6,7 +6,7 @@ use crate::errors::bad_argument;
 use crate::ffi::call::Call;
 use crate::ffi::session::as_extension;
 use crate::ffi::sql::{self, Param, Sees};
-use crate::ffi::trigger::{TriggerCall, When};
+use crate::ffi::trigger::{Row, TriggerCall, When};
 use crate::model::value::Value;
 use pgrx::pg_extern;
 use pgrx::pg_sys::Datum;
@@ -76,12 +76,27 @@ pub(in crate::people) fn of_member(member: i64) -> i64 {
     i64::try_from(ended.ids.len()).unwrap_or(i64::MAX)
 }
 
-/// AFTER ROW of member: who is no active person any more.
+/// Whether everybody of an organization moves to the other one.
+fn is_merged(from: Option<i64>, to: Option<i64>) -> bool {
+    let text = "SELECT id FROM leadguard.organization WHERE id = $1 AND merged_into = $2";
+    sql::first_int(text, &[Param::Int(from), Param::Int(to)], Sees::Now).is_some()
+}
+
+/// AFTER ROW of member: who is no active person of the organization any more.
 pub(crate) fn member_changed(call: &Call) -> Datum {
     let trigger = TriggerCall::fired(call, When::AfterRow);
-    let row = trigger.new_row();
-    if let Some(Value::Int(member)) = row.column("id").map(|column| row.value(column)) {
-        as_extension(|| of_member(member));
+    let (old, new) = (trigger.old(), trigger.new_row());
+    let number = |row: &Row, name: &str| match row.column(name).map(|column| row.value(column)) {
+        Some(Value::Int(number)) => Some(number),
+        _ => None,
+    };
+    let (from, to) = (number(&old, "org_id"), number(&new, "org_id"));
+    if let Some(member) = number(&new, "id") {
+        as_extension(|| {
+            if from == to || !is_merged(from, to) {
+                of_member(member);
+            }
+        });
     }
     trigger.pass()
 }
