@@ -114,8 +114,13 @@ pub(crate) fn with_latest<T>(body: impl FnOnce() -> T) -> T {
     value
 }
 
+/// Whether what the newest state has is found in that from which this transaction reads, too: a foreign key looks there.
+pub(crate) fn knows<T>(find: impl FnOnce() -> Option<T>) -> bool {
+    !is_fixed() || with_first(find).is_some()
+}
+
 /// Runs `body` with the state from which this transaction reads as the active snapshot.
-pub(crate) fn with_first<T>(body: impl FnOnce() -> T) -> T {
+fn with_first<T>(body: impl FnOnce() -> T) -> T {
     // SAFETY: pushes a copy; popped below, and by the (sub)transaction's abort when body raises.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
     let value = body();

@@ -132,7 +132,7 @@ pub(super) fn keep_given(right: &Right, kind: &str, member: Option<i64>, team: O
 pub(super) fn demand_known(member: Option<i64>) {
     let text = "SELECT id FROM leadguard.member WHERE id = $1";
     let find = || as_extension(|| sql::first_int(text, &[Param::Int(member)], Sees::Statement));
-    if member.is_some() && snapshot::is_fixed() && snapshot::with_first(find).is_none() {
+    if member.is_some() && !snapshot::knows(find) {
         failure("40001", "the member came while this transaction ran").hint("Run the transaction again.").raise();
     }
 }

@@ -79,7 +79,7 @@ fn protected_since(relations: Vec<Option<Oid>>) -> Option<Oid> {
         sql::query(roots, &[Param::Ints(&ids)], Sees::Now, &mut |row| targets.extend(row.int(0)));
         let is_new = |target: &i64| {
             let find = || sql::first_int(seen, &[Param::Int(Some(*target))], Sees::Statement);
-            snapshot::with_first(find).is_none()
+            !snapshot::knows(find)
         };
         targets.into_iter().find(is_new).and_then(|target| u32::try_from(target).ok()).map(Oid::from_u32)
     })

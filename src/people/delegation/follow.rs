@@ -129,7 +129,7 @@ pub(crate) fn owned_anew(table: &Table, row: &Mapped, is_new: bool) {
 fn demand_known(delegation: i64) {
     let text = "SELECT id FROM leadguard.delegation WHERE id = $1";
     let find = || as_extension(|| sql::first_int(text, &[Param::Int(Some(delegation))], Sees::Statement));
-    if snapshot::is_fixed() && snapshot::with_first(find).is_none() {
+    if !snapshot::knows(find) {
         failure("40001", format!("delegation {delegation} began while this transaction ran"))
             .hint("Run the transaction again.")
             .raise();
